@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT
+ * preprocess.h - from a decoded image to the model's square input.
+ * Images stay 8-bit until the device: normalisation is a table of 3 x 256 floats. */
+#ifndef SCT_DATA_PREPROCESS_H
+#define SCT_DATA_PREPROCESS_H
+
+#include "core/data/resize.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* squash: both sides to size, aspect not kept (VTAB-1k). crop: short side to floor(size /
+ * crop_pct), then the centre (timm, torchvision). */
+#define SCT_RESIZE_MODES(X)                                                                    \
+    X(SQUASH_BICUBIC, "squash-bicubic")                                                        \
+    X(SQUASH_BILINEAR, "squash-bilinear")                                                      \
+    X(CROP_BICUBIC, "crop-bicubic")                                                            \
+    X(CROP_BILINEAR, "crop-bilinear")
+
+enum sct_resize_mode {
+
+#define SCT_RESIZE_MODE_ENUM(ID, NAME) SCT_RESIZE_##ID,
+    SCT_RESIZE_MODES(SCT_RESIZE_MODE_ENUM)
+#undef SCT_RESIZE_MODE_ENUM
+        SCT_RESIZE_MODE_COUNT
+};
+
+struct sct_preprocess {
+    enum sct_resize_mode mode;
+    uint32_t size;   /* S, pixels of a side */
+    double crop_pct; /* (0, 1], read by the crop modes only */
+    float mean[3], std[3];
+    enum sct_pass_order order;
+};
+
+/* squash-bicubic to 224, ImageNet statistics, crop_pct 0.9: what VTAB-1k papers use. */
+void sct_preprocess_default(struct sct_preprocess *p);
+
+/* Mean and std by name: "imagenet", "half" (0.5, 0.5), "none" (0, 1). SCT_EUSAGE lists the
+ * names; p is then unchanged. */
+sct_status sct_preprocess_stats(struct sct_preprocess *p, const char *name, sct_error *err);
+
+/* Mode and pass order by name; SCT_EUSAGE lists the names and leaves *out unchanged. */
+sct_status sct_resize_mode_parse(enum sct_resize_mode *out, const char *name, sct_error *err);
+const char *sct_resize_mode_name(enum sct_resize_mode mode);
+/* "horizontal", "pillow-12.2", "pillow-13". */
+sct_status sct_pass_order_parse(enum sct_pass_order *out, const char *name, sct_error *err);
+const char *sct_pass_order_name(enum sct_pass_order order);
+
+/* SCT_EUSAGE names the field that is out of range. */
+sct_status sct_preprocess_check(const struct sct_preprocess *p, sct_error *err);
+
+/* img -> out [S][S][3], owned by the caller. SCT_EDATA, SCT_ENOMEM, SCT_EUSAGE. Thread-safe. */
+sct_status sct_preprocess_apply(const struct sct_preprocess *p, const struct sct_image *img,
+                                uint8_t *out, sct_error *err);
+
+/* table[c][v] = (v / 255 - mean[c]) / std[c], each step rounded to float32: torchvision's
+ * ToTensor and Normalize. */
+void sct_preprocess_table(const struct sct_preprocess *p, float table[3][256]);
+
+/* Changes when any field that changes pixels changes: part of the keys of caches. */
+uint64_t sct_preprocess_hash(const struct sct_preprocess *p);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT
+ * slurp.c - a whole file in memory.
+ * Grows by half, so the cost stays linear whatever the size. */
+#include "core/data/slurp.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/mem.h"
+
+static sct_status read_all(FILE *f, uint8_t **bytes, size_t *size, const char *path,
+                           size_t limit, sct_error *err)
+{
+    size_t cap = 0, n = 0;
+    uint8_t *p = NULL;
+    for (;;) {
+        if (cap - n < 2) {
+            const size_t want = cap ? cap + cap / 2 : 32768;
+            uint8_t *q = sct_realloc(p, want, 1);
+            if (!q) {
+                sct_free(p);
+                return sct_fail(err, SCT_ENOMEM, "%s: out of memory reading the file", path);
+            }
+            p = q;
+            cap = want;
+        }
+        const size_t got = fread(p + n, 1, cap - n - 1, f);
+        n += got;
+        if (got == 0)
+            break;
+        if (n > limit) {
+            sct_free(p);
+            return sct_fail(err, SCT_EDATA, "%s: expected at most %zu bytes, found more", path,
+                            limit);
+        }
+    }
+    if (ferror(f)) {
+        const int e = errno;
+        sct_free(p);
+        return sct_fail(err, SCT_EDATA, "%s: cannot be read: %s", path, strerror(e));
+    }
+    p[n] = 0;
+    *bytes = p;
+    *size = n;
+    return SCT_OK;
+}
+
+sct_status sct_slurp(uint8_t **bytes, size_t *size, const char *path, size_t limit,
+                     sct_error *err)
+{
+    *bytes = NULL;
+    *size = 0;
+    FILE *f = fopen(path, "rb");
+    if (!f)
+        return sct_fail(err, SCT_EDATA, "%s: cannot be opened: %s", path, strerror(errno));
+    const sct_status rc = read_all(f, bytes, size, path, limit, err);
+    (void)fclose(f);
+    return rc;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT
+ * store.h - what stays on a device between programs: frozen parameters (dense or packed), setup
+ * results, trainable parameters, optimiser state. Shared by every plan of the device and keyed by
+ * tensor, or by the constant sub-graph that makes the value.
+ * Thread rule: one thread at a time, the device's. */
+#ifndef SCT_EXEC_STORE_H
+#define SCT_EXEC_STORE_H
+
+#include "core/plan/plan.h"
+
+struct sct_store;
+
+/* be and dev must outlive the store. NULL when memory is short. */
+struct sct_store *sct_store_create(const struct sct_backend *be, sct_device *dev);
+/* Frees all buffers; programs that use them must be gone. */
+void sct_store_destroy(struct sct_store **s);
+
+/* The buffer of root value v (scope CONST or PERSIST) of plan p, made now if need be: a parameter
+ * is loaded and written; a setup value is computed on the device, its inputs one at a time and
+ * released at once. Owned by the store. */
+sct_status sct_store_value(struct sct_store *s, const struct sct_plan *p, uint32_t v,
+                           sct_buf **out, sct_error *err);
+
+/* Current values of a tensor (f32 or i32 elements as its desc says). EINVAL if it was never
+ * stored. */
+sct_status sct_store_read(struct sct_store *s, const struct sct_tensor *t, void *dst,
+                          sct_error *err);
+/* Overwrites a tensor if it is stored; nothing happens otherwise. */
+sct_status sct_store_write(struct sct_store *s, const struct sct_tensor *t, const void *src,
+                           sct_error *err);
+/* Frees what is stored of tensors t[0..n-1]; programs that use them must be gone. */
+void sct_store_forget(struct sct_store *s, const struct sct_tensor *t, uint32_t n);
+/* 1 when the tensor is stored. */
+int sct_store_has(const struct sct_store *s, const struct sct_tensor *t);
+
+/* Host elements of desc to and from a buffer, in whatever width the device stores f32. */
+sct_status sct_dev_write(const struct sct_backend *be, sct_device *dev, sct_buf *b, uint64_t off,
+                         const struct sct_desc *d, const void *src, sct_error *err);
+sct_status sct_dev_read(const struct sct_backend *be, sct_device *dev, const sct_buf *b,
+                        uint64_t off, const struct sct_desc *d, void *dst, sct_error *err);
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT
+ * model.h - a model: one forward graph, its parameters, its sites, what is watched in it.
+ * Built by core/model, changed by core/peft on behalf of strategies.
+ * Thread rule: one thread at a time. */
+#ifndef SCT_IR_MODEL_H
+#define SCT_IR_MODEL_H
+
+#include <sctrun/sites.h>
+#include <sctrun/strategy.h>
+
+#include "core/ir/graph.h"
+
+enum sct_pool { SCT_POOL_TOKEN, SCT_POOL_AVG };
+
+/* Architecture of a backbone; the YAML files in configs/models hold the same words. */
+struct sct_model_config {
+    char name[96];      /* timm's name */
+    char head_init[48]; /* initialiser of a fresh head: see sct_strategy_host.new_param */
+    uint32_t image, patch, dim, depth, heads, mlp, classes;
+    uint32_t pool;        /* enum sct_pool */
+    uint32_t class_token; /* 0 or 1 */
+    uint32_t fc_norm;     /* 1: the norm comes after the pooling and is called fc_norm */
+    uint32_t gelu;        /* enum sct_gelu */
+    float eps, drop_path;
+    float mean[3], std[3], crop_pct;
+};
+
+/* A parameter or index list of the model. */
+struct sct_param {
+    const char *name;           /* timm's, or the strategy's */
+    const struct sct_tensor *t; /* what the graph holds: the base's tensor, or own */
+    struct sct_tensor own;      /* once it is trainable or added */
+    const char *init;           /* added: how it starts */
+    struct sct_group group;
+    uint32_t value;  /* of the graph */
+    bool trainable;
+    bool added;      /* by a strategy (or a fresh head) */
+    bool is_index;
+    void *host;      /* values that replace init or the base's (loaded adapter); arena */
+    uint64_t seed;
+};
+
+struct sct_watch_item {
+    uint32_t what, id;
+    struct sct_protocol protocol;
+};
+
+struct sct_model {
+    struct sct_arena arena;
+    struct sct_graph *g;
+    struct sct_model_config cfg;
+    struct sct_param **param;
+    struct sct_site *site;
+    struct sct_watch_item *watch;
+    uint32_t n_param, cap_param, n_site, cap_site, n_watch, cap_watch;
+    sct_val logits;
+    float *table;  /* [3][256] normalisation; a constant of the graph */
+    uint64_t seed; /* of initialisers */
+    /* the edit that is open: site id + 1, nodes that existed, value replaced */
+    uint32_t edit_site, edit_mark;
+    bool changed; /* shapes must be inferred again */
+};
+
+/* An empty model for batches of `batch`. NULL when memory is short. */
+struct sct_model *sct_model_create(const struct sct_model_config *cfg, uint32_t batch,
+                                   uint64_t seed);
+void sct_model_destroy(struct sct_model **m);
+
+/* Adds parameter `name` that holds base tensor t (owned by others). NULL: error in m->g. */
+struct sct_param *sct_model_param(struct sct_model *m, const struct sct_tensor *t);
+/* Adds a parameter of our own: trainable, or an index list. desc f32 or i32. */
+struct sct_param *sct_model_add(struct sct_model *m, const char *name, const struct sct_desc *d,
+                                const char *init, const struct sct_group *group, bool is_index);
+/* The parameter becomes trainable. */
+void sct_model_train(struct sct_model *m, struct sct_param *p, const struct sct_group *group);
+struct sct_param *sct_model_find(const struct sct_model *m, const char *name);
+/* Its value in the graph. */
+sct_val sct_model_value(const struct sct_param *p);
+
+/* Appends a site and returns it for filling in; NULL: error in m->g. path is printed. */
+SCT_PRINTF(3, 4)
+struct sct_site *sct_model_site(struct sct_model *m, uint32_t role, const char *fmt, ...);
+
+/* Numbers of trainable parameters, of them in the head, of all. */
+void sct_model_count(const struct sct_model *m, uint64_t *trainable, uint64_t *head,
+                     uint64_t *all);
+
+/* Writes the starting values of an initialiser ("normal(0, 0.02)") for a tensor of that name;
+ * Philox keyed by seed and name. SCT_EINVAL lists what is known. */
+sct_status sct_init_fill(const char *init, uint64_t seed, const char *name,
+                         const struct sct_desc *d, float *dst, sct_error *err);
+
+#endif

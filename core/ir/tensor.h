@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ * tensor.h - a stored tensor as the graph sees it: an identity, a description, a way to its
+ * data. The address is the identity: the device store keeps one copy per tensor and layout. */
+#ifndef SCT_IR_TENSOR_H
+#define SCT_IR_TENSOR_H
+
+#include <stdbool.h>
+
+#include <sctrun/graph.h>
+
+struct sct_tensor {
+    const char *name; /* unique within a model: "blocks.0.attn.qkv.weight" */
+    struct sct_desc desc;
+    /* true: changes while the program runs (trainable, optimiser state, run accumulator): scope
+     * PERSIST. false: frozen: scope CONST, may be packed by setup. */
+    bool mutable;
+    /* Writes the values (f32, i32 or u8 elements, as desc says) to dst. Called by the thread that
+     * plans; the values must be the same at every call until the tensor is mutable. */
+    sct_status (*load)(const struct sct_tensor *t, void *dst, sct_error *err);
+    const void *data; /* for sct_tensor_load_data; NULL means zeros */
+    void *ctx;
+};
+
+/* load for tensors whose elements lie at t->data (zeros when it is NULL). */
+sct_status sct_tensor_load_data(const struct sct_tensor *t, void *dst, sct_error *err);
+
+#endif

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT
+ * weights.c - the base's tensors by name. */
+#include "core/model/weights.h"
+
+#include <string.h>
+
+#include "core/base/status.h"
+#include "core/base/str.h"
+
+struct sct_weights *sct_weights_create(const char *origin, bool random, uint64_t seed)
+{
+    struct sct_weights *w = sct_calloc(1, sizeof *w);
+    if (!w)
+        return NULL;
+    w->random = random;
+    w->seed = seed;
+    w->origin = sct_arena_strdup(&w->arena, origin);
+    if (!w->origin)
+        sct_weights_destroy(&w);
+    return w;
+}
+
+void sct_weights_destroy(struct sct_weights **w)
+{
+    if (!w || !*w)
+        return;
+    sct_free((*w)->item);
+    sct_arena_free(&(*w)->arena);
+    sct_free(*w);
+    *w = NULL;
+}
+
+static struct sct_weight *find(const struct sct_weights *w, const char *name)
+{
+    for (uint32_t i = 0; i < w->n; i++)
+        if (strcmp(w->item[i]->t.name, name) == 0)
+            return w->item[i];
+    return NULL;
+}
+
+static struct sct_weight *append(struct sct_weights *w, const char *name, sct_error *err)
+{
+    struct sct_weight *x = sct_arena_alloc(&w->arena, sizeof *x);
+    if (!x || !(x->t.name = sct_arena_strdup(&w->arena, name))) {
+        (void)sct_nomem(err);
+        return NULL;
+    }
+    if (sct_grow((void **)&w->item, &w->cap, (uint64_t)w->n + 1, sizeof(x), err) != SCT_OK)
+        return NULL;
+    w->item[w->n++] = x;
+    return x;
+}
+
+sct_status sct_weights_add(struct sct_weights *w, const char *name, const struct sct_desc *d,
+                           sct_status (*load)(const struct sct_tensor *, void *, sct_error *),
+                           const void *data, void *ctx, sct_error *err)
+{
+    struct sct_weight *x = append(w, name, err);
+    if (!x)
+        return SCT_ENOMEM;
+    x->t.desc = *d;
+    x->t.load = load;
+    x->t.data = data;
+    x->t.ctx = ctx;
+    return SCT_OK;
+}
+
+static sct_status load_random(const struct sct_tensor *t, void *dst, sct_error *err)
+{
+    const struct sct_weight *x = t->ctx;
+    return sct_init_fill(x->init, x->seed, t->name, &t->desc, dst, err);
+}
+
+static sct_status draw(struct sct_weights *w, const char *name, const struct sct_desc *d,
+                       const char *init, const struct sct_tensor **out, sct_error *err)
+{
+    struct sct_weight *x = append(w, name, err);
+    if (!x)
+        return SCT_ENOMEM;
+    x->t.desc = *d;
+    x->t.load = load_random;
+    x->t.ctx = x;
+    x->seed = w->seed;
+    x->used = true;
+    (void)snprintf(x->init, sizeof x->init, "%s", init);
+    *out = &x->t;
+    return SCT_OK;
+}
+
+sct_status sct_weights_take(struct sct_weights *w, const char *name, uint32_t nd,
+                            const uint32_t *dim, const char *init, const struct sct_tensor **out,
+                            sct_error *err)
+{
+    const struct sct_desc d = sct_desc_make(SCT_F32, nd, dim);
+    struct sct_weight *x = find(w, name);
+    *out = NULL;
+    if (!x && w->random)
+        return draw(w, name, &d, init, out, err);
+    if (!x)
+        return sct_fail(err, SCT_EFILE,
+                        "%s: tensor %s is missing; expected a file with timm's names for this "
+                        "model (see --model)",
+                        w->origin, name);
+    if (!sct_desc_same_dims(&x->t.desc, &d)) {
+        char want[96], have[96];
+        return sct_fail(err, SCT_EFILE, "%s: tensor %s: expected %s, found %s; is --model right?",
+                        w->origin, name, sct_desc_text(&d, want, sizeof want),
+                        sct_desc_text(&x->t.desc, have, sizeof have));
+    }
+    x->used = true;
+    *out = &x->t;
+    return SCT_OK;
+}
+
+const struct sct_tensor *sct_weights_peek(const struct sct_weights *w, const char *name)
+{
+    const struct sct_weight *x = find(w, name);
+    return x ? &x->t : NULL;
+}
+
+void sct_weights_ignore(struct sct_weights *w, const char *name)
+{
+    struct sct_weight *x = find(w, name);
+    if (x)
+        x->used = true;
+}
+
+sct_status sct_weights_leftovers(const struct sct_weights *w, sct_error *err)
+{
+    struct sct_str s = {0};
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < w->n; i++)
+        if (!w->item[i]->used && n++ < 10)
+            sct_str_add(&s, " %s", w->item[i]->t.name);
+    sct_status rc = SCT_OK;
+    if (n)
+        rc = sct_fail(err, SCT_EFILE,
+                      "%s: %u tensor(s) do not belong to this model:%s%s; is --model right?",
+                      w->origin, n, s.s ? s.s : "", n > 10 ? " ..." : "");
+    sct_str_free(&s);
+    return rc;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT
+ * weights.h - the base's tensors by timm name, from a file or drawn at random; shared by every
+ * model built on the base (plain and adapted), so a device holds them once.
+ * Thread rule: one thread at a time. */
+#ifndef SCT_MODEL_WEIGHTS_H
+#define SCT_MODEL_WEIGHTS_H
+
+#include "core/ir/model.h"
+
+struct sct_weight {
+    struct sct_tensor t;
+    bool used;
+    uint64_t seed;
+    char init[48];
+};
+
+struct sct_weights {
+    struct sct_arena arena;
+    struct sct_weight **item;
+    uint32_t n, cap;
+    bool random;
+    uint64_t seed;
+    const char *origin; /* file name for messages, or "random" */
+};
+
+/* An empty set; random: every tensor asked for is drawn (timm's initialisation of a ViT). */
+struct sct_weights *sct_weights_create(const char *origin, bool random, uint64_t seed);
+void sct_weights_destroy(struct sct_weights **w);
+
+/* Adds a tensor of a file. load and ctx as in sct_tensor; name is copied. */
+sct_status sct_weights_add(struct sct_weights *w, const char *name, const struct sct_desc *d,
+                           sct_status (*load)(const struct sct_tensor *, void *, sct_error *),
+                           const void *data, void *ctx, sct_error *err);
+
+/* The tensor `name` with exactly these dims; marks it used. EFILE names what is missing or both
+ * shapes. init: how it is drawn when random. */
+sct_status sct_weights_take(struct sct_weights *w, const char *name, uint32_t nd,
+                            const uint32_t *dim, const char *init, const struct sct_tensor **out,
+                            sct_error *err);
+/* The tensor of that name, or NULL; does not mark it. */
+const struct sct_tensor *sct_weights_peek(const struct sct_weights *w, const char *name);
+/* Marks a tensor as seen (a head that is replaced). */
+void sct_weights_ignore(struct sct_weights *w, const char *name);
+/* EFILE with the first ten names that no model asked for. */
+sct_status sct_weights_leftovers(const struct sct_weights *w, sct_error *err);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT
+ * host.h - the table of functions that strategies are handed, and the calls into strategies. */
+#ifndef SCT_PEFT_HOST_H
+#define SCT_PEFT_HOST_H
+
+#include "core/peft/adapter.h"
+#include "core/peft/readings.h"
+
+const struct sct_strategy_host *sct_strategy_host_table(void);
+/* Where host->log goes; NULL is silence. Set once, before strategies run. */
+void sct_strategy_host_log(void (*log)(int level, const char *line));
+
+/* A strategy with its state. The caller fills state from options between create and use. */
+struct sct_strategy_run {
+    const struct sct_strategy *s;
+    void *state;
+};
+
+sct_status sct_strategy_open(struct sct_strategy_run *r, const struct sct_strategy *s,
+                             sct_error *err);
+void sct_strategy_close(struct sct_strategy_run *r);
+
+/* Each calls the strategy's function if it has one, adds its name to errors, and reports the
+ * builder's sticky error too. */
+sct_status sct_strategy_observe(struct sct_strategy_run *r, struct sct_model *m, sct_error *err);
+sct_status sct_strategy_choose(struct sct_strategy_run *r, const struct sct_model *m,
+                               const struct sct_readings *readings, sct_error *err);
+sct_status sct_strategy_apply(struct sct_strategy_run *r, struct sct_model *m, sct_error *err);
+sct_status sct_strategy_load(struct sct_strategy_run *r, const struct sct_model *m,
+                             const struct sct_adapter *a, sct_error *err);
+sct_status sct_strategy_save(const struct sct_strategy_run *r, struct sct_adapter *a,
+                             sct_error *err);
+
+#endif

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: MIT
+ * adapter_io.c - writing an adapter folder from a trained model, and reading one. */
+#include "core/train/adapter_io.h"
+
+#include <string.h>
+
+#include "core/base/status.h"
+
+enum { FORMAT_VERSION = 1 };
+
+/* ---- saving ---- */
+
+static sct_status gather(struct sct_adapter *a, const struct sct_model *m,
+                         struct sct_open_device *d, sct_error *err)
+{
+    for (uint32_t i = 0; i < m->n_param; i++) {
+        const struct sct_param *p = m->param[i];
+        const bool head = strncmp(p->name, "head.", 5) == 0;
+        if (!p->trainable && !p->is_index && !head)
+            continue;
+        const uint64_t n = sct_desc_count(&p->t->desc);
+        void *v = sct_calloc((size_t)n, 4);
+        if (!v)
+            return sct_nomem(err);
+        sct_status rc = p->trainable && sct_store_has(d->store, p->t)
+                            ? sct_store_read(d->store, p->t, v, err)
+                            : p->t->load(p->t, v, err);
+        if (rc == SCT_OK)
+            rc = sct_adapter_put(a, p->name, &p->t->desc, v, err);
+        sct_free(v);
+        SCT_TRY(rc);
+    }
+    return SCT_OK;
+}
+
+static json_t *floats(const float *v, size_t n)
+{
+    json_t *a = json_array();
+    for (size_t i = 0; a && i < n; i++)
+        json_array_append_new(a, sct_json_f32(v[i]));
+    return a;
+}
+
+static void put_model(json_t *base, const struct sct_model_config *c)
+{
+    json_object_set_new(base, "architecture", json_string(c->name));
+    json_object_set_new(
+        base, "config",
+        json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:b, s:b, s:s, s:o, s:o, s:s}",
+                  "arch", "vit", "image_size", (int)c->image, "patch_size", (int)c->patch, "dim",
+                  (int)c->dim, "depth", (int)c->depth, "heads", (int)c->heads, "mlp", (int)c->mlp,
+                  "classes", (int)c->classes, "pool", c->pool == SCT_POOL_AVG ? "avg" : "token",
+                  "class_token", (int)c->class_token, "fc_norm", (int)c->fc_norm, "gelu",
+                  c->gelu == SCT_GELU_TANH ? "tanh" : "erf", "eps", sct_json_f32(c->eps),
+                  "drop_path", sct_json_f32(c->drop_path), "head_init", c->head_init));
+}
+
+static json_t *config_json(const struct sct_tuner *t, const struct sct_adapter_info *i,
+                           const struct sct_adapter *disk)
+{
+    char type[64];
+    json_t *root = json_object(), *base = json_object(), *options = json_object();
+    (void)snprintf(type, sizeof type, "%s", i->strategy);
+    for (char *p = type; *p; p++)
+        if (*p >= 'a' && *p <= 'z')
+            *p = (char)(*p - 32);
+    json_object_set_new(root, "peft_type", json_string(type));
+    for (uint32_t k = 0; k < disk->n_key; k++)
+        json_object_set_new(root, disk->key[k].key,
+                            json_loads(disk->key[k].json, JSON_DECODE_ANY, NULL));
+    json_t *own = json_object();
+    json_object_set_new(own, "format_version", json_integer(FORMAT_VERSION));
+    json_object_set_new(own, "strategy", json_string(i->strategy));
+    for (uint32_t k = 0; k < i->n_set; k++)
+        json_object_set_new(options, i->set[k].key, json_string(i->set[k].value));
+    json_object_set_new(own, "options", options);
+    put_model(base, &i->model);
+    json_object_set_new(base, "sha256", json_string(i->base_hash));
+    json_object_set_new(base, "weights", json_string(i->weights));
+    json_object_set_new(own, "base", base);
+    json_object_set_new(own, "preprocess",
+                        json_pack("{s:s, s:i, s:o, s:o, s:o, s:s}", "resize",
+                                  sct_resize_mode_name(i->pre.mode), "size", (int)i->pre.size,
+                                  "crop_pct", json_real(i->pre.crop_pct), "mean",
+                                  floats(i->pre.mean, 3), "std", floats(i->pre.std, 3),
+                                  "pass_order", sct_pass_order_name(i->pre.order)));
+    json_t *names = i->class_names ? json_array() : json_null();
+    for (uint32_t k = 0; i->class_names && k < i->model.classes; k++)
+        json_array_append_new(names, json_string(i->class_names[k]));
+    json_object_set_new(own, "class_names", names);
+    json_object_set_new(root, "sctrun", own);
+    (void)t;
+    return root;
+}
+
+/* Keys that peft writes for a LoRA and that the strategy does not know. */
+static sct_status peft_defaults(json_t *root, sct_error *err)
+{
+    static const char *const saved[] = {"head"};
+    const char *targets[1] = {"qkv"};
+    struct sct_peft_lora l = {.r = 1,
+                              .alpha = 1.0f,
+                              .targets = targets,
+                              .saved = saved,
+                              .n_targets = 1,
+                              .n_saved = 1,
+                              .base_class = "VisionTransformer",
+                              .library = "timm.models.vision_transformer"};
+    json_t *all = NULL;
+    SCT_TRY(sct_peft_lora_config(&all, &l, err));
+    json_object_update_missing(root, all);
+    json_decref(all);
+    return SCT_OK;
+}
+
+static sct_status write_folder(const char *dir, const struct sct_tuner *t,
+                               const struct sct_adapter_info *info, const struct sct_adapter *a,
+                               sct_error *err)
+{
+    struct sct_st_item *item = sct_calloc(a->n ? a->n : 1, sizeof *item);
+    json_t *root = config_json(t, info, a);
+    sct_status rc = item && root ? SCT_OK : sct_nomem(err);
+    if (rc == SCT_OK && strcmp(info->strategy, "lora") == 0)
+        rc = peft_defaults(root, err);
+    for (uint32_t i = 0; rc == SCT_OK && i < a->n; i++) {
+        const struct sct_adapter_tensor *x = &a->item[i];
+        const bool f32 = x->desc.dtype == SCT_F32;
+        item[i] = (struct sct_st_item){.name = x->name,
+                                       .dim = x->desc.dim,
+                                       .data = f32 ? NULL : x->data,
+                                       .f32 = f32 ? x->data : NULL,
+                                       .dtype = f32 ? SCT_ST_F32 : SCT_ST_I32,
+                                       .nd = x->desc.nd};
+    }
+    if (rc == SCT_OK)
+        rc = sct_adapter_folder_write(dir, root, item, a->n, NULL, 0, err);
+    json_decref(root);
+    sct_free(item);
+    return rc;
+}
+
+sct_status sct_adapter_save(const char *dir, const struct sct_model *m, struct sct_open_device *d,
+                            const struct sct_tuner *t, const struct sct_adapter_info *info,
+                            sct_error *err)
+{
+    struct sct_adapter *a = sct_adapter_create(dir), *disk = NULL;
+    sct_status rc = a ? gather(a, m, d, err) : sct_nomem(err);
+    if (rc == SCT_OK)
+        rc = sct_strategy_save(&t->run, a, err);
+    if (rc == SCT_OK && t->run.s->to_disk) {
+        disk = sct_adapter_create(dir);
+        rc = disk ? t->run.s->to_disk(t->run.state, sct_strategy_host_table(), a, disk, err)
+                  : sct_nomem(err);
+    }
+    if (rc == SCT_OK)
+        rc = write_folder(dir, t, info, disk ? disk : a, err);
+    sct_adapter_destroy(&a);
+    sct_adapter_destroy(&disk);
+    return rc;
+}
+
+/* ---- loading ---- */
+
+static sct_status get_floats(const struct sct_json_at *at, const char *key, float *out, size_t n,
+                             sct_error *err)
+{
+    const json_t *a = NULL;
+    SCT_TRY(sct_json_get_array(at, key, SCT_JSON_REQUIRED, &a, err));
+    if (json_array_size(a) != n)
+        return sct_fail(err, SCT_EFILE, "%s: expected %zu numbers at %s.%s", at->file, n, at->path,
+                        key);
+    for (size_t i = 0; i < n; i++) {
+        if (!json_is_number(json_array_get(a, i)))
+            return sct_fail(err, SCT_EFILE, "%s: expected numbers at %s.%s", at->file, at->path,
+                            key);
+        out[i] = (float)json_number_value(json_array_get(a, i));
+    }
+    return SCT_OK;
+}
+
+static sct_status get_model(const struct sct_json_at *at, struct sct_model_config *c,
+                            sct_error *err)
+{
+    const char *pool = "token", *gelu = "erf", *init = "zeros";
+    int token = 1, fc = 0;
+    double eps = 1e-6, drop = 0;
+    const struct {
+        const char *key;
+        uint32_t *to;
+    } row[] = {{"image_size", &c->image}, {"patch_size", &c->patch}, {"dim", &c->dim},
+               {"depth", &c->depth},      {"heads", &c->heads},      {"mlp", &c->mlp},
+               {"classes", &c->classes}};
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++)
+        SCT_TRY(sct_json_get_u32(at, row[i].key, SCT_JSON_REQUIRED, 1, 1000000, row[i].to, err));
+    SCT_TRY(sct_json_get_str(at, "pool", SCT_JSON_REQUIRED, &pool, err));
+    SCT_TRY(sct_json_get_str(at, "gelu", SCT_JSON_OPTIONAL, &gelu, err));
+    SCT_TRY(sct_json_get_str(at, "head_init", SCT_JSON_OPTIONAL, &init, err));
+    SCT_TRY(sct_json_get_bool(at, "class_token", SCT_JSON_OPTIONAL, &token, err));
+    SCT_TRY(sct_json_get_bool(at, "fc_norm", SCT_JSON_OPTIONAL, &fc, err));
+    SCT_TRY(sct_json_get_f64(at, "eps", SCT_JSON_REQUIRED, &eps, err));
+    SCT_TRY(sct_json_get_f64(at, "drop_path", SCT_JSON_OPTIONAL, &drop, err));
+    c->pool = strcmp(pool, "avg") == 0 ? SCT_POOL_AVG : SCT_POOL_TOKEN;
+    c->gelu = strcmp(gelu, "tanh") == 0 ? SCT_GELU_TANH : SCT_GELU_ERF;
+    c->class_token = token != 0;
+    c->fc_norm = fc != 0;
+    c->eps = (float)eps;
+    c->drop_path = (float)drop;
+    (void)snprintf(c->head_init, sizeof c->head_init, "%s", init);
+    return SCT_OK;
+}
+
+static sct_status get_preprocess(const struct sct_json_at *own, struct sct_preprocess *p,
+                                 sct_error *err)
+{
+    const json_t *obj = NULL;
+    const char *mode, *order = "horizontal";
+    SCT_TRY(sct_json_get_object(own, "preprocess", SCT_JSON_REQUIRED, &obj, err));
+    const struct sct_json_at at = {obj, own->file, "sctrun.preprocess", SCT_EFILE};
+    sct_preprocess_default(p);
+    SCT_TRY(sct_json_get_str(&at, "resize", SCT_JSON_REQUIRED, &mode, err));
+    SCT_TRY(sct_json_get_str(&at, "pass_order", SCT_JSON_OPTIONAL, &order, err));
+    SCT_TRY(sct_json_get_u32(&at, "size", SCT_JSON_REQUIRED, 1, 16384, &p->size, err));
+    SCT_TRY(sct_json_get_f64(&at, "crop_pct", SCT_JSON_OPTIONAL, &p->crop_pct, err));
+    SCT_TRY(get_floats(&at, "mean", p->mean, 3, err));
+    SCT_TRY(get_floats(&at, "std", p->std, 3, err));
+    if (sct_resize_mode_parse(&p->mode, mode, err) != SCT_OK ||
+        sct_pass_order_parse(&p->order, order, err) != SCT_OK)
+        return err ? (err->code = SCT_EFILE) : SCT_EFILE;
+    return SCT_OK;
+}
+
+static sct_status get_options(struct sct_adapter_info *info, const json_t *options,
+                              const char *file, sct_error *err)
+{
+    const char *key;
+    json_t *value;
+    info->set = sct_arena_alloc(&info->arena, (json_object_size(options) + 1) * sizeof *info->set);
+    if (!info->set)
+        return sct_nomem(err);
+    json_object_foreach((json_t *)(uintptr_t)options, key, value)
+    {
+        if (!json_is_string(value))
+            return sct_fail(err, SCT_EFILE, "%s: expected a string at sctrun.options.%s", file,
+                            key);
+        struct sct_set *s = &info->set[info->n_set++];
+        s->key = sct_arena_strdup(&info->arena, key);
+        s->value = sct_arena_strdup(&info->arena, json_string_value(value));
+        (void)snprintf(s->where, sizeof s->where, "%.150s", file);
+        if (!s->key || !s->value)
+            return sct_nomem(err);
+    }
+    return SCT_OK;
+}
+
+static sct_status get_info(struct sct_adapter_info *info, const struct sct_adapter_folder *f,
+                           sct_error *err)
+{
+    const struct sct_json_at root = {f->config, f->config_path, "", SCT_EFILE};
+    const json_t *own_obj = NULL, *base_obj = NULL, *config = NULL, *options = NULL, *names = NULL;
+    const char *strategy, *arch, *hash, *weights = "";
+    uint32_t version;
+    size_t n_names = 0;
+    if (!json_object_get(f->config, "sctrun"))
+        return sct_fail(err, SCT_EFILE,
+                        "%s: key sctrun is missing: the adapter was not written by sctrun",
+                        f->config_path);
+    SCT_TRY(sct_json_get_object(&root, "sctrun", SCT_JSON_REQUIRED, &own_obj, err));
+    const struct sct_json_at own = {own_obj, f->config_path, "sctrun", SCT_EFILE};
+    SCT_TRY(sct_json_get_u32(&own, "format_version", SCT_JSON_REQUIRED, 1, FORMAT_VERSION,
+                             &version, err));
+    SCT_TRY(sct_json_get_str(&own, "strategy", SCT_JSON_REQUIRED, &strategy, err));
+    SCT_TRY(sct_json_get_object(&own, "base", SCT_JSON_REQUIRED, &base_obj, err));
+    const struct sct_json_at base = {base_obj, f->config_path, "sctrun.base", SCT_EFILE};
+    SCT_TRY(sct_json_get_str(&base, "architecture", SCT_JSON_REQUIRED, &arch, err));
+    SCT_TRY(sct_json_get_str(&base, "sha256", SCT_JSON_REQUIRED, &hash, err));
+    SCT_TRY(sct_json_get_str(&base, "weights", SCT_JSON_OPTIONAL, &weights, err));
+    SCT_TRY(sct_json_get_object(&base, "config", SCT_JSON_REQUIRED, &config, err));
+    const struct sct_json_at mc = {config, f->config_path, "sctrun.base.config", SCT_EFILE};
+    SCT_TRY(get_model(&mc, &info->model, err));
+    SCT_TRY(get_preprocess(&own, &info->pre, err));
+    (void)snprintf(info->model.name, sizeof info->model.name, "%s", arch);
+    (void)snprintf(info->strategy, sizeof info->strategy, "%s", strategy);
+    (void)snprintf(info->base_hash, sizeof info->base_hash, "%s", hash);
+    (void)snprintf(info->weights, sizeof info->weights, "%s", weights);
+    memcpy(info->model.mean, info->pre.mean, sizeof info->model.mean);
+    memcpy(info->model.std, info->pre.std, sizeof info->model.std);
+    SCT_TRY(sct_json_get_object(&own, "options", SCT_JSON_REQUIRED, &options, err));
+    SCT_TRY(get_options(info, options, f->config_path, err));
+    SCT_TRY(sct_json_get_strings(&own, "class_names", SCT_JSON_OPTIONAL, &names, &n_names, err));
+    if (names && n_names != info->model.classes)
+        return sct_fail(err, SCT_EFILE, "%s: %zu class names for %u classes", f->config_path,
+                        n_names, info->model.classes);
+    const char **list = names ? sct_arena_alloc(&info->arena, n_names * sizeof *list) : NULL;
+    for (size_t i = 0; list && i < n_names; i++)
+        list[i] = sct_arena_strdup(&info->arena, json_string_value(json_array_get(names, i)));
+    info->class_names = list;
+    return SCT_OK;
+}
+
+static sct_status get_tensors(struct sct_adapter *a, const struct sct_st *st, sct_error *err)
+{
+    for (size_t i = 0; i < sct_st_count(st); i++) {
+        const struct sct_st_tensor *x = sct_st_at(st, i);
+        struct sct_desc d = {SCT_F32, x->nd, {0}, 0};
+        if (x->dtype == SCT_ST_I32 || x->dtype == SCT_ST_I64)
+            d.dtype = SCT_I32;
+        if (x->nd > SCT_MAX_DIMS || x->count == 0 || x->count > UINT32_MAX)
+            return sct_fail(err, SCT_EFILE, "%s: tensor %s has an impossible shape",
+                            sct_st_path(st), x->name);
+        for (uint32_t k = 0; k < x->nd; k++)
+            d.dim[k] = (uint32_t)x->dim[k];
+        void *v = sct_calloc((size_t)x->count, 4);
+        if (!v)
+            return sct_nomem(err);
+        sct_status rc = d.dtype == SCT_I32 ? sct_st_read_i32(st, x, v, err)
+                                           : sct_st_read_f32(st, x, v, err);
+        if (rc == SCT_OK)
+            rc = sct_adapter_put(a, x->name, &d, v, err);
+        sct_free(v);
+        SCT_TRY(rc);
+    }
+    return SCT_OK;
+}
+
+static sct_status get_keys(struct sct_adapter *a, json_t *root, sct_error *err)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach(root, key, value)
+    {
+        char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+        const sct_status rc = text ? sct_adapter_put_key(a, key, text, err) : sct_nomem(err);
+        free(text);
+        SCT_TRY(rc);
+    }
+    return SCT_OK;
+}
+
+sct_status sct_adapter_open(struct sct_adapter_info *info, struct sct_adapter **a, const char *dir,
+                            sct_error *err)
+{
+    struct sct_adapter_folder f;
+    memset(info, 0, sizeof *info);
+    *a = NULL;
+    SCT_TRY(sct_adapter_folder_open(&f, dir, err));
+    sct_status rc = get_info(info, &f, err);
+    if (rc == SCT_OK)
+        rc = (*a = sct_adapter_create(dir)) ? SCT_OK : sct_nomem(err);
+    if (rc == SCT_OK)
+        rc = get_tensors(*a, f.tensors, err);
+    if (rc == SCT_OK)
+        rc = get_keys(*a, f.config, err);
+    sct_adapter_folder_close(&f);
+    if (rc != SCT_OK) {
+        sct_adapter_destroy(a);
+        sct_adapter_info_fini(info);
+    }
+    return rc;
+}
+
+sct_status sct_adapter_own_form(struct sct_adapter **a, struct sct_tuner *t, sct_error *err)
+{
+    if (!t->run.s->from_disk)
+        return SCT_OK;
+    struct sct_adapter *own = sct_adapter_create((*a)->origin);
+    const sct_status rc =
+        own ? t->run.s->from_disk(t->run.state, sct_strategy_host_table(), *a, own, err)
+            : sct_nomem(err);
+    if (rc != SCT_OK) {
+        sct_adapter_destroy(&own);
+        return rc;
+    }
+    sct_adapter_destroy(a);
+    *a = own;
+    return SCT_OK;
+}
+
+void sct_adapter_info_fini(struct sct_adapter_info *info)
+{
+    sct_arena_free(&info->arena);
+    memset(info, 0, sizeof *info);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT
+ * adapter_io.h - an adapter between a trained model and a folder.
+ *
+ * The folder is self-describing: adapter_config.json holds the strategy and its options, the base
+ * (architecture, hash), preprocessing, class names; adapter_model.safetensors holds every trained
+ * tensor, the index lists and always the head. A LoRA folder is one of Hugging Face PEFT. */
+#ifndef SCT_TRAIN_ADAPTER_IO_H
+#define SCT_TRAIN_ADAPTER_IO_H
+
+#include "core/data/preprocess.h"
+#include "core/io/adapter_folder.h"
+#include "core/io/sha256.h"
+#include "core/train/strategies.h"
+
+/* What the folder says beside the tensors. */
+struct sct_adapter_info {
+    struct sct_model_config model;
+    char strategy[64], base_hash[SCT_SHA256_HEX], weights[1024];
+    struct sct_preprocess pre;
+    const char *const *class_names; /* [model.classes] or NULL; borrowed */
+    struct sct_set *set;            /* the strategy's options */
+    uint32_t n_set;
+    struct sct_arena arena; /* of a loaded one */
+};
+
+/* Current values of everything trained, read from the device, into `dir` (replaced). */
+sct_status sct_adapter_save(const char *dir, const struct sct_model *m, struct sct_open_device *d,
+                            const struct sct_tuner *t, const struct sct_adapter_info *info,
+                            sct_error *err);
+
+/* Reads a folder: what it says into *info, its tensors into *a (own names, as in memory). EFILE
+ * with file and key. Both are empty on failure. */
+sct_status sct_adapter_open(struct sct_adapter_info *info, struct sct_adapter **a, const char *dir,
+                            sct_error *err);
+/* After the strategy is open: own names from the disk's form. Replaces *a. */
+sct_status sct_adapter_own_form(struct sct_adapter **a, struct sct_tuner *t, sct_error *err);
+void sct_adapter_info_fini(struct sct_adapter_info *info);
+
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT
+ * device.c - choosing and opening a device. */
+#include "core/train/device.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "core/base/status.h"
+#include "core/base/str.h"
+#include "core/plug/module.h"
+
+void sct_cache_dir(const char *(*env)(const char *), char *buf, size_t size)
+{
+    const char *own = env("SCTRUN_CACHE_DIR"), *xdg = env("XDG_CACHE_HOME"), *home = env("HOME");
+    buf[0] = 0;
+    if (own && *own) {
+        if (strcmp(own, "off") != 0)
+            (void)snprintf(buf, size, "%s", own);
+    } else if (xdg && *xdg) {
+        (void)snprintf(buf, size, "%s/sctrun", xdg);
+    } else if (home && *home) {
+        (void)snprintf(buf, size, "%s/.cache/sctrun", home);
+    }
+}
+
+static const char *host_opt(void *ctx, const char *key)
+{
+    const struct sct_device_opts *o = ctx;
+    const struct {
+        const char *key, *value;
+    } row[] = {{"threads", o->threads},
+               {"isa", o->isa},
+               {"gemm", o->gemm},
+               {"profile", o->profile},
+               {"cache-dir", o->cache_dir}};
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++)
+        if (strcmp(row[i].key, key) == 0)
+            return row[i].value[0] ? row[i].value : NULL;
+    return NULL;
+}
+
+static void host_log(void *ctx, int level, const char *line)
+{
+    const struct sct_device_opts *o = ctx;
+    if (o->log)
+        o->log(o->log_ctx, level, line);
+}
+
+static int contains(const char *text, const char *part)
+{
+    const size_t n = strlen(part);
+    for (; *text; text++) {
+        size_t i = 0;
+        while (i < n && tolower((unsigned char)text[i]) == tolower((unsigned char)part[i]))
+            i++;
+        if (i == n)
+            return 1;
+    }
+    return 0;
+}
+
+/* How well device i fits: 0 not at all; auto prefers GPUs, then more memory. */
+static int fits(const struct sct_device_info *i, const char *want)
+{
+    if (strcmp(want, "auto") == 0)
+        return i->usable ? (i->kind == SCT_DEV_GPU ? 3 : i->kind == SCT_DEV_CPU ? 1 : 2) : 0;
+    const char *id = strncmp(want, "opencl:", 7) == 0 ? want + 7 : want;
+    if (strcmp(i->id, id) == 0)
+        return 4;
+    if (isdigit((unsigned char)*id) && strchr(id, ':'))
+        return 0;
+    return contains(i->name, want) || contains(i->platform, want) ? 2 : 0;
+}
+
+static sct_status pick(struct sct_open_device *d, uint32_t *index, sct_error *err)
+{
+    const uint32_t n = d->be->count(&d->host);
+    struct sct_str list = {0};
+    int best = 0;
+    uint32_t ties = 0;
+    const char *want = d->opts.device;
+    for (uint32_t k = 0; k < n; k++) {
+        struct sct_device_info i = {.size = sizeof i};
+        if (d->be->info(&d->host, k, &i, NULL) != SCT_OK)
+            continue;
+        sct_str_add(&list, "\n  %s  %s (%s)%s%s", i.id, i.name, i.platform,
+                    i.usable ? "" : ": refused: ", i.usable ? "" : i.status);
+        const int f = fits(&i, want);
+        ties = f == best ? ties + 1 : f > best ? 1 : ties;
+        if (f > best) {
+            best = f;
+            *index = k;
+            d->info = i;
+        }
+    }
+    sct_status rc = SCT_OK;
+    if (n == 0)
+        rc = sct_fail(err, SCT_EDEVICE,
+                      "backend %s found no device; for opencl install a driver, or pocl-opencl-icd "
+                      "to use the CPU",
+                      d->be->name);
+    else if (best == 0)
+        rc = sct_fail(err, SCT_EDEVICE, "no usable device fits --device %s; found:%s", want,
+                      list.s ? list.s : "");
+    else if (best == 2 && ties > 1 && strcmp(want, "auto") != 0)
+        rc = sct_fail(err, SCT_EDEVICE, "--device %s fits %u devices:%s\nsay P:D", want, ties,
+                      list.s ? list.s : "");
+    else if (!d->info.usable)
+        rc = sct_fail(err, SCT_EDEVICE, "device %s cannot be used: %s", d->info.name,
+                      d->info.status);
+    sct_str_free(&list);
+    return rc;
+}
+
+sct_status sct_device_open(struct sct_open_device *d, const struct sct_device_opts *opts,
+                           sct_error *err)
+{
+    memset(d, 0, sizeof *d);
+    d->opts = *opts;
+    d->host = (struct sct_host){1, sizeof d->host, &d->opts, host_log, host_opt};
+    uint32_t index = 0;
+    sct_status rc = sct_plug_backend(opts->backend, &d->be, err);
+    if (rc == SCT_OK)
+        rc = pick(d, &index, err);
+    if (rc == SCT_OK)
+        rc = d->be->open(&d->host, index, &d->dev, err);
+    if (rc == SCT_OK)
+        rc = (d->store = sct_store_create(d->be, d->dev)) ? SCT_OK : sct_nomem(err);
+    if (rc != SCT_OK)
+        sct_device_close(d);
+    return rc;
+}
+
+void sct_device_close(struct sct_open_device *d)
+{
+    sct_store_destroy(&d->store);
+    if (d->dev)
+        d->be->close(d->dev);
+    memset(d, 0, sizeof *d);
+}

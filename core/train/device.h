@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT
+ * device.h - a backend's device as --backend and --device name it. */
+#ifndef SCT_TRAIN_DEVICE_H
+#define SCT_TRAIN_DEVICE_H
+
+#include "core/exec/store.h"
+
+struct sct_device_opts {
+    const char *backend, *device;
+    char threads[16], isa[16], gemm[16], profile[8];
+    char cache_dir[1024]; /* "" : no disk cache */
+    void (*log)(void *ctx, int level, const char *line);
+    void *log_ctx;
+};
+
+struct sct_open_device {
+    const struct sct_backend *be;
+    sct_device *dev;
+    struct sct_device_info info;
+    struct sct_host host;
+    struct sct_device_opts opts;
+    struct sct_store *store;
+};
+
+/* Where caches go: SCTRUN_CACHE_DIR, $XDG_CACHE_HOME/sctrun or ~/.cache/sctrun; "" when that is
+ * "off" or unknown. */
+void sct_cache_dir(const char *(*env)(const char *), char *buf, size_t size);
+
+/* Device by "auto" (a GPU if there is one, else the first usable), "P:D", or a part of its name,
+ * case aside, that fits one only. EDEVICE lists what is there. d must not move while open. On
+ * failure *d is empty. */
+sct_status sct_device_open(struct sct_open_device *d, const struct sct_device_opts *opts,
+                           sct_error *err);
+/* Programs of the device must be gone. */
+void sct_device_close(struct sct_open_device *d);
+
+#endif

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT
+ * loop.c - the training loop. */
+#include "core/train/loop.h"
+
+#include <math.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "core/base/status.h"
+#include "core/base/str.h"
+#include "core/io/file.h"
+#include "core/train/schedule.h"
+
+struct loop {
+    struct sct_session *x;
+    const struct sct_settings *s;
+    const char *dir;
+    struct sct_exec *exec;
+    struct sct_optim optim;
+    struct sct_evaluator eval;
+    struct sct_run_log log;
+    struct sct_lr lr;
+    uint32_t *order;
+    uint32_t count, steps_per_epoch;
+    uint64_t step, steps;
+    double started, train_seconds, window_loss;
+    uint64_t images, window_images, epoch_batches;
+    double window_start, epoch_loss;
+    struct sct_train_result *r;
+    void (*each)(void *ctx, const struct sct_progress *p);
+    void *ctx;
+    volatile int *stop;
+};
+
+uint64_t sct_peak_process_bytes(void)
+{
+    struct rusage u;
+    return getrusage(RUSAGE_SELF, &u) == 0 ? (uint64_t)u.ru_maxrss * 1024u : 0;
+}
+
+/* 1234567 -> "1,234,567" */
+static void thousands(uint64_t v, char *buf, size_t size)
+{
+    char digits[32];
+    const int n = snprintf(digits, sizeof digits, "%llu", (unsigned long long)v);
+    size_t at = 0;
+    for (int i = 0; i < n && at + 2 < size; i++) {
+        if (i && (n - i) % 3 == 0)
+            buf[at++] = ',';
+        buf[at++] = digits[i];
+    }
+    buf[at] = 0;
+}
+
+void sct_params_line(const struct sct_model *m, char *buf, size_t size)
+{
+    char a[48], b[48];
+    uint64_t trainable, head, all;
+    sct_model_count(m, &trainable, &head, &all);
+    thousands(trainable, a, sizeof a);
+    thousands(all, b, sizeof b);
+    (void)snprintf(buf, size, "trainable params: %s || all params: %s || trainable%%: %.4f", a, b,
+                   all ? 100.0 * (double)trainable / (double)all : 0.0);
+}
+
+static struct sct_optim_opts optim_opts(const struct sct_settings *s)
+{
+    return (struct sct_optim_opts){.kind = s->optimizer,
+                                   .weight_decay = s->weight_decay,
+                                   .beta1 = 0.9f,
+                                   .beta2 = 0.999f,
+                                   .eps = 1e-8f,
+                                   .momentum = s->momentum,
+                                   .clip = s->clip_grad,
+                                   .smoothing = s->smoothing};
+}
+
+static sct_status plan_training(struct sct_session *x, struct sct_optim *o, struct sct_plan **plan,
+                                sct_error *err)
+{
+    struct sct_graph *g = NULL;
+    struct sct_plan_opts po;
+    const struct sct_optim_opts oo = optim_opts(x->s);
+    SCT_TRY(sct_session_plan_opts(x, &po, err));
+    sct_status rc = sct_graph_train(&g, x->model, &oo, o, false, err);
+    if (rc == SCT_OK)
+        rc = sct_plan_create(plan, g, x->device.be, x->device.dev, &x->device.info, &po, err);
+    sct_graph_destroy(&g);
+    return rc;
+}
+
+sct_status sct_train_dry_run(struct sct_session *x, struct sct_train_result *r, char **text,
+                             sct_error *err)
+{
+    struct sct_optim o = {0};
+    struct sct_plan *plan = NULL;
+    memset(r, 0, sizeof *r);
+    *text = NULL;
+    sct_model_count(x->model, &r->trainable, &r->head, &r->all);
+    sct_status rc = plan_training(x, &o, &plan, err);
+    if (rc == SCT_OK) {
+        sct_plan_memory(plan, &r->memory);
+        *text = sct_plan_memory_text(plan);
+        if (!*text)
+            rc = sct_nomem(err);
+    }
+    sct_plan_destroy(&plan);
+    sct_optim_fini(&o);
+    return rc;
+}
+
+/* ---- files ---- */
+
+static sct_status save(struct loop *l, const char *name, sct_error *err)
+{
+    if (!l->dir)
+        return SCT_OK;
+    SCT_TRY(sct_session_describe(l->x, err));
+    char *path = sct_path_join(l->dir, name);
+    const sct_status rc =
+        path ? sct_adapter_save(path, l->x->model, &l->x->device, &l->x->tuner, &l->x->info, err)
+             : sct_nomem(err);
+    sct_free(path);
+    return rc;
+}
+
+static sct_status write_args(struct loop *l, sct_error *err)
+{
+    struct sct_str s = {0};
+    sct_str_add(&s, "# everything in force in this run; read again with -c\n");
+    sct_opts_dump(l->x->run->opts, 0, &s);
+    sct_str_add(&s, "options:\n");
+    sct_opts_dump(l->x->tuner.opts, 2, &s);
+    char *path = sct_path_join(l->dir, "args.yaml"), *text = sct_str_take(&s);
+    const sct_status rc =
+        path && text ? sct_file_write(path, text, strlen(text), err) : sct_nomem(err);
+    sct_free(path);
+    sct_free(text);
+    return rc;
+}
+
+/* ---- steps ---- */
+
+static uint64_t device_bytes(const struct loop *l, uint64_t *peak)
+{
+    uint64_t now = 0, most = 0;
+    if (SCT_HAS(struct sct_backend, l->x->device.be, usage))
+        l->x->device.be->usage(l->x->device.dev, &now, &most);
+    if (peak)
+        *peak = most;
+    return now;
+}
+
+static void tell(struct loop *l, uint32_t epoch, double loss, double lr, double speed,
+                 const struct sct_eval_result *e)
+{
+    if (!l->each)
+        return;
+    struct sct_progress p = {.step = l->step,
+                             .steps = l->steps,
+                             .epoch = epoch,
+                             .epochs = l->s->epochs,
+                             .loss = loss,
+                             .lr = lr,
+                             .images_per_s = speed};
+    p.device_bytes = device_bytes(l, NULL);
+    if (l->step)
+        p.eta_seconds = l->train_seconds / (double)l->step * (double)(l->steps - l->step);
+    if (e) {
+        p.is_eval = 1;
+        p.eval = *e;
+    }
+    l->each(l->ctx, &p);
+}
+
+static sct_status one_step(struct loop *l, const struct sct_batch *b, double lr, float *loss,
+                           sct_error *err)
+{
+    const struct sct_step_state st = {l->x->seed, l->step, (float)lr, b->valid};
+    const uint32_t rows = l->x->model->g->batch;
+    SCT_TRY(sct_exec_feed(l->exec, "images", b->images, b->valid, err));
+    SCT_TRY(sct_exec_feed(l->exec, "labels", b->labels, rows, err));
+    SCT_TRY(sct_exec_feed(l->exec, "mix", b->mix, rows, err));
+    SCT_TRY(sct_exec_feed(l->exec, "weight", b->weight, rows, err));
+    SCT_TRY(sct_exec_begin(l->exec, &st, err));
+    SCT_TRY(sct_exec_body(l->exec, b->valid, err));
+    SCT_TRY(sct_exec_end(l->exec, err));
+    return sct_exec_fetch(l->exec, "loss", loss, err);
+}
+
+static sct_status log_step(struct loop *l, uint32_t epoch, double loss, double lr, sct_error *err)
+{
+    if (l->step % l->s->log_interval != 0)
+        return SCT_OK;
+    const double now = sct_now(), span = now - l->window_start;
+    const double speed = span > 0 ? (double)l->window_images / span : 0;
+    l->window_start = now;
+    l->window_images = 0;
+    const struct sct_log_step s = {l->step, epoch, loss, lr, speed};
+    SCT_TRY(sct_run_log_step(&l->log, &s, err));
+    tell(l, epoch, loss, lr, speed, NULL);
+    return SCT_OK;
+}
+
+static sct_status evaluate(struct loop *l, uint32_t epoch, double lr, sct_error *err)
+{
+    struct sct_eval_result e;
+    SCT_TRY(sct_evaluate(&l->eval, l->x->test_loader, l->x->test, l->s->test_limit, &e, NULL, NULL,
+                         err));
+    const double train_loss =
+        l->epoch_batches ? l->epoch_loss / (double)l->epoch_batches : 0;
+    const struct sct_log_eval row = {l->step, epoch, train_loss, e.loss, e.top1, e.top5, lr, e.images};
+    SCT_TRY(sct_run_log_eval(&l->log, &row, err));
+    l->r->last = e;
+    if (e.top1 > l->r->best.top1 || l->r->best.images == 0) {
+        l->r->best = e;
+        l->r->best_epoch = epoch;
+        SCT_TRY(save(l, "best", err));
+    }
+    tell(l, epoch, train_loss, lr, e.seconds > 0 ? e.images / e.seconds : 0, &e);
+    return SCT_OK;
+}
+
+static bool finished(const struct loop *l)
+{
+    return l->step >= l->steps || (l->stop && *l->stop);
+}
+
+static sct_status one_epoch(struct loop *l, uint32_t epoch, sct_error *err)
+{
+    sct_order_epoch(l->x->seed, epoch, l->count, l->s->shuffle != 0, l->order);
+    SCT_TRY(sct_loader_begin(l->x->train_loader, l->order, l->count, l->x->model->g->batch,
+                             l->s->drop_last != 0, err));
+    l->epoch_loss = 0;
+    l->epoch_batches = 0;
+    l->window_start = sct_now();
+    double lr = 0;
+    while (!finished(l)) {
+        struct sct_batch b;
+        float loss = 0;
+        const double start = sct_now();
+        SCT_TRY(sct_loader_next(l->x->train_loader, &b, err));
+        if (!b.valid)
+            break;
+        lr = sct_lr_at(&l->lr, l->step);
+        SCT_TRY(one_step(l, &b, lr, &loss, err));
+        if (l->step == 0)
+            l->r->first_step_seconds = sct_now() - l->started;
+        l->step++;
+        l->train_seconds += sct_now() - start;
+        l->images += b.valid;
+        l->window_images += b.valid;
+        l->epoch_loss += (double)loss;
+        l->epoch_batches++;
+        if (!isfinite(loss)) {
+            const struct sct_log_step s = {l->step, epoch + 1, (double)loss, lr, 0};
+            (void)sct_run_log_step(&l->log, &s, NULL);
+            return sct_fail(err, SCT_ENONFINITE,
+                            "the loss of step %llu (epoch %u) is not finite; try a smaller --lr or "
+                            "--clip-grad 1",
+                            (unsigned long long)l->step, epoch + 1);
+        }
+        SCT_TRY(log_step(l, epoch + 1, (double)loss, lr, err));
+    }
+    const bool last = epoch + 1 == l->s->epochs || finished(l);
+    const bool now = last || (l->s->eval_interval && (epoch + 1) % l->s->eval_interval == 0);
+    return now ? evaluate(l, epoch + 1, lr, err) : SCT_OK;
+}
+
+static sct_status prepare(struct loop *l, sct_error *err)
+{
+    struct sct_plan *plan = NULL;
+    const uint32_t batch = l->x->model->g->batch;
+    l->count = sct_source_count(l->x->train);
+    l->steps_per_epoch = l->s->drop_last ? l->count / batch : (l->count + batch - 1) / batch;
+    if (l->steps_per_epoch == 0)
+        return sct_fail(err, SCT_EUSAGE,
+                        "--drop-last: %u training images do not fill one batch of %u", l->count,
+                        batch);
+    l->steps = (uint64_t)l->steps_per_epoch * l->s->epochs;
+    if (l->s->max_steps && l->s->max_steps < l->steps)
+        l->steps = l->s->max_steps;
+    l->lr = (struct sct_lr){l->s->lr_schedule,
+                            (double)l->s->lr,
+                            (double)l->s->warmup_epochs,
+                            (double)l->s->epochs,
+                            (double)l->s->warmup_lr,
+                            (double)l->s->min_lr,
+                            l->steps_per_epoch};
+    l->order = sct_calloc(l->count, sizeof *l->order);
+    if (!l->order)
+        return sct_nomem(err);
+    sct_model_count(l->x->model, &l->r->trainable, &l->r->head, &l->r->all);
+    SCT_TRY(plan_training(l->x, &l->optim, &plan, err));
+    sct_plan_memory(plan, &l->r->memory);
+    const sct_status rc = sct_exec_create(&l->exec, &plan, l->x->device.store, err);
+    sct_plan_destroy(&plan);
+    SCT_TRY(rc);
+    SCT_TRY(sct_evaluator_open(&l->eval, l->x, NULL, 0, err));
+    if (l->dir) {
+        SCT_TRY(write_args(l, err));
+        SCT_TRY(sct_run_log_open(&l->log, l->dir, err));
+    }
+    return SCT_OK;
+}
+
+sct_status sct_train(struct sct_session *x, const char *dir, double started,
+                     void (*each)(void *ctx, const struct sct_progress *p), void *ctx,
+                     volatile int *stop, struct sct_train_result *r, sct_error *err)
+{
+    struct loop l = {.x = x,
+                     .s = x->s,
+                     .dir = dir,
+                     .started = started,
+                     .r = r,
+                     .each = each,
+                     .ctx = ctx,
+                     .stop = stop};
+    memset(r, 0, sizeof *r);
+    sct_status rc = prepare(&l, err);
+    for (uint32_t e = 0; rc == SCT_OK && e < x->s->epochs && !finished(&l); e++)
+        rc = one_epoch(&l, e, err);
+    if (rc == SCT_OK)
+        rc = save(&l, "last", err);
+    if (rc == SCT_OK)
+        rc = sct_run_log_close(&l.log, err);
+    else
+        (void)sct_run_log_close(&l.log, NULL);
+    r->steps = l.step;
+    r->seconds = sct_now() - started;
+    r->train_seconds = l.train_seconds;
+    r->images_per_s = l.train_seconds > 0 ? (double)l.images / l.train_seconds : 0;
+    (void)device_bytes(&l, &r->peak_device_bytes);
+    r->peak_process_bytes = sct_peak_process_bytes();
+    sct_evaluator_close(&l.eval);
+    sct_exec_destroy(&l.exec);
+    sct_store_forget(x->device.store, l.optim.state, l.optim.n * 2);
+    sct_optim_fini(&l.optim);
+    sct_free(l.order);
+    return rc;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ * loop.h - training: steps, evaluations, logs, adapters. */
+#ifndef SCT_TRAIN_LOOP_H
+#define SCT_TRAIN_LOOP_H
+
+#include "core/report/log.h"
+#include "core/train/evaluate.h"
+
+struct sct_progress {
+    uint64_t step, steps;
+    uint32_t epoch, epochs;
+    double loss, lr, images_per_s, eta_seconds;
+    uint64_t device_bytes;
+    int is_eval; /* eval below is fresh */
+    struct sct_eval_result eval;
+};
+
+struct sct_train_result {
+    struct sct_eval_result best, last;
+    uint32_t best_epoch;
+    uint64_t trainable, head, all, steps;
+    double seconds, images_per_s, first_step_seconds, train_seconds;
+    uint64_t peak_device_bytes, peak_process_bytes;
+    struct sct_plan_memory memory;
+};
+
+/* Trains x->model as the settings say. dir: the run folder, made already, or NULL: nothing is
+ * written. each (may be NULL) is called at every logged step and evaluation. ENONFINITE at the
+ * first loss that is not finite; what was best before is kept. stop (may be NULL) is looked at
+ * after every step: nonzero ends the run early, saved. started: sct_now() of the process start. */
+sct_status sct_train(struct sct_session *x, const char *dir, double started,
+                     void (*each)(void *ctx, const struct sct_progress *p), void *ctx,
+                     volatile int *stop, struct sct_train_result *r, sct_error *err);
+
+/* Counts and the memory plan of what would be trained; *text (sct_free) is the plan's table. */
+sct_status sct_train_dry_run(struct sct_session *x, struct sct_train_result *r, char **text,
+                             sct_error *err);
+
+/* "trainable params: ... || all params: ... || trainable%: ..." as peft prints it. */
+void sct_params_line(const struct sct_model *m, char *buf, size_t size);
+/* Most bytes of memory the process has had. */
+uint64_t sct_peak_process_bytes(void);
+
+#endif

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT
+ * session.c - opening what a command needs and building the adapted model. */
+#include "core/train/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/status.h"
+#include "core/model/vit.h"
+#include "core/train/data_open.h"
+
+void sct_session_say(const struct sct_session *x, int level, const char *fmt, ...)
+{
+    char line[1024];
+    va_list ap;
+    va_start(ap, fmt);
+    (void)vsnprintf(line, sizeof line, fmt, ap);
+    va_end(ap);
+    if (x->log)
+        x->log(x->log_ctx, level, line);
+}
+
+static sct_status open_device(struct sct_session *x, const char *(*env)(const char *),
+                              sct_error *err)
+{
+    const struct sct_settings *s = x->s;
+    struct sct_device_opts o = {.backend = s->backend, .device = s->device};
+    if (s->threads)
+        (void)snprintf(o.threads, sizeof o.threads, "%u", s->threads);
+    if (strcmp(s->isa, "auto") != 0)
+        (void)snprintf(o.isa, sizeof o.isa, "%s", s->isa);
+    (void)snprintf(o.gemm, sizeof o.gemm, "%s", s->gemm);
+    if (s->profile)
+        (void)snprintf(o.profile, sizeof o.profile, "on");
+    sct_cache_dir(env, o.cache_dir, sizeof o.cache_dir);
+    o.log = x->log;
+    o.log_ctx = x->log_ctx;
+    SCT_TRY(sct_device_open(&x->device, &o, err));
+    /* the host structure points into the session: it must not move */
+    x->has_device = true;
+    return SCT_OK;
+}
+
+static sct_status open_base(struct sct_session *x, sct_error *err)
+{
+    const struct sct_settings *s = x->s;
+    char name[256], own[4096] = "";
+    if (s->adapter && !s->model) {
+        /* the adapter knows its architecture */
+        if (s->weights)
+            (void)snprintf(x->weights, sizeof x->weights, "%s", s->weights);
+        else
+            (void)snprintf(x->weights, sizeof x->weights, "%s", x->info.weights);
+        x->cfg = x->info.model;
+    } else {
+        if (s->model)
+            (void)snprintf(name, sizeof name, "%s", s->model);
+        else if (s->weights)
+            SCT_TRY(sct_model_name_guess(s->weights, name, sizeof name, err));
+        else
+            return sct_fail(err, SCT_EUSAGE, "no model: say --weights FILE and --model NAME");
+        SCT_TRY(sct_model_config_load(&x->cfg, name, own, sizeof own, err));
+        (void)snprintf(x->weights, sizeof x->weights, "%s", s->weights ? s->weights : own);
+    }
+    if (!x->weights[0])
+        return sct_fail(err, SCT_EUSAGE,
+                        "no weights: say --weights FILE, or --weights random to start from "
+                        "random numbers");
+    if (s->head_init)
+        (void)snprintf(x->cfg.head_init, sizeof x->cfg.head_init, "%s", s->head_init);
+    if (s->drop_path > 0)
+        x->cfg.drop_path = s->drop_path;
+    return sct_base_open(&x->base, x->weights, x->seed, err);
+}
+
+static sct_status preprocess(struct sct_session *x, sct_error *err)
+{
+    const struct sct_settings *s = x->s;
+    struct sct_preprocess *p = &x->pre;
+    if (x->adapter) {
+        *p = x->info.pre;
+    } else {
+        sct_preprocess_default(p);
+        p->mode = (enum sct_resize_mode)s->resize;
+        p->order = (enum sct_pass_order)s->pass_order;
+        p->size = x->cfg.image;
+        p->crop_pct = (double)(s->crop_pct > 0 ? s->crop_pct : x->cfg.crop_pct);
+        memcpy(p->mean, x->cfg.mean, sizeof p->mean);
+        memcpy(p->std, x->cfg.std, sizeof p->std);
+    }
+    if (s->mean)
+        SCT_TRY(sct_parse_triple(s->mean, "--mean", p->mean, err));
+    if (s->std)
+        SCT_TRY(sct_parse_triple(s->std, "--std", p->std, err));
+    return sct_preprocess_check(p, err);
+}
+
+/* The images of a loader at most, within the budget; the test set gets what is left. */
+static sct_status open_loaders(struct sct_session *x, uint32_t batch, sct_error *err)
+{
+    const struct sct_settings *s = x->s;
+    uint64_t budget;
+    SCT_TRY(sct_parse_bytes(s->cache_bytes, "--cache-bytes", &budget, err));
+    const uint64_t image = (uint64_t)x->pre.size * x->pre.size * 3;
+    uint32_t threads = s->threads ? s->threads : 2;
+    struct sct_loader_opts o = {x->pre, batch, threads > 4 ? 4 : threads, 2, budget};
+    if (x->train) {
+        const uint64_t want = image * sct_source_count(x->train);
+        o.cache_bytes = want < budget ? want : budget;
+        SCT_TRY(sct_loader_create(&x->train_loader, x->train, &o, err));
+        budget -= o.cache_bytes;
+    }
+    if (x->test) {
+        const uint64_t want = image * sct_source_count(x->test);
+        o.cache_bytes = want < budget ? want : budget;
+        SCT_TRY(sct_loader_create(&x->test_loader, x->test, &o, err));
+    }
+    return SCT_OK;
+}
+
+static sct_status class_names(struct sct_session *x, sct_error *err)
+{
+    const struct sct_source *src = x->train ? x->train : x->test;
+    if (!src || !sct_source_class_name(src, 0))
+        return SCT_OK;
+    const uint32_t n = sct_source_classes(src);
+    x->class_names = sct_arena_alloc(&x->arena, n * sizeof *x->class_names);
+    if (!x->class_names)
+        return sct_nomem(err);
+    for (uint32_t i = 0; i < n; i++)
+        x->class_names[i] = sct_source_class_name(src, i);
+    return SCT_OK;
+}
+
+static sct_status open_all(struct sct_session *x, uint32_t need, const char *(*env)(const char *),
+                           sct_error *err)
+{
+    const struct sct_settings *s = x->s;
+    if (s->adapter)
+        SCT_TRY(sct_adapter_open(&x->info, &x->adapter, s->adapter, err));
+    const char *strategy = x->adapter ? x->info.strategy : s->strategy;
+    if (x->adapter && sct_opts_source(x->run->opts, "strategy") == SCT_OPT_FLAG &&
+        strcmp(s->strategy, x->info.strategy) != 0)
+        return sct_fail(err, SCT_EUSAGE, "--adapter %s is of strategy %s, not %s", s->adapter,
+                        x->info.strategy, s->strategy);
+    SCT_TRY(sct_tuner_open(&x->tuner, strategy, x->adapter ? x->info.set : x->run->set,
+                           x->adapter ? x->info.n_set : x->run->n_set, err));
+    x->has_tuner = true;
+    if (x->adapter)
+        SCT_TRY(sct_adapter_own_form(&x->adapter, &x->tuner, err));
+    SCT_TRY(open_base(x, err));
+    if (need & (SCT_NEED_TRAIN | SCT_NEED_TEST))
+        SCT_TRY(sct_data_open(s, need & SCT_NEED_TRAIN ? &x->train : NULL,
+                              need & SCT_NEED_TEST ? &x->test : NULL, err));
+    SCT_TRY(preprocess(x, err));
+    SCT_TRY(class_names(x, err));
+    return need & SCT_NEED_DEVICE ? open_device(x, env, err) : SCT_OK;
+}
+
+sct_status sct_session_open(struct sct_session *x, struct sct_settings_run *run, uint32_t need,
+                            const char *(*env)(const char *),
+                            void (*log)(void *ctx, int level, const char *line), void *log_ctx,
+                            sct_error *err)
+{
+    memset(x, 0, sizeof *x);
+    x->run = run;
+    x->s = &run->s;
+    x->seed = run->s.seed_low;
+    x->log = log;
+    x->log_ctx = log_ctx;
+    const sct_status rc = open_all(x, need, env, err);
+    if (rc != SCT_OK)
+        sct_session_close(x);
+    return rc;
+}
+
+sct_status sct_session_plan_opts(const struct sct_session *x, struct sct_plan_opts *o,
+                                 sct_error *err)
+{
+    *o = (struct sct_plan_opts){.micro_batch = x->s->micro_batch, .checkpoint = x->s->checkpoint};
+    return sct_parse_bytes(x->s->memory_limit, "--memory-limit", &o->memory_limit, err);
+}
+
+/* Classes of the run: the adapter's, the option's, or the data's. */
+static sct_status count_classes(struct sct_session *x, sct_error *err)
+{
+    const struct sct_source *src = x->train ? x->train : x->test;
+    uint32_t n = x->s->num_classes;
+    if (x->adapter)
+        n = x->info.model.classes;
+    else if (!n && src)
+        n = sct_source_classes(src);
+    else if (!n)
+        n = x->cfg.classes;
+    if (src && sct_source_classes(src) > n)
+        return sct_fail(err, SCT_EDATA, "the data has %u classes, the head %u",
+                        sct_source_classes(src), n);
+    x->cfg.classes = n;
+    return SCT_OK;
+}
+
+static sct_status build(struct sct_session *x, struct sct_model **m, uint32_t batch, bool keep,
+                        sct_error *err)
+{
+    const struct sct_vit_opts o = {batch, x->seed, keep};
+    SCT_TRY(sct_vit_build(m, &x->cfg, x->base.w, &o, err));
+    sct_preprocess_table(&x->pre, (float(*)[256])(void *)(*m)->table);
+    return SCT_OK;
+}
+
+static sct_status check_base(struct sct_session *x, sct_error *err)
+{
+    char hex[SCT_SHA256_HEX];
+    SCT_TRY(sct_base_hash_of(x->base.w, hex, err));
+    if (strcmp(hex, x->info.base_hash) == 0)
+        return SCT_OK;
+    return sct_fail(err, SCT_EFILE,
+                    "%s was trained on another base: expected weights with hash %.16s..., %s has "
+                    "%.16s...",
+                    x->s->adapter, x->info.base_hash, x->weights, hex);
+}
+
+/* The strategy's choice, from the adapter or from a calibration run. */
+static sct_status decide(struct sct_session *x, uint32_t batch, sct_error *err)
+{
+    struct sct_model *plain = NULL;
+    if (!x->adapter && !x->tuner.run.s->observe)
+        return SCT_OK;
+    SCT_TRY(build(x, &plain, batch, false, err));
+    sct_status rc = SCT_OK;
+    if (x->adapter) {
+        rc = sct_strategy_load(&x->tuner.run, plain, x->adapter, err);
+    } else {
+        struct sct_plan_opts o;
+        sct_session_say(x, SCT_LOG_INFO, "calibrating %s on %u images", x->tuner.run.s->name,
+                        sct_source_count(x->train));
+        rc = sct_session_plan_opts(x, &o, err);
+        if (rc == SCT_OK)
+            rc = sct_calibrate(&x->tuner, plain, &x->device, x->train_loader, x->train, x->seed, &o,
+                               err);
+    }
+    sct_model_destroy(&plain);
+    return rc;
+}
+
+sct_status sct_session_model(struct sct_session *x, uint32_t batch, bool train, sct_error *err)
+{
+    SCT_TRY(count_classes(x, err));
+    if (x->train || x->test)
+        SCT_TRY(open_loaders(x, batch, err));
+    bool keep = false;
+    if (!train && !x->adapter) {
+        /* plain weights with their own head */
+        const struct sct_tensor *h = sct_weights_peek(x->base.w, "head.weight");
+        if (!h || h->desc.nd != 2)
+            return sct_fail(err, SCT_EFILE, "%s has no head: say --adapter DIR", x->weights);
+        if (x->cfg.classes > h->desc.dim[0])
+            return sct_fail(err, SCT_EDATA, "the data has %u classes, the head of %s %u",
+                            x->cfg.classes, x->weights, h->desc.dim[0]);
+        x->cfg.classes = h->desc.dim[0];
+        keep = true;
+        return build(x, &x->model, batch, keep, err);
+    }
+    SCT_TRY(decide(x, batch, err));
+    SCT_TRY(build(x, &x->model, batch, keep, err));
+    SCT_TRY(sct_strategy_apply(&x->tuner.run, x->model, err));
+    SCT_TRY(sct_graph_verify(x->model->g, err));
+    if (x->adapter) {
+        SCT_TRY(check_base(x, err));
+        SCT_TRY(sct_adapter_fill(x->adapter, x->model, err));
+    }
+    return SCT_OK;
+}
+
+sct_status sct_session_describe(struct sct_session *x, sct_error *err)
+{
+    struct sct_adapter_info *i = &x->info;
+    i->model = x->cfg;
+    (void)snprintf(i->strategy, sizeof i->strategy, "%s", x->tuner.run.s->name);
+    (void)snprintf(i->weights, sizeof i->weights, "%.1000s", x->weights);
+    i->pre = x->pre;
+    i->class_names = x->class_names ? x->class_names : i->class_names;
+    if (!x->adapter) {
+        i->set = x->run->set;
+        i->n_set = x->run->n_set;
+    }
+    return i->base_hash[0] ? SCT_OK : sct_base_hash_of(x->base.w, i->base_hash, err);
+}
+
+void sct_session_close(struct sct_session *x)
+{
+    sct_loader_destroy(&x->train_loader);
+    sct_loader_destroy(&x->test_loader);
+    sct_source_destroy(&x->train);
+    sct_source_destroy(&x->test);
+    sct_model_destroy(&x->model);
+    sct_adapter_destroy(&x->adapter);
+    if (x->has_tuner)
+        sct_tuner_close(&x->tuner);
+    if (x->has_device)
+        sct_device_close(&x->device);
+    sct_base_close(&x->base);
+    sct_adapter_info_fini(&x->info);
+    sct_arena_free(&x->arena);
+    memset(x, 0, sizeof *x);
+}

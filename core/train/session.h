@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT
+ * session.h - what the commands share: device, base, data, models, in the order they are needed.
+ *
+ *   open   settings -> device -> base weights -> data sources -> (adapter)
+ *   build  plain model -> calibration -> adapted model
+ * Thread rule: one thread. */
+#ifndef SCT_TRAIN_SESSION_H
+#define SCT_TRAIN_SESSION_H
+
+#include "core/train/adapter_io.h"
+#include "core/train/base.h"
+#include "core/train/graphs.h"
+
+struct sct_session {
+    const struct sct_settings *s;
+    struct sct_settings_run *run;
+    struct sct_open_device device;
+    bool has_device;
+    struct sct_base base;
+    struct sct_model_config cfg;
+    struct sct_preprocess pre;
+    struct sct_source *train, *test;
+    struct sct_loader *train_loader, *test_loader;
+    struct sct_tuner tuner;
+    bool has_tuner;
+    struct sct_adapter_info info; /* of --adapter, or what will be saved */
+    struct sct_adapter *adapter;
+    struct sct_model *model; /* adapted */
+    const char **class_names;
+    char weights[4096];
+    uint64_t seed;
+    struct sct_arena arena;
+    void (*log)(void *ctx, int level, const char *line);
+    void *log_ctx;
+};
+
+enum sct_session_need {
+    SCT_NEED_TRAIN = 1,  /* training source */
+    SCT_NEED_TEST = 2,   /* test source */
+    SCT_NEED_DEVICE = 4, /* open the backend */
+};
+
+/* Opens everything up to the adapter. log may be NULL. On failure the session is empty. */
+sct_status sct_session_open(struct sct_session *x, struct sct_settings_run *run, uint32_t need,
+                            const char *(*env)(const char *),
+                            void (*log)(void *ctx, int level, const char *line), void *log_ctx,
+                            sct_error *err);
+/* The adapted model for batches of `batch`: calibrates when the strategy asks and no adapter is
+ * given; with an adapter, loads it. train: keep what is needed to train (a fresh head). */
+sct_status sct_session_model(struct sct_session *x, uint32_t batch, bool train, sct_error *err);
+void sct_session_close(struct sct_session *x);
+
+/* Plan options from the settings. */
+sct_status sct_session_plan_opts(const struct sct_session *x, struct sct_plan_opts *o,
+                                 sct_error *err);
+/* Fills in the base's hash and what else a saved adapter says. */
+sct_status sct_session_describe(struct sct_session *x, sct_error *err);
+SCT_PRINTF(3, 4)
+void sct_session_say(const struct sct_session *x, int level, const char *fmt, ...);
+
+#endif

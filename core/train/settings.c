@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT
+ * settings.c - the table of a run's options and the order of its sources. */
+#include "core/train/settings.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/mem.h"
+#include "core/base/status.h"
+#include "core/plug/module.h"
+
+#define OFF(F) offsetof(struct sct_settings, F)
+#define STR(K, HELP, DEF, GROUP, META)                                                             \
+    {{#K, HELP, SCT_OPT_STRING, OFF(K), 0, 0, 0, DEF}, NULL, GROUP, META, 0}
+#define UINT(K, HELP, DEF, MIN, MAX, GROUP)                                                        \
+    {{#K, HELP, SCT_OPT_UINT, OFF(K), DEF, MIN, MAX, NULL}, NULL, GROUP, NULL, 0}
+#define FLT(K, HELP, DEF, MIN, MAX, GROUP)                                                         \
+    {{#K, HELP, SCT_OPT_FLOAT, OFF(K), DEF, MIN, MAX, NULL}, NULL, GROUP, NULL, 0}
+#define ONOFF(K, HELP, DEF, GROUP)                                                                 \
+    {{#K, HELP, SCT_OPT_BOOL, OFF(K), DEF, 0, 1, NULL}, NULL, GROUP, NULL, 0}
+#define WORD(K, HELP, WORDS, GROUP)                                                                \
+    {{#K, HELP, SCT_OPT_CHOICE, OFF(K), 0, 0, 0, WORDS}, NULL, GROUP, NULL, 0}
+
+static const char device[] = "Device", model[] = "Model", data[] = "Data", train[] = "Training",
+                  memory[] = "Memory", output[] = "Output";
+
+static const struct sct_flag flags[] = {
+    {{"backend", "ref, cpu, opencl, or a path", SCT_OPT_STRING, OFF(backend), 0, 0, 0, "cpu"},
+     "SCTRUN_BACKEND", device, "NAME", 0},
+    {{"device", "auto, P:D, or part of a device's name", SCT_OPT_STRING, OFF(device), 0, 0, 0,
+      "auto"},
+     "SCTRUN_DEVICE", device, "DEVICE", 0},
+    {{"threads", "CPU threads; 0 is all", SCT_OPT_UINT, OFF(threads), 0, 0, 1024, NULL},
+     "SCTRUN_THREADS", device, NULL, 0},
+    STR(gemm, "opencl matrix products: auto, own, clblast", "auto", device, "NAME"),
+    STR(isa, "cpu instruction set at most: auto, base, avx2, avx512", "auto", device, "NAME"),
+    {{"strategy", "what is trained: sct, lora, linear, full, or a path", SCT_OPT_STRING,
+      OFF(strategy), 0, 0, 0, "sct"},
+     NULL, model, "NAME", 0},
+    STR(model, "architecture: a name in configs/models, or a YAML file", NULL, model, "NAME"),
+    STR(weights, "base weights: a safetensors file, or random", NULL, model, "FILE"),
+    STR(adapter, "start from (train) or use (eval, predict, dump) this adapter", NULL, model,
+        "DIR"),
+    STR(head_init, "initialiser of a fresh head", NULL, model, "INIT"),
+    FLT(drop_path, "stochastic depth of the last block", 0, 0, 0.95, model),
+    UINT(num_classes, "classes; 0: as the data says", 0, 0, 1000000, model),
+    STR(data, "a VTAB-1k folder, an image folder, or task:NAME", NULL, data, "DIR"),
+    STR(train_list, "training list", "train800val200.txt", data, "FILE"),
+    STR(test_list, "test list", "test.txt", data, "FILE"),
+    STR(class_order, "image folders: classes sorted as plain or natural", "plain", data, "ORDER"),
+    UINT(test_limit, "use only the first test images; 0: all", 0, 0, 0, data),
+    WORD(resize, "how pictures become square",
+         "squash-bicubic|squash-bilinear|crop-bicubic|crop-bilinear", data),
+    WORD(pass_order, "which pass of the resize goes first: as Pillow up to 12.1, 12.2, 13",
+         "horizontal|pillow-12.2|pillow-13", data),
+    FLT(crop_pct, "part of the short side that a crop keeps; 0: the model's", 0, 0, 1, data),
+    STR(mean, "three numbers with commas; default: the model's", NULL, data, "R,G,B"),
+    STR(std, "three numbers with commas; default: the model's", NULL, data, "R,G,B"),
+    ONOFF(shuffle, "shuffle the training images", 1, data),
+    ONOFF(drop_last, "leave out the last, partial batch", 0, data),
+    UINT(epochs, "passes over the training images", 10, 1, 100000, train),
+    UINT(batch_size, "images of a step", 64, 1, 65536, train),
+    FLT(lr, "learning rate", 1e-3, 0, 1000, train),
+    FLT(weight_decay, "weight decay of all that is trained", 1e-4, 0, 1000, train),
+    WORD(lr_schedule, "cosine (per step), constant, timm (cosine per epoch)",
+         "cosine|constant|timm", train),
+    FLT(warmup_epochs, "epochs of linear warm-up", 1, 0, 100000, train),
+    FLT(warmup_lr, "timm: where warm-up starts", 1e-6, 0, 1000, train),
+    FLT(min_lr, "timm: where the cosine ends", 1e-5, 0, 1000, train),
+    WORD(optimizer, "adamw or sgd", "adamw|sgd", train),
+    FLT(momentum, "of sgd", 0.9, 0, 0.999999, train),
+    FLT(clip_grad, "largest norm of the gradient; 0: no clipping", 0, 0, 1e9, train),
+    FLT(smoothing, "label smoothing", 0, 0, 0.99, train),
+    {{"seed", "of everything random", SCT_OPT_UINT, OFF(seed_low), 0, 0, 0, NULL}, NULL, train,
+     NULL, 0},
+    UINT(max_steps, "stop after so many steps; 0: none", 0, 0, 0, train),
+    UINT(eval_interval, "epochs between evaluations; 0: only the last", 0, 0, 100000, train),
+    {{"micro_batch", "images a lane takes at once; 0: the backend's choice", SCT_OPT_UINT,
+      OFF(micro_batch), 0, 0, 65536, NULL},
+     NULL, memory, NULL, 0},
+    WORD(checkpoint, "recompute activations: none, block, auto (when memory is short)",
+         "none|block|auto", memory),
+    STR(memory_limit, "bytes the plan may take on the device, as 900M", NULL, memory, "BYTES"),
+    STR(cache_bytes, "bytes for decoded images, as 64M", "512M", memory, "BYTES"),
+    STR(output, "folder of the run; must not exist", NULL, output, "DIR"),
+    UINT(log_interval, "steps between log lines", 1, 1, 1000000, output),
+    ONOFF(json, "results as one JSON object on stdout", 0, output),
+    ONOFF(dry_run, "print counts and the memory plan, run nothing", 0, output),
+    ONOFF(quiet, "no narration", 0, output),
+    ONOFF(profile, "time every node of the step and print the slowest", 0, output),
+    STR(image, "predict, dump: a picture or a folder of pictures", NULL, output, "FILE"),
+    STR(site, "dump: pattern of sites, as **.attn.res", NULL, output, "PATTERN"),
+    {{NULL, NULL, 0, 0, 0, 0, 0, NULL}, NULL, NULL, NULL, 0},
+};
+
+sct_status sct_parse_bytes(const char *text, const char *what, uint64_t *out, sct_error *err)
+{
+    char *end;
+    const double v = text ? strtod(text, &end) : 0;
+    *out = 0;
+    if (!text || !*text)
+        return SCT_OK;
+    double unit = 1;
+    if (*end == 'K' || *end == 'k')
+        unit = 1024.0;
+    else if (*end == 'M' || *end == 'm')
+        unit = 1024.0 * 1024.0;
+    else if (*end == 'G' || *end == 'g')
+        unit = 1024.0 * 1024.0 * 1024.0;
+    end += unit > 1;
+    if (end == text || *end || !(v >= 0) || v * unit > 9e15)
+        return sct_fail(err, SCT_EUSAGE,
+                        "%s: expected a number of bytes like 64M or 1.5G, found \"%s\"", what, text);
+    *out = (uint64_t)(v * unit);
+    return SCT_OK;
+}
+
+sct_status sct_parse_triple(const char *text, const char *what, float out[3], sct_error *err)
+{
+    char tail;
+    float v[3];
+    if (sscanf(text, "%f,%f,%f%c", &v[0], &v[1], &v[2], &tail) != 3)
+        return sct_fail(err, SCT_EUSAGE,
+                        "%s: expected three numbers like 0.5,0.5,0.5, found \"%s\"", what, text);
+    memcpy(out, v, sizeof v);
+    return SCT_OK;
+}
+
+static sct_status add_set(struct sct_settings_run *r, const char *key, const char *value,
+                          const char *where, sct_error *err)
+{
+    SCT_TRY(sct_grow((void **)&r->set, &r->cap_set, (uint64_t)r->n_set + 1, sizeof *r->set, err));
+    struct sct_set *s = &r->set[r->n_set];
+    s->key = sct_arena_strdup(r->arena, key);
+    s->value = sct_arena_strdup(r->arena, value);
+    (void)snprintf(s->where, sizeof s->where, "%s", where);
+    if (!s->key || !s->value)
+        return sct_nomem(err);
+    r->n_set++;
+    return SCT_OK;
+}
+
+/* A configuration file: option keys, and strategy options under `options:`. */
+static sct_status read_config(struct sct_settings_run *r, const char *path, sct_error *err)
+{
+    static const char *const skip[] = {"options", NULL};
+    if (r->n_cfg == sizeof r->cfg / sizeof r->cfg[0])
+        return sct_fail(err, SCT_EUSAGE, "%s: too many configuration files", path);
+    SCT_TRY(sct_cfg_load(&r->cfg[r->n_cfg], path, err));
+    const struct sct_cfg_node *root = sct_cfg_root(r->cfg[r->n_cfg++]), *options = NULL;
+    SCT_TRY(sct_cfg_feed(root, r->opts, skip, err));
+    SCT_TRY(sct_cfg_child(root, "options", SCT_CFG_MAPPING, &options, err));
+    for (const struct sct_cfg_node *n = options ? options->first : NULL; n; n = n->next) {
+        char where[160];
+        if (n->kind != SCT_CFG_SCALAR)
+            return sct_cfg_fail(n, err, "expected a plain value for option %s", n->key);
+        (void)snprintf(where, sizeof where, "%s:%u:%u", path, n->line, n->column);
+        SCT_TRY(add_set(r, n->key, n->text ? n->text : "", where, err));
+    }
+    return SCT_OK;
+}
+
+static sct_status flag_set(struct sct_settings_run *r, const char *text, sct_error *err)
+{
+    const char *eq = strchr(text, '=');
+    if (!eq || eq == text)
+        return sct_fail(err, SCT_EUSAGE, "--set: expected KEY=VALUE, found \"%s\"", text);
+    char *key = sct_arena_printf(r->arena, "%.*s", (int)(eq - text), text);
+    return key ? add_set(r, key, eq + 1, "--set", err) : sct_nomem(err);
+}
+
+/* "-c FILE", "--config FILE" and "--config=FILE"; *used words, 0: something else. */
+static const char *valued(int argc, char *const *argv, const char *letter, const char *name,
+                          int *used)
+{
+    const size_t n = strlen(name);
+    *used = 0;
+    if ((letter && strcmp(argv[0], letter) == 0) || strcmp(argv[0], name) == 0) {
+        *used = argc > 1 ? 2 : 1;
+        return argc > 1 ? argv[1] : NULL;
+    }
+    if (strncmp(argv[0], name, n) == 0 && argv[0][n] == '=') {
+        *used = 1;
+        return argv[0] + n + 1;
+    }
+    return NULL;
+}
+
+static sct_status read_flags(struct sct_settings_run *r, int argc, char *const *argv,
+                             const char **config, const char **word, sct_error *err)
+{
+    for (int i = 0, used; i < argc; i += used) {
+        const char *v = valued(argc - i, argv + i, "-c", "--config", &used);
+        if (used && !v)
+            return sct_fail(err, SCT_EUSAGE, "%s needs a file", argv[i]);
+        if (used) {
+            *config = v;
+            continue;
+        }
+        v = valued(argc - i, argv + i, NULL, "--set", &used);
+        if (used && !v)
+            return sct_fail(err, SCT_EUSAGE, "--set needs KEY=VALUE");
+        if (used)
+            continue; /* after the files: see below */
+        SCT_TRY(sct_opts_arg(r->opts, argc - i, argv + i, &used, err));
+        if (!used && argv[i][0] == '-')
+            return sct_opts_unknown(r->opts, argv[i], "command line", err);
+        if (!used) {
+            word[r->n_word++] = argv[i];
+            used = 1;
+        }
+    }
+    return SCT_OK;
+}
+
+static sct_status read_sets(struct sct_settings_run *r, int argc, char *const *argv,
+                            sct_error *err)
+{
+    for (int i = 0; i < argc; i++) {
+        int used;
+        const char *v = valued(argc - i, argv + i, NULL, "--set", &used);
+        if (v)
+            SCT_TRY(flag_set(r, v, err));
+    }
+    return SCT_OK;
+}
+
+static sct_status read_all(struct sct_settings_run *r, int argc, char *const *argv,
+                           const char *(*env)(const char *), bool demo, sct_error *err)
+{
+    const char *config = NULL;
+    char path[4096];
+    const char **word = sct_arena_alloc(r->arena, ((size_t)argc + 1) * sizeof *word);
+    if (!word)
+        return sct_nomem(err);
+    r->word = word;
+    SCT_TRY(sct_opts_create_flags(&r->opts, flags, &r->s, sizeof r->s, err));
+    SCT_TRY(read_flags(r, argc, argv, &config, word, err));
+    SCT_TRY(sct_opts_env(r->opts, env, err));
+    /* -c is fed first so that it can name the strategy, and again to win over its file */
+    if (config)
+        SCT_TRY(read_config(r, config, err));
+    if (!strchr(r->s.strategy, '/')) {
+        (void)snprintf(path, sizeof path, "configs/strategies/%.200s.yaml", r->s.strategy);
+        char found[4096];
+        if (sct_plug_data(path, found, sizeof found, NULL) == SCT_OK)
+            SCT_TRY(read_config(r, found, err));
+    }
+    if (demo && !r->s.data && !r->s.weights && !r->s.model && !r->s.adapter && !config) {
+        SCT_TRY(sct_plug_data("configs/demo/default.yaml", path, sizeof path, err));
+        SCT_TRY(read_config(r, path, err));
+        char own[4200];
+        (void)snprintf(own, sizeof own, "configs/demo/%.200s.yaml", r->s.strategy);
+        if (!strchr(r->s.strategy, '/') && sct_plug_data(own, path, sizeof path, NULL) == SCT_OK)
+            SCT_TRY(read_config(r, path, err));
+    }
+    if (config) {
+        sct_cfg_destroy(&r->cfg[0]); /* its strings were copied by the option table */
+        memmove(&r->cfg[0], &r->cfg[1], sizeof r->cfg - sizeof r->cfg[0]);
+        r->cfg[3] = NULL;
+        r->n_cfg--;
+        SCT_TRY(read_config(r, config, err));
+    }
+    return read_sets(r, argc, argv, err);
+}
+
+sct_status sct_settings_init(struct sct_settings_run *r, int argc, char *const *argv,
+                             const char *(*env)(const char *), bool demo, sct_error *err)
+{
+    memset(r, 0, sizeof *r);
+    r->arena = sct_calloc(1, sizeof *r->arena);
+    const sct_status rc = r->arena ? read_all(r, argc, argv, env, demo, err) : sct_nomem(err);
+    if (rc != SCT_OK)
+        sct_settings_fini(r);
+    return rc;
+}
+
+void sct_settings_fini(struct sct_settings_run *r)
+{
+    for (uint32_t i = 0; i < sizeof r->cfg / sizeof r->cfg[0]; i++)
+        sct_cfg_destroy(&r->cfg[i]);
+    sct_opts_destroy(&r->opts);
+    sct_free(r->set);
+    if (r->arena)
+        sct_arena_free(r->arena);
+    sct_free(r->arena);
+    memset(r, 0, sizeof *r);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT
+ * settings.h - everything a run can be told, in one table: flags, YAML keys, environment, help.
+ * Sources, weakest first: defaults, configs/strategies/<strategy>.yaml, the demo's configuration
+ * (when neither data nor weights are given), -c FILE, environment, flags. */
+#ifndef SCT_TRAIN_SETTINGS_H
+#define SCT_TRAIN_SETTINGS_H
+
+#include <stdbool.h>
+
+#include "core/io/config.h"
+
+struct sct_settings {
+    const char *backend, *device, *strategy, *model, *weights, *data;
+    const char *train_list, *test_list, *class_order, *mean, *std, *adapter, *output;
+    const char *cache_bytes, *memory_limit, *gemm, *head_init, *image, *site, *isa;
+    uint32_t epochs, batch_size, max_steps, log_interval, eval_interval, test_limit;
+    uint32_t threads, micro_batch, checkpoint, resize, lr_schedule, optimizer, seed_low;
+    uint32_t shuffle, drop_last, json, dry_run, quiet, profile, pass_order, num_classes;
+    float lr, weight_decay, warmup_epochs, smoothing, drop_path, momentum, clip_grad;
+    float warmup_lr, min_lr, crop_pct;
+};
+
+/* One "KEY=VALUE" for the strategy, from --set or from `options:` of a YAML file. */
+struct sct_set {
+    const char *key, *value;
+    char where[192];
+};
+
+struct sct_settings_run {
+    struct sct_settings s;
+    struct sct_opts *opts;
+    struct sct_set *set; /* weakest first */
+    uint32_t n_set, cap_set;
+    struct sct_arena *arena;
+    struct sct_cfg *cfg[4]; /* configurations read, kept for their strings */
+    uint32_t n_cfg;
+    const char *const *word; /* arguments that are no flags */
+    uint32_t n_word;
+};
+
+/* Reads the command line (without program and subcommand), the environment and the configuration
+ * files. demo: the demo's configuration counts when neither data nor weights, model, adapter nor -c
+ * are given (train). EUSAGE for whatever is wrong in them. On success the caller ends it with _fini; on
+ * failure it is empty. Borrows argv. */
+sct_status sct_settings_init(struct sct_settings_run *r, int argc, char *const *argv,
+                             const char *(*env)(const char *), bool demo, sct_error *err);
+void sct_settings_fini(struct sct_settings_run *r);
+
+/* "64M", "1.5G", "4096" -> bytes. */
+sct_status sct_parse_bytes(const char *text, const char *what, uint64_t *out, sct_error *err);
+/* "0.5,0.5,0.5". */
+sct_status sct_parse_triple(const char *text, const char *what, float out[3], sct_error *err);
+
+#endif

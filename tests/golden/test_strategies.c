@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT
+ * test_strategies.c - what every strategy computes equals PyTorch: logits, the gradient of every
+ * trainable tensor, the losses of ten AdamW steps and the values they lead to.
+ * A loss may be off by a relative 1e-5 or three times what PyTorch's own float32 is off.
+ * usage: test_strategies [backend [f64]] */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/train/graphs.h"
+#include "tests/golden/tuned.h"
+
+/* As written in cases.json. */
+struct settings {
+    json_t *root;
+    uint32_t steps, sample, mix_valid;
+    double mix, smooth;
+};
+
+struct limits {
+    double logits, grad, loss, final;
+};
+
+static const struct limits single = {1e-4, 1e-4, 1e-5, 1e-4};
+/* what is left is the rounding of inputs, hyper-parameters and results to float */
+static const struct limits twice = {5e-7, 2e-7, 1e-6, 2e-6};
+
+struct feeds {
+    int32_t labels[GOLDEN_BATCH][2];
+    float mix[GOLDEN_BATCH], weight[GOLDEN_BATCH];
+    uint32_t valid;
+};
+
+static sct_status read_settings(struct settings *s, sct_error *err)
+{
+    SCT_TRY(sct_json_load(GOLDEN_DIR "/vit/cases.json", SCT_EFILE, &s->root, err));
+    const struct sct_json_at at = {s->root, "cases.json", "", SCT_EFILE};
+    SCT_TRY(sct_json_get_u32(&at, "steps", SCT_JSON_REQUIRED, 1, 1000, &s->steps, err));
+    SCT_TRY(sct_json_get_u32(&at, "sample", SCT_JSON_REQUIRED, 1, 4096, &s->sample, err));
+    SCT_TRY(sct_json_get_u32(&at, "mix_valid", SCT_JSON_REQUIRED, 1, GOLDEN_BATCH, &s->mix_valid,
+                             err));
+    SCT_TRY(sct_json_get_f64(&at, "mix", SCT_JSON_REQUIRED, &s->mix, err));
+    return sct_json_get_f64(&at, "smooth", SCT_JSON_REQUIRED, &s->smooth, err);
+}
+
+/* The mean over `valid` images; with mix below 1 the partners' labels take part. */
+static sct_status make_feeds(struct feeds *f, const struct golden *g, double mix, uint32_t valid,
+                             sct_error *err)
+{
+    int32_t own[GOLDEN_BATCH], other[GOLDEN_BATCH];
+    SCT_TRY(sct_st_read_i32(g->forward, sct_st_find(g->forward, "labels"), own, err));
+    SCT_TRY(sct_st_read_i32(g->forward, sct_st_find(g->forward, "partners"), other, err));
+    f->valid = valid;
+    for (uint32_t i = 0; i < GOLDEN_BATCH; i++) {
+        f->labels[i][0] = own[i];
+        f->labels[i][1] = mix < 1.0 ? other[i] : own[i];
+        f->mix[i] = (float)mix;
+        f->weight[i] = i < valid ? 1.0f / (float)valid : 0.0f;
+    }
+    return SCT_OK;
+}
+
+static sct_status feed(struct sct_exec *x, const struct golden *g, const struct feeds *f,
+                       sct_error *err)
+{
+    SCT_TRY(sct_exec_feed(x, "images", g->images, GOLDEN_BATCH, err));
+    SCT_TRY(sct_exec_feed(x, "labels", f->labels, GOLDEN_BATCH, err));
+    SCT_TRY(sct_exec_feed(x, "mix", f->mix, GOLDEN_BATCH, err));
+    return sct_exec_feed(x, "weight", f->weight, GOLDEN_BATCH, err);
+}
+
+/* Softmax does not see what is added to every key alike, so the true gradient of the keys' bias
+ * is zero and what remains is noise: those entries are set to 0 in both. */
+static void hide_key_bias(const char *name, float *a, float *b, uint64_t n)
+{
+    if (!strstr(name, "attn.qkv.bias"))
+        return;
+    for (uint64_t i = n / 3; i < 2 * n / 3; i++)
+        a[i] = b[i] = 0.0f;
+}
+
+/* A plan of graph g, ready to run, and its own store. */
+struct ready {
+    struct sct_store *store;
+    struct sct_exec *x;
+    struct sct_optim optim;
+};
+
+static void ready_close(struct ready *r)
+{
+    sct_exec_destroy(&r->x);
+    sct_store_destroy(&r->store);
+    sct_optim_fini(&r->optim);
+}
+
+static sct_status ready_open(struct ready *r, const struct golden *g, struct tuned *t,
+                             const struct golden_plan *plan, float smoothing, bool grads,
+                             sct_error *err)
+{
+    const struct sct_optim_opts o = {.kind = SCT_OPTIM_ADAMW,
+                                     .weight_decay = t->weight_decay,
+                                     .beta1 = 0.9f,
+                                     .beta2 = 0.999f,
+                                     .eps = 1e-8f,
+                                     .smoothing = smoothing};
+    struct sct_graph *graph = NULL;
+    memset(r, 0, sizeof *r);
+    r->store = sct_store_create(g->dev.be, g->dev.dev);
+    SCT_TRY(sct_graph_train(&graph, t->m, &o, &r->optim, grads, err));
+    const sct_status rc = golden_exec(&r->x, g, r->store, graph, &plan->opts, err);
+    sct_graph_destroy(&graph);
+    return rc;
+}
+
+/* ---- logits ---- */
+
+static sct_status check_logits(const struct golden *g, struct tuned *t,
+                               const struct golden_plan *plan, const struct limits *limit,
+                               sct_error *err)
+{
+    float have[GOLDEN_BATCH * GOLDEN_CLASSES];
+    uint64_t n = 0;
+    struct sct_graph *graph = NULL;
+    struct sct_exec *x = NULL;
+    struct sct_store *store = sct_store_create(g->dev.be, g->dev.dev);
+    sct_status rc = sct_graph_eval(&graph, t->m, NULL, 0, err);
+    if (rc == SCT_OK)
+        rc = golden_exec(&x, g, store, graph, &plan->opts, err);
+    if (rc == SCT_OK)
+        rc = sct_exec_feed(x, "images", g->images, GOLDEN_BATCH, err);
+    if (rc == SCT_OK)
+        rc = golden_step(x, 0, 0.0f, GOLDEN_BATCH, err);
+    if (rc == SCT_OK)
+        rc = sct_exec_fetch(x, "logits", have, err);
+    float *want = golden_f32(t->file, "logits", &n);
+    if (rc == SCT_OK && want) {
+        const double off = golden_max_diff(have, want, n);
+        golden_expect(off <= limit->logits, "%s, %s: logits off by %.1e (limit %.0e)", t->name,
+                      plan->name, off, limit->logits);
+    }
+    sct_free(want);
+    sct_exec_destroy(&x);
+    sct_graph_destroy(&graph);
+    sct_store_destroy(&store);
+    return rc;
+}
+
+/* ---- gradients ---- */
+
+/* Of all trainables: the worst relative error into *worst. */
+static sct_status compare_grads(struct ready *r, const struct tuned *t, const char *key,
+                                double *worst, const char **which, sct_error *err)
+{
+    char name[192];
+    *worst = 0;
+    *which = "-";
+    for (uint32_t i = 0; i < t->m->n_param; i++) {
+        const struct sct_param *p = t->m->param[i];
+        uint64_t n = 0;
+        if (!p->trainable)
+            continue;
+        (void)snprintf(name, sizeof name, "%s/%s", key, p->name);
+        float *want = golden_f32(t->file, name, &n);
+        float *have = want ? sct_calloc((size_t)n, sizeof *have) : NULL;
+        if (!have || n != sct_desc_count(&p->t->desc)) {
+            sct_free(want);
+            sct_free(have);
+            return sct_fail(err, SCT_EFILE, "%s: expected %llu values", name,
+                            (unsigned long long)sct_desc_count(&p->t->desc));
+        }
+        (void)snprintf(name, sizeof name, "grad.%s", p->name);
+        const sct_status rc = sct_exec_fetch(r->x, name, have, err);
+        hide_key_bias(p->name, have, want, n);
+        const double off = rc == SCT_OK ? golden_rel_diff(have, want, n) : 0;
+        if (!(off <= *worst)) {
+            *worst = off;
+            *which = p->name;
+        }
+        sct_free(want);
+        sct_free(have);
+        SCT_TRY(rc);
+        if (isnan(off))
+            break;
+    }
+    return SCT_OK;
+}
+
+static sct_status check_grads(const struct golden *g, struct tuned *t,
+                              const struct golden_plan *plan, const char *key, float smoothing,
+                              const struct feeds *f, const struct limits *limit, sct_error *err)
+{
+    struct ready r;
+    double worst = 0;
+    const char *which = "";
+    float loss = 0;
+    sct_status rc = ready_open(&r, g, t, plan, smoothing, true, err);
+    if (rc == SCT_OK)
+        rc = feed(r.x, g, f, err);
+    if (rc == SCT_OK)
+        rc = golden_step(r.x, 0, 0.0f, f->valid, err);
+    if (rc == SCT_OK)
+        rc = compare_grads(&r, t, key, &worst, &which, err);
+    if (rc == SCT_OK)
+        rc = sct_exec_fetch(r.x, "loss", &loss, err);
+    if (rc == SCT_OK)
+        golden_expect(worst <= limit->grad,
+                      "%s, %s: %s of all trainables, worst %.1e of its norm (limit %.0e): %s",
+                      t->name, plan->name, key, worst, limit->grad, which);
+    if (rc == SCT_OK && strcmp(key, "grad_mix") == 0) {
+        uint64_t n = 0;
+        double *want = golden_f64(t->file, "loss_mix", &n);
+        const double off = want ? fabs((double)loss - want[0]) / want[0] : 1;
+        golden_expect(off <= limit->loss, "%s, %s: mixed loss of a partial batch off by %.1e",
+                      t->name, plan->name, off);
+        sct_free(want);
+    }
+    ready_close(&r);
+    return rc;
+}
+
+/* ---- ten steps ---- */
+
+static sct_status compare_final(struct ready *r, const struct tuned *t, uint32_t sample,
+                                double *worst, const char **which, sct_error *err)
+{
+    char name[192];
+    *worst = 0;
+    *which = "-";
+    for (uint32_t i = 0; i < t->m->n_param; i++) {
+        const struct sct_param *p = t->m->param[i];
+        uint64_t n = 0;
+        if (!p->trainable)
+            continue;
+        const uint64_t all = sct_desc_count(&p->t->desc), stride = (all + sample - 1) / sample;
+        (void)snprintf(name, sizeof name, "final/%s", p->name);
+        float *want = golden_f32(t->file, name, &n);
+        float *have = sct_calloc((size_t)all, sizeof *have);
+        sct_status rc = SCT_OK;
+        if (!want || !have || n != (all + stride - 1) / stride)
+            rc = sct_fail(err, SCT_EFILE, "%s: expected a sample of %llu values", name,
+                          (unsigned long long)all);
+        if (rc == SCT_OK)
+            rc = sct_store_read(r->store, p->t, have, err);
+        for (uint64_t k = 0; rc == SCT_OK && k < n; k++)
+            have[k] = have[k * stride];
+        if (rc == SCT_OK) {
+            hide_key_bias(p->name, have, want, n);
+            const double off = golden_rel_diff(have, want, n);
+            if (!(off <= *worst)) {
+                *worst = off;
+                *which = p->name;
+            }
+        }
+        sct_free(want);
+        sct_free(have);
+        SCT_TRY(rc);
+        if (isnan(*worst))
+            break;
+    }
+    return SCT_OK;
+}
+
+static void compare_losses(const struct tuned *t, const struct golden_plan *plan,
+                           const float *loss, uint32_t steps, const struct limits *limit)
+{
+    uint64_t n = 0, n32 = 0;
+    double *want = golden_f64(t->file, "loss", &n), *f32 = golden_f64(t->file, "loss_f32", &n32);
+    double most = 0;
+    int ok = want && f32 && n == steps && n32 == steps;
+    for (uint32_t i = 0; ok && i < steps; i++) {
+        const double off = fabs((double)loss[i] - want[i]);
+        ok = off <= fmax(limit->loss * want[i], 3 * fabs(f32[i] - want[i]));
+        most = fmax(most, off / want[i]);
+        if (!ok)
+            printf("     step %u: expected %.9g, found %.9g\n", i, want[i], (double)loss[i]);
+    }
+    golden_expect(ok, "%s, %s: losses of %u AdamW steps off by %.1e (limit %.0e)", t->name,
+                  plan->name, steps, most, limit->loss);
+    sct_free(want);
+    sct_free(f32);
+}
+
+static sct_status check_training(const struct golden *g, struct tuned *t,
+                                 const struct golden_plan *plan, const struct settings *s,
+                                 const struct feeds *f, const struct limits *limit, sct_error *err)
+{
+    struct ready r;
+    double worst = 0;
+    const char *which = "";
+    float *loss = sct_calloc(s->steps, sizeof *loss);
+    sct_status rc = loss ? ready_open(&r, g, t, plan, t->smoothing, false, err) : SCT_ENOMEM;
+    for (uint32_t i = 0; i < s->steps && rc == SCT_OK; i++) {
+        rc = feed(r.x, g, f, err);
+        if (rc == SCT_OK)
+            rc = golden_step(r.x, i, t->lr, GOLDEN_BATCH, err);
+        if (rc == SCT_OK)
+            rc = sct_exec_fetch(r.x, "loss", &loss[i], err);
+    }
+    if (rc == SCT_OK) {
+        compare_losses(t, plan, loss, s->steps, limit);
+        rc = compare_final(&r, t, s->sample, &worst, &which, err);
+    }
+    if (rc == SCT_OK)
+        golden_expect(worst <= limit->final,
+                      "%s, %s: values after the steps, worst %.1e of its norm (limit %.0e): %s",
+                      t->name, plan->name, worst, limit->final, which);
+    ready_close(&r);
+    sct_free(loss);
+    return rc;
+}
+
+/* ---- all of it ---- */
+
+static sct_status check_plan(const struct golden *g, struct tuned *t,
+                             const struct golden_plan *plan, const struct settings *s,
+                             sct_error *err)
+{
+    const struct limits *limit = g->f64 ? &twice : &single;
+    struct feeds whole, mixed;
+    SCT_TRY(make_feeds(&whole, g, 1.0, GOLDEN_BATCH, err));
+    SCT_TRY(make_feeds(&mixed, g, s->mix, s->mix_valid, err));
+    const float smooth = (float)s->smooth;
+    SCT_TRY(check_logits(g, t, plan, limit, err));
+    if (sct_st_find(t->file, "grad/head.weight"))
+        SCT_TRY(check_grads(g, t, plan, "grad", 0.0f, &whole, limit, err));
+    SCT_TRY(check_grads(g, t, plan, "grad_smooth", smooth, &whole, limit, err));
+    if (sct_st_find(t->file, "loss_mix"))
+        SCT_TRY(check_grads(g, t, plan, "grad_mix", smooth, &mixed, limit, err));
+    return check_training(g, t, plan, s, &whole, limit, err);
+}
+
+int main(int argc, char **argv)
+{
+    struct golden g;
+    struct settings s = {0};
+    sct_error err = SCT_ERROR_INIT;
+    const int skip = golden_init(&g, argc, argv);
+    if (skip)
+        return skip;
+    if (golden_ok(read_settings(&s, &err), &err, "cases.json") != SCT_OK)
+        return golden_result();
+    const json_t *cases = json_object_get(s.root, "cases");
+    golden_expect(json_array_size(cases) >= 5, "%zu strategies to check", json_array_size(cases));
+    for (size_t i = 0; i < json_array_size(cases); i++) {
+        struct tuned t;
+        sct_error e = SCT_ERROR_INIT;
+        const json_t *row = json_array_get(cases, i);
+        if (golden_ok(tuned_open(&t, &g, row, &e), &e, "strategy") != SCT_OK)
+            continue;
+        sct_status rc = SCT_OK;
+        for (int p = 0; p < GOLDEN_PLANS && rc == SCT_OK; p++)
+            rc = check_plan(&g, &t, &golden_plans[p], &s, &e);
+        (void)golden_ok(rc, &e, t.name);
+        tuned_close(&t);
+    }
+    json_decref(s.root);
+    golden_fini(&g);
+    return golden_result();
+}

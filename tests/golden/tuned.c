@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT
+ * tuned.c - the tiny ViT with a strategy applied. */
+#include "tests/golden/tuned.h"
+
+#include <string.h>
+
+#include "core/base/status.h"
+
+enum { MAX_SET = 8 };
+
+sct_status tuned_open_strategy(struct sct_tuner *t, const char *name, const json_t *options,
+                               sct_error *err)
+{
+    static struct sct_set set[MAX_SET];
+    uint32_t n = 0;
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)options, key, value)
+    {
+        if (n == MAX_SET)
+            return sct_fail(err, SCT_EFILE, "cases.json: more than %d options", MAX_SET);
+        set[n] = (struct sct_set){.key = key, .value = json_string_value(value)};
+        (void)snprintf(set[n++].where, sizeof set[0].where, "cases.json");
+    }
+    return sct_tuner_open(t, name, set, n, err);
+}
+
+/* Everything "start/x" of the file, as x. */
+static sct_status starts(struct sct_adapter *a, const struct sct_st *file, sct_error *err)
+{
+    for (size_t i = 0; i < sct_st_count(file); i++) {
+        const struct sct_st_tensor *t = sct_st_at(file, i);
+        if (strncmp(t->name, "start/", 6) == 0)
+            SCT_TRY(golden_put(a, t->name + 6, file, t, err));
+    }
+    return SCT_OK;
+}
+
+/* A trained parameter of the base starts at its own value unless the file has another. */
+static sct_status base_starts(struct sct_adapter *a, const struct golden *g,
+                              const struct sct_model *m, sct_error *err)
+{
+    for (uint32_t i = 0; i < m->n_param; i++) {
+        const struct sct_param *p = m->param[i];
+        const struct sct_st_tensor *t = sct_st_find(g->model, p->name);
+        if (p->trainable && t && !sct_adapter_find(a, p->name))
+            SCT_TRY(golden_put(a, p->name, g->model, t, err));
+    }
+    return SCT_OK;
+}
+
+static sct_status build(struct tuned *t, const struct golden *g, struct sct_adapter *a,
+                        sct_error *err)
+{
+    SCT_TRY(starts(a, t->file, err));
+    SCT_TRY(golden_weights(&t->w, g, &golden_token, NULL, err));
+    SCT_TRY(golden_model(&t->m, &golden_token, t->w, GOLDEN_BATCH, false, err));
+    SCT_TRY(sct_strategy_load(&t->tuner.run, t->m, a, err));
+    SCT_TRY(sct_strategy_apply(&t->tuner.run, t->m, err));
+    SCT_TRY(base_starts(a, g, t->m, err));
+    return sct_adapter_fill(a, t->m, err);
+}
+
+sct_status tuned_open(struct tuned *t, const struct golden *g, const json_t *row, sct_error *err)
+{
+    const struct sct_json_at at = {row, "cases.json", "cases", SCT_EFILE};
+    const char *strategy;
+    const json_t *options;
+    double lr, wd, smoothing;
+    char file[96];
+    memset(t, 0, sizeof *t);
+    SCT_TRY(sct_json_get_str(&at, "name", SCT_JSON_REQUIRED, &t->name, err));
+    SCT_TRY(sct_json_get_str(&at, "strategy", SCT_JSON_REQUIRED, &strategy, err));
+    SCT_TRY(sct_json_get_object(&at, "options", SCT_JSON_REQUIRED, &options, err));
+    SCT_TRY(sct_json_get_f64(&at, "lr", SCT_JSON_REQUIRED, &lr, err));
+    SCT_TRY(sct_json_get_f64(&at, "weight_decay", SCT_JSON_REQUIRED, &wd, err));
+    SCT_TRY(sct_json_get_f64(&at, "smoothing", SCT_JSON_REQUIRED, &smoothing, err));
+    t->lr = (float)lr;
+    t->weight_decay = (float)wd;
+    t->smoothing = (float)smoothing;
+    (void)snprintf(file, sizeof file, "%.64s.safetensors", t->name);
+    sct_status rc = golden_open(&t->file, file, err);
+    if (rc == SCT_OK)
+        rc = tuned_open_strategy(&t->tuner, strategy, options, err);
+    struct sct_adapter *a = rc == SCT_OK ? sct_adapter_create(file) : NULL;
+    if (rc == SCT_OK)
+        rc = a ? build(t, g, a, err) : sct_nomem(err);
+    sct_adapter_destroy(&a);
+    if (rc != SCT_OK)
+        tuned_close(t);
+    return rc;
+}
+
+void tuned_close(struct tuned *t)
+{
+    sct_model_destroy(&t->m);
+    sct_weights_destroy(&t->w);
+    sct_tuner_close(&t->tuner);
+    sct_st_close(&t->file);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT
+ * cli.h - what the sctrun program's commands share. Results go to stdout, narration to stderr. */
+#ifndef SCT_TOOLS_CLI_H
+#define SCT_TOOLS_CLI_H
+
+#include "core/train/loop.h"
+
+struct cli {
+    int argc;
+    char **argv; /* after the subcommand */
+    double started;
+    int tty;      /* stderr is a terminal */
+    int in_line;  /* a progress line without newline is on the terminal */
+    int verbose, quiet;
+};
+
+typedef sct_status (*cli_fn)(struct cli *c, sct_error *err);
+
+sct_status cmd_train(struct cli *c, sct_error *err);
+sct_status cmd_eval(struct cli *c, sct_error *err);
+sct_status cmd_predict(struct cli *c, sct_error *err);
+sct_status cmd_inspect(struct cli *c, sct_error *err);
+sct_status cmd_devices(struct cli *c, sct_error *err);
+sct_status cmd_ops(struct cli *c, sct_error *err);
+sct_status cmd_plugins(struct cli *c, sct_error *err);
+sct_status cmd_dump(struct cli *c, sct_error *err);
+
+/* A line of narration; ctx is the cli. */
+void cli_log(void *ctx, int level, const char *line);
+const char *cli_env(const char *name);
+/* Set by SIGINT and SIGTERM. */
+extern volatile int cli_stop;
+
+/* Loads up to `batch` pictures of a file or folder, prepared for the model; *n of them with their
+ * names. Freed by cli_images_free. */
+struct cli_images {
+    uint8_t *data;
+    char **name;
+    uint32_t n;
+};
+sct_status cli_images_load(struct cli_images *im, const char *path, const struct sct_preprocess *p,
+                           sct_error *err);
+void cli_images_free(struct cli_images *im);
+/* Prints a JSON tree as one line on stdout and frees it. */
+sct_status cli_print_json(json_t *tree, sct_error *err);
+
+#endif

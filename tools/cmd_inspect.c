@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT
+ * cmd_inspect.c - sctrun inspect: what is in a weight file or an adapter folder. Reads headers,
+ * never tensor data. */
+#include <string.h>
+
+#include "core/base/status.h"
+#include "core/io/file.h"
+#include "tools/cli.h"
+
+static void shape_text(const struct sct_st_tensor *t, char *buf, size_t size)
+{
+    size_t n = 0;
+    buf[0] = 0;
+    for (uint32_t k = 0; k < t->nd && n + 24 < size; k++)
+        n += (size_t)snprintf(buf + n, size - n, "%s%llu", k ? ", " : "",
+                              (unsigned long long)t->dim[k]);
+}
+
+static json_t *tensors_json(const struct sct_st *st)
+{
+    json_t *all = json_array();
+    for (size_t i = 0; i < sct_st_count(st); i++) {
+        const struct sct_st_tensor *t = sct_st_at(st, i);
+        json_t *shape = json_array();
+        for (uint32_t k = 0; k < t->nd; k++)
+            json_array_append_new(shape, json_integer((json_int_t)t->dim[k]));
+        json_array_append_new(all, json_pack("{s:s, s:s, s:o}", "name", t->name, "dtype",
+                                             sct_st_dtype_name(t->dtype), "shape", shape));
+    }
+    return all;
+}
+
+static sct_status inspect_file(const char *path, int json, const json_t *config, sct_error *err)
+{
+    struct sct_st *st = NULL;
+    uint64_t count = 0;
+    SCT_TRY(sct_st_open(&st, path, err));
+    for (size_t i = 0; i < sct_st_count(st); i++)
+        count += sct_st_at(st, i)->count;
+    sct_status rc = SCT_OK;
+    if (json) {
+        json_t *o = json_pack("{s:s, s:s, s:I, s:I, s:o}", "file", path, "container",
+                              "safetensors", "tensors_count", (json_int_t)sct_st_count(st),
+                              "elements", (json_int_t)count, "tensors", tensors_json(st));
+        if (config)
+            json_object_set(o, "adapter_config", (json_t *)(uintptr_t)config);
+        rc = cli_print_json(o, err);
+    } else {
+        printf("%s: safetensors, %zu tensors, %llu elements\n", path, sct_st_count(st),
+               (unsigned long long)count);
+        const char *key, *value;
+        for (size_t i = 0; (key = sct_st_metadata_at(st, i, &value)); i++)
+            printf("  metadata %s = %s\n", key, value);
+        for (size_t i = 0; i < sct_st_count(st); i++) {
+            char shape[256];
+            const struct sct_st_tensor *t = sct_st_at(st, i);
+            shape_text(t, shape, sizeof shape);
+            printf("  %-52s %-5s [%s]\n", t->name, sct_st_dtype_name(t->dtype), shape);
+        }
+    }
+    sct_st_close(&st);
+    return rc;
+}
+
+static sct_status inspect_adapter(const char *dir, int json, sct_error *err)
+{
+    struct sct_adapter_folder f;
+    SCT_TRY(sct_adapter_folder_open(&f, dir, err));
+    const json_t *own = json_object_get(f.config, "sctrun");
+    const char *type = json_string_value(json_object_get(f.config, "peft_type"));
+    if (!json) {
+        const json_t *base = json_object_get(own, "base");
+        printf("%s: adapter, peft_type %s%s%s\n", dir, type ? type : "?", own ? ", base " : "",
+               own ? json_string_value(json_object_get(base, "architecture")) : "");
+        if (own)
+            printf("  base sha256 %s\n", json_string_value(json_object_get(base, "sha256")));
+    }
+    char *path = sct_path_join(dir, SCT_ADAPTER_WEIGHTS);
+    const sct_status rc = path ? inspect_file(path, json, f.config, err) : sct_nomem(err);
+    sct_free(path);
+    sct_adapter_folder_close(&f);
+    return rc;
+}
+
+sct_status cmd_inspect(struct cli *c, sct_error *err)
+{
+    struct sct_settings_run run;
+    SCT_TRY(sct_settings_init(&run, c->argc, c->argv, cli_env, false, err));
+    const char *path = run.n_word ? run.word[0] : run.s.weights ? run.s.weights : run.s.adapter;
+    sct_status rc;
+    if (!path)
+        rc = sct_fail(err, SCT_EUSAGE, "inspect: say which file or folder");
+    else if (sct_dir_exists(path))
+        rc = inspect_adapter(path, run.s.json != 0, err);
+    else
+        rc = inspect_file(path, run.s.json != 0, NULL, err);
+    sct_settings_fini(&run);
+    return rc;
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT
+ * cmd_list.c - sctrun devices, ops, plugins. */
+#include <string.h>
+
+#include "core/base/status.h"
+#include "core/plug/module.h"
+#include "tools/cli.h"
+
+static const char *no_opt(void *ctx, const char *key)
+{
+    (void)ctx;
+    (void)key;
+    return NULL;
+}
+
+static void no_log(void *ctx, int level, const char *line)
+{
+    (void)ctx;
+    (void)level;
+    (void)line;
+}
+
+static const struct sct_host plain_host = {1, sizeof plain_host, NULL, no_log, no_opt};
+
+enum { MAX_NAMES = 64 };
+
+struct names {
+    char name[MAX_NAMES][64], path[MAX_NAMES][1024];
+    uint32_t n;
+};
+
+static void note(void *ctx, const char *name, const char *path)
+{
+    struct names *l = ctx;
+    for (uint32_t i = 0; i < l->n; i++)
+        if (strcmp(l->name[i], name) == 0)
+            return;
+    if (l->n == MAX_NAMES)
+        return;
+    (void)snprintf(l->name[l->n], sizeof l->name[0], "%s", name);
+    (void)snprintf(l->path[l->n++], sizeof l->path[0], "%s", path);
+}
+
+static sct_status settings(struct cli *c, struct sct_settings_run *run, sct_error *err)
+{
+    SCT_TRY(sct_settings_init(run, c->argc, c->argv, cli_env, false, err));
+    return SCT_OK;
+}
+
+static void device_line(const char *backend, const struct sct_device_info *i, json_t *all)
+{
+    if (all) {
+        json_array_append_new(
+            all, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:b, s:s}", "backend",
+                           backend, "id", i->id, "name", i->name, "platform", i->platform, "vendor",
+                           i->vendor, "driver", i->driver, "threads", (int)i->threads, "memory",
+                           (json_int_t)i->memory, "max_alloc", (json_int_t)i->max_alloc, "usable",
+                           (int)i->usable, "status", i->status));
+        return;
+    }
+    printf("%s %s  %s (%s%s%s)\n    %u units, %llu MB, largest buffer %llu MB; %s%s\n", backend,
+           i->id, i->name, i->platform, i->driver[0] ? ", " : "", i->driver, i->threads,
+           (unsigned long long)(i->memory >> 20), (unsigned long long)(i->max_alloc >> 20),
+           i->usable ? "" : "refused: ", i->status);
+}
+
+sct_status cmd_devices(struct cli *c, sct_error *err)
+{
+    struct sct_settings_run run;
+    struct names list = {.n = 0};
+    SCT_TRY(settings(c, &run, err));
+    json_t *all = run.s.json ? json_array() : NULL;
+    sct_plug_list("backends", note, &list);
+    for (uint32_t b = 0; b < list.n; b++) {
+        const struct sct_backend *be;
+        sct_error e = SCT_ERROR_INIT;
+        if (sct_plug_backend(list.name[b], &be, &e) != SCT_OK) {
+            cli_log(c, SCT_LOG_WARN, e.msg);
+            continue;
+        }
+        const uint32_t n = be->count(&plain_host);
+        if (n == 0 && !all)
+            printf("%s: no device (for opencl install a driver, or pocl-opencl-icd to use the CPU; "
+                   "rusticl wants RUSTICL_ENABLE)\n",
+                   be->name);
+        for (uint32_t i = 0; i < n; i++) {
+            struct sct_device_info info = {.size = sizeof info};
+            if (be->info(&plain_host, i, &info, &e) == SCT_OK)
+                device_line(be->name, &info, all);
+        }
+    }
+    sct_settings_fini(&run);
+    return all ? cli_print_json(all, err) : SCT_OK;
+}
+
+/* The row that would serve first, or "-". */
+static void coverage(const struct sct_backend *be, sct_device *dev, uint32_t op, char *buf,
+                     size_t size)
+{
+    const char *row[16];
+    const uint32_t n = be->rows(dev, op, row, 16);
+    (void)snprintf(buf, size, "%s", n ? row[0] : "-");
+    if (n > 1) {
+        const size_t at = strlen(buf);
+        (void)snprintf(buf + at, size - at, " +%u", n - 1);
+    }
+}
+
+sct_status cmd_ops(struct cli *c, sct_error *err)
+{
+    struct sct_settings_run run;
+    struct names list = {.n = 0};
+    const struct sct_backend *be[MAX_NAMES];
+    sct_device *dev[MAX_NAMES];
+    uint32_t n = 0;
+    SCT_TRY(settings(c, &run, err));
+    sct_plug_list("backends", note, &list);
+    printf("%-18s %-5s %-6s %-6s", "op", "in", "grad", "fused");
+    for (uint32_t b = 0; b < list.n; b++) {
+        if (sct_plug_backend(list.name[b], &be[n], NULL) != SCT_OK ||
+            be[n]->count(&plain_host) == 0 || be[n]->open(&plain_host, 0, &dev[n], NULL) != SCT_OK)
+            continue;
+        printf(" %-26s", be[n++]->name);
+    }
+    printf("\n");
+    for (uint32_t op = 1; op < SCT_OP_COUNT; op++) {
+        const struct sct_op_info *i = sct_op_info(op);
+        char arity[16];
+        (void)snprintf(arity, sizeof arity, i->in_min == i->in_max ? "%u" : "%u-%u", i->in_min,
+                       i->in_max);
+        printf("%-18s %-5s %-6s %-6s", i->name, arity, i->vjp ? "yes" : "-",
+               i->flags & SCT_OPF_FUSED ? "yes" : "-");
+        for (uint32_t b = 0; b < n; b++) {
+            char text[64];
+            coverage(be[b], dev[b], op, text, sizeof text);
+            printf(" %-26s", i->flags & SCT_OPF_VIEW ? "view" : text);
+        }
+        printf("\n");
+    }
+    for (uint32_t b = 0; b < n; b++)
+        be[b]->close(dev[b]);
+    sct_settings_fini(&run);
+    return SCT_OK;
+}
+
+sct_status cmd_plugins(struct cli *c, sct_error *err)
+{
+    struct sct_settings_run run;
+    struct names list = {.n = 0};
+    SCT_TRY(settings(c, &run, err));
+    sct_plug_list("strategies", note, &list);
+    printf("strategies\n");
+    for (uint32_t k = 0; k < list.n; k++) {
+        const struct sct_strategy *s;
+        sct_error e = SCT_ERROR_INIT;
+        if (sct_plug_strategy(list.name[k], &s, &e) != SCT_OK) {
+            cli_log(c, SCT_LOG_WARN, e.msg);
+            continue;
+        }
+        printf("  %-10s %s\n             %s\n", s->name, s->summary, list.path[k]);
+        struct sct_tuner t;
+        if (sct_tuner_open(&t, list.name[k], NULL, 0, &e) != SCT_OK)
+            continue;
+        struct sct_str text = {0};
+        sct_opts_help(t.opts, &text);
+        char *help = sct_str_take(&text);
+        if (help && s->options)
+            printf("%s", help);
+        sct_free(help);
+        sct_tuner_close(&t);
+    }
+    list.n = 0;
+    sct_plug_list("backends", note, &list);
+    printf("backends\n");
+    for (uint32_t k = 0; k < list.n; k++) {
+        const struct sct_backend *be;
+        if (sct_plug_backend(list.name[k], &be, NULL) == SCT_OK)
+            printf("  %-10s %s\n             %s\n", be->name, be->summary, list.path[k]);
+    }
+    sct_settings_fini(&run);
+    return SCT_OK;
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT
+ * cmd_train.c - sctrun train. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/status.h"
+#include "core/io/file.h"
+#include "tools/cli.h"
+
+sct_status cli_print_json(json_t *tree, sct_error *err)
+{
+    char *text = NULL;
+    size_t n = 0;
+    const sct_status rc = tree ? sct_json_text(tree, 0, &text, &n, err) : sct_nomem(err);
+    if (rc == SCT_OK)
+        fputs(text, stdout);
+    sct_free(text);
+    json_decref(tree);
+    return rc;
+}
+
+static void duration(double s, char *buf, size_t size)
+{
+    if (s < 60)
+        (void)snprintf(buf, size, "%.0fs", s);
+    else
+        (void)snprintf(buf, size, "%dm%02ds", (int)(s / 60), (int)s % 60);
+}
+
+static void progress(void *ctx, const struct sct_progress *p)
+{
+    struct cli *c = ctx;
+    char eta[32], line[256];
+    if (c->quiet)
+        return;
+    duration(p->eta_seconds, eta, sizeof eta);
+    if (p->is_eval) {
+        (void)snprintf(line, sizeof line,
+                       "epoch %u/%u  top1 %.2f  top5 %.2f  eval loss %.4f  (%u images, %.1fs)",
+                       p->epoch, p->epochs, p->eval.top1, p->eval.top5, p->eval.loss,
+                       p->eval.images, p->eval.seconds);
+        cli_log(c, SCT_LOG_INFO, line);
+        return;
+    }
+    (void)snprintf(line, sizeof line,
+                   "epoch %u/%u  step %llu/%llu  loss %.4f  lr %.2e  %.1f images/s  %.0f MB  eta %s",
+                   p->epoch, p->epochs, (unsigned long long)p->step, (unsigned long long)p->steps,
+                   p->loss, p->lr, p->images_per_s, (double)p->device_bytes / 1048576.0, eta);
+    if (!c->tty) {
+        cli_log(c, SCT_LOG_INFO, line);
+        return;
+    }
+    fprintf(stderr, "\r%s\033[K", line);
+    c->in_line = 1;
+}
+
+static json_t *eval_json(const struct sct_eval_result *e)
+{
+    return json_pack("{s:f, s:f, s:f, s:i}", "top1", e->top1, "top5", e->top5, "loss", e->loss,
+                     "images", (int)e->images);
+}
+
+static json_t *memory_json(const struct sct_plan_memory *m)
+{
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "weights",
+                     (json_int_t)m->weights, "packs", (json_int_t)m->packs, "trainable",
+                     (json_int_t)m->trainable, "optimizer", (json_int_t)m->optimizer,
+                     "activations", (json_int_t)m->activations, "accumulators",
+                     (json_int_t)m->accumulators, "step", (json_int_t)m->step, "batch",
+                     (json_int_t)m->batch, "total", (json_int_t)m->total, "largest",
+                     (json_int_t)m->largest);
+}
+
+static sct_status print_result(struct sct_session *x, const struct sct_train_result *r,
+                               const char *dir, sct_error *err)
+{
+    if (!x->s->json) {
+        printf("best top1 = %.2f (epoch %u)\nlast top1 = %.2f\n", r->best.top1, r->best_epoch,
+               r->last.top1);
+        if (dir)
+            printf("saved in %s\n", dir);
+        return SCT_OK;
+    }
+    json_t *best = eval_json(&r->best);
+    json_object_set_new(best, "epoch", json_integer(r->best_epoch));
+    return cli_print_json(
+        json_pack("{s:s, s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:I, s:I, s:o}",
+                  "strategy", x->tuner.run.s->name, "backend", x->device.be->name, "device",
+                  x->device.info.name, "best", best, "last", eval_json(&r->last), "trainable",
+                  (json_int_t)r->trainable, "head", (json_int_t)r->head, "all",
+                  (json_int_t)r->all, "steps", (json_int_t)r->steps, "seconds", r->seconds,
+                  "first_step_seconds", r->first_step_seconds, "images_per_s", r->images_per_s,
+                  "peak_bytes", (json_int_t)r->peak_process_bytes, "peak_device_bytes",
+                  (json_int_t)r->peak_device_bytes, "memory", memory_json(&r->memory)),
+        err);
+}
+
+static sct_status dry_run(struct sct_session *x, sct_error *err)
+{
+    struct sct_train_result r;
+    char *text = NULL;
+    SCT_TRY(sct_train_dry_run(x, &r, &text, err));
+    sct_status rc = SCT_OK;
+    if (x->s->json)
+        rc = cli_print_json(json_pack("{s:s, s:I, s:I, s:I, s:o}", "strategy",
+                                      x->tuner.run.s->name, "trainable", (json_int_t)r.trainable,
+                                      "head", (json_int_t)r.head, "all", (json_int_t)r.all,
+                                      "memory", memory_json(&r.memory)),
+                            err);
+    else
+        printf("memory plan on %s\n%s", x->device.info.name, text);
+    sct_free(text);
+    return rc;
+}
+
+/* runs/<strategy>-<n> with the first free n, or --output. */
+static sct_status run_folder(const struct sct_session *x, char *dir, size_t size, sct_error *err)
+{
+    if (x->s->output) {
+        (void)snprintf(dir, size, "%s", x->s->output);
+        return sct_dir_make_new(dir, err);
+    }
+    for (uint32_t n = 1; n < 100000; n++) {
+        (void)snprintf(dir, size, "runs/%.60s-%u", x->tuner.run.s->name, n);
+        if (!sct_dir_exists(dir))
+            return sct_dir_make_new(dir, err);
+    }
+    return sct_fail(err, SCT_EUSAGE, "runs/ is full; say --output DIR");
+}
+
+static sct_status train(struct cli *c, struct sct_session *x, sct_error *err)
+{
+    char line[256], dir[4096];
+    struct sct_train_result r;
+    SCT_TRY(sct_session_model(x, x->s->batch_size, true, err));
+    sct_params_line(x->model, line, sizeof line);
+    cli_log(c, SCT_LOG_INFO, line);
+    if (x->s->dry_run)
+        return dry_run(x, err);
+    SCT_TRY(run_folder(x, dir, sizeof dir, err));
+    const sct_status rc = sct_train(x, dir, c->started, progress, c, &cli_stop, &r, err);
+    if (rc != SCT_OK) {
+        if (r.steps == 0)
+            sct_dir_discard(dir); /* nothing was trained: leave no partial output */
+        return rc;
+    }
+    return print_result(x, &r, dir, err);
+}
+
+sct_status cmd_train(struct cli *c, sct_error *err)
+{
+    struct sct_settings_run run;
+    struct sct_session x;
+    SCT_TRY(sct_settings_init(&run, c->argc, c->argv, cli_env, true, err));
+    c->quiet |= run.s.quiet != 0;
+    sct_status rc = SCT_OK;
+    if (run.n_word)
+        rc = sct_fail(err, SCT_EUSAGE, "\"%s\" is no option; see sctrun help train", run.word[0]);
+    if (rc == SCT_OK && run.s.output && sct_dir_exists(run.s.output))
+        rc = sct_fail(err, SCT_EUSAGE, "--output %s exists; choose a new folder", run.s.output);
+    if (rc == SCT_OK)
+        rc = sct_session_open(&x, &run, SCT_NEED_TRAIN | SCT_NEED_TEST | SCT_NEED_DEVICE, cli_env,
+                              cli_log, c, err);
+    if (rc == SCT_OK) {
+        char line[512];
+        (void)snprintf(line, sizeof line, "%s: %s (%s), %s", x.device.be->name, x.device.info.name,
+                       x.device.info.platform, x.device.info.status);
+        cli_log(c, SCT_LOG_INFO, line);
+        rc = train(c, &x, err);
+        sct_session_close(&x);
+    }
+    sct_settings_fini(&run);
+    return rc;
+}

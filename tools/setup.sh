@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# setup.sh - installs what the build and the tests need and is not there yet (Debian, Ubuntu).
+# Does nothing on a machine that has it all. Without root or apt-get it lists what is missing and
+# exits 2, having changed nothing.
+set -eu
+
+need=()  # packages without which nothing works
+want=()  # packages without which tests skip
+report=()
+
+missing() { # missing need|want PACKAGE WHAT
+  local -n list=$1
+  list+=("$2")
+  report+=("$(printf '  %-24s %s' "$2" "$3")")
+}
+tool() { # tool need|want COMMAND PACKAGE
+  command -v "$2" >/dev/null 2>&1 || missing "$1" "$3" "the command $2"
+}
+module() { # module need|want PKG-CONFIG-NAME PACKAGE
+  command -v pkg-config >/dev/null 2>&1 && pkg-config --exists "$2" ||
+    missing "$1" "$3" "the library $2 with its headers"
+}
+header() { # header need|want HEADER PACKAGE
+  command -v cc >/dev/null 2>&1 && printf '#include <%s>\n' "$2" | cc -E - >/dev/null 2>&1 ||
+    missing "$1" "$3" "the header $2"
+}
+
+# A compiler alone is no use without the C library's headers.
+header need stdlib.h build-essential
+tool need meson meson
+tool need ninja ninja-build
+tool need pkg-config pkg-config
+tool need python3 python3
+module need yaml-0.1 libyaml-dev
+module need jansson libjansson-dev
+module need libjpeg libjpeg-dev
+module need libpng libpng-dev
+module need nettle nettle-dev
+module need check check
+# The OpenCL backend is built where these are; a CPU is an OpenCL device through PoCL.
+module want OpenCL ocl-icd-opencl-dev
+header want CL/cl.h opencl-headers
+if ! ls /etc/OpenCL/vendors/*pocl*.icd >/dev/null 2>&1; then
+  missing want pocl-opencl-icd "an OpenCL driver that runs on the CPU"
+fi
+tool want oclgrind oclgrind
+
+if [ ${#need[@]} -eq 0 ] && [ ${#want[@]} -eq 0 ]; then
+  exit 0
+fi
+
+if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+  echo "setup: missing on this machine:" >&2
+  printf '%s\n' "${report[@]}" >&2
+  if [ ${#need[@]} -eq 0 ]; then
+    echo "setup: none of it is required; what needs it is left out or skipped" >&2
+    exit 0
+  fi
+  echo "setup: install it, on Debian or Ubuntu as root with:" >&2
+  echo "  apt-get install ${need[*]} ${want[*]-}" >&2
+  exit 2
+fi
+
+export DEBIAN_FRONTEND=noninteractive
+echo "setup: installing ${need[*]-} ${want[*]-}"
+apt-get update -q >/dev/null || echo "setup: apt-get update failed, trying with old lists" >&2
+if [ ${#need[@]} -gt 0 ] && ! apt-get install -qy --no-install-recommends "${need[@]}"; then
+  echo "setup: apt-get could not install: ${need[*]}" >&2
+  exit 2
+fi
+for package in "${want[@]}"; do
+  apt-get install -qy --no-install-recommends "$package" ||
+    echo "setup: $package cannot be installed here; what needs it is left out or skipped" >&2
+done

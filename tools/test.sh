@@ -1,0 +1,130 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# test.sh - every check of the project; the last line is "N passed, N failed, N skipped".
+#
+#   tools/test.sh          build, all tests, style checks, the core under sanitizers
+#   tools/test.sh --all    also threads under TSan, a clang build, allocation sweeps, fuzzing
+#                          for SCTRUN_FUZZ_SECONDS (60) a target, long runs on real images
+#
+# SCTRUN_ASSETS names a folder with real weights and images; without it the tests that want them
+# skip. A step that cannot be built is a failure, and the next step still runs.
+set -u
+cd "$(dirname "$0")/.." || exit 2
+
+all=
+case ${1-} in
+'') ;;
+--all) all=1 ;;
+*)
+  echo "usage: tools/test.sh [--all]" >&2
+  exit 2
+  ;;
+esac
+
+tools/setup.sh || exit 2
+
+results=$(mktemp)
+output=$(mktemp)
+trap 'rm -f "$results" "$output"' EXIT
+
+pass() { # pass GROUP NAME
+  printf 'PASS\t1\t%s\t%s\t\n' "$1" "$2" >>"$results"
+}
+fail() { # fail GROUP NAME REASON; the output of the step is shown
+  printf 'FAIL\t1\t%s\t%s\t%s\n' "$1" "$2" "$3" >>"$results"
+  echo "  FAILED: $2: $3"
+  grep -E 'error|Error|ERROR|FAILED|warning: .*Werror|undefined reference' "$output" | head -n 40 |
+    sed 's/^/    | /'
+  tail -n 15 "$output" | sed 's/^/    | /'
+}
+skip() { # skip GROUP NAME REASON
+  printf 'SKIP\t1\t%s\t%s\t%s\n' "$1" "$2" "$3" >>"$results"
+}
+
+build() { # build NAME DIR MESON-ARGUMENTS...: 0 when everything is built
+  local name=$1 dir=$2
+  shift 2
+  echo "== $name"
+  if [ ! -f "$dir/build.ninja" ] && ! meson setup "$dir" "$@" >"$output" 2>&1; then
+    rm -rf "$dir"
+    fail build "$name" "meson setup failed"
+    return 1
+  fi
+  if ! ninja -C "$dir" >"$output" 2>&1; then
+    fail build "$name" "the build failed"
+    return 1
+  fi
+  local warnings
+  warnings=$(grep -c 'warning:' "$output")
+  [ "$warnings" -eq 0 ] || echo "  $warnings compiler warnings"
+  pass build "$name"
+}
+
+tests() { # tests DIR LABEL MESON-TEST-ARGUMENTS...: runs them, counts them
+  local dir=$1 label=$2 rc
+  shift 2
+  rm -f "$dir/meson-logs/testlog.json"
+  meson test -C "$dir" --no-rebuild "$@" >"$output" 2>&1
+  rc=$?
+  if [ ! -s "$dir/meson-logs/testlog.json" ]; then
+    fail "${label}run" "meson test $*" "no test ran (exit status $rc)"
+    return
+  fi
+  python3 tools/testlog.py convert "$dir/meson-logs/testlog.json" "$label" "$results" ||
+    fail "${label}run" "meson test $*" "its log holds no test"
+}
+
+# Suite "long" holds what takes minutes: --all only.
+if build "release build" build; then
+  tests build '' --no-suite long
+fi
+
+export ASAN_OPTIONS=${ASAN_OPTIONS-detect_leaks=1:abort_on_error=0}
+export UBSAN_OPTIONS=${UBSAN_OPTIONS-halt_on_error=1:print_stacktrace=1}
+# A vendor's OpenCL driver is not ours to sanitize; -O1 keeps the traces readable.
+if build "address and undefined-behaviour sanitizers" build-asan \
+  -Db_sanitize=address,undefined -Doptimization=1 -Dopencl=disabled; then
+  tests build-asan 'asan ' --no-suite long --suite unit --suite plan --suite plugin --suite io \
+    --suite grad --suite fuzz --timeout-multiplier 5
+fi
+
+fuzz_all() {
+  local seconds=${SCTRUN_FUZZ_SECONDS:-60} target name found
+  for target in build-fuzz/tests/fuzz/fuzz_*; do
+    [ -x "$target" ] && [ -f "$target" ] || continue
+    name=${target##*/fuzz_}
+    found=$(mktemp -d)
+    if "$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 \
+      -artifact_prefix="$found/" "$found" "tests/fuzz/corpus/$name" >"$output" 2>&1; then
+      pass fuzz "$name for $seconds s"
+      rm -rf "$found"
+    else
+      fail fuzz "$name" "an input that breaks it lies in $found"
+    fi
+  done
+}
+
+if [ -n "$all" ]; then
+  if build "thread sanitizer" build-tsan -Db_sanitize=thread -Doptimization=1 \
+    -Dopencl=disabled; then
+    TSAN_OPTIONS=${TSAN_OPTIONS-halt_on_error=1} tests build-tsan 'tsan ' --suite threads \
+      --timeout-multiplier 10
+  fi
+  if command -v clang >/dev/null 2>&1; then
+    if CC=clang build "clang, warnings are errors" build-clang --werror; then
+      tests build-clang 'clang ' --no-suite long --no-suite style
+    fi
+    if CC=clang build "libFuzzer" build-fuzz -Dfuzzing=true -Db_sanitize=address,undefined \
+      -Db_lundef=false -Doptimization=1 -Dopencl=disabled -Dc_args=-fsanitize=fuzzer-no-link; then
+      fuzz_all
+    fi
+  else
+    skip build "clang, libFuzzer" "clang is not installed"
+  fi
+  if [ -f build/build.ninja ] && meson test -C build --list 2>/dev/null | grep -q long; then
+    tests build 'long ' --suite long --timeout-multiplier 10
+  fi
+fi
+
+echo
+python3 tools/testlog.py report "$results"
