@@ -28,7 +28,10 @@ sct_status cmd_dump(struct cli *c, sct_error *err);
 /* A line of narration; ctx is the cli. */
 void cli_log(void *ctx, int level, const char *line);
 const char *cli_env(const char *name);
-/* Set by SIGINT and SIGTERM. */
+/* EUSAGE when there are more words that are no options than `most`. */
+sct_status cli_words(const struct sct_settings_run *run, uint32_t most, const char *command,
+                     sct_error *err);
+/* Number of the signal (SIGINT, SIGTERM) that asked to stop, or 0. */
 extern volatile int cli_stop;
 
 /* Loads up to `batch` pictures of a file or folder, prepared for the model; *n of them with their

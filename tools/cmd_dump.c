@@ -5,6 +5,7 @@
 #include "core/base/status.h"
 #include "core/io/file.h"
 #include "core/io/npy.h"
+#include "core/peft/pattern.h"
 #include "tools/cli.h"
 
 static sct_status write_site(const struct sct_evaluator *e, const char *dir, const char *path,
@@ -42,7 +43,7 @@ static sct_status dump_sites(struct sct_session *x, const char *site, const char
         const char *path = x->model->site[i].path;
         const sct_val v = sct_graph_find(sct_exec_plan(e.x)->g, path);
         const struct sct_value *val = sct_graph_value(sct_exec_plan(e.x)->g, v);
-        if (val && val->output)
+        if (val && val->output && sct_pattern_match(site, path)) /* logits are always one */
             rc = write_site(&e, dir, path, err);
     }
     sct_evaluator_close(&e);
@@ -57,7 +58,7 @@ static sct_status dump_graph(struct sct_session *x, const char *what, sct_error 
     struct sct_plan *plan = NULL;
     struct sct_optim o = {0};
     struct sct_plan_opts po;
-    const struct sct_optim_opts oo = {.weight_decay = 1e-4f, .beta1 = 0.9f, .beta2 = 0.999f, .eps = 1e-8f};
+    const struct sct_optim_opts oo = sct_train_optim_opts(x->s);
     char *text = NULL;
     SCT_TRY(sct_session_plan_opts(x, &po, err));
     sct_status rc = sct_session_model(x, x->s->batch_size, true, err);
@@ -93,7 +94,7 @@ sct_status cmd_dump(struct cli *c, sct_error *err)
     SCT_TRY(sct_settings_init(&run, c->argc, c->argv, cli_env, false, err));
     const struct sct_settings *s = &run.s;
     c->quiet |= s->quiet != 0;
-    sct_status rc = SCT_OK;
+    sct_status rc = cli_words(&run, s->site ? 0 : 1, "dump", err);
     if (s->site && !s->image)
         rc = sct_fail(err, SCT_EUSAGE, "dump --site needs --image FILE");
     if (rc == SCT_OK)

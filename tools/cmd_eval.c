@@ -31,8 +31,9 @@ sct_status cmd_eval(struct cli *c, sct_error *err)
     struct sct_session x;
     SCT_TRY(sct_settings_init(&run, c->argc, c->argv, cli_env, false, err));
     c->quiet |= run.s.quiet != 0;
-    sct_status rc = sct_session_open(&x, &run, SCT_NEED_TEST | SCT_NEED_DEVICE, cli_env, cli_log, c,
-                                     err);
+    sct_status rc = cli_words(&run, 0, "eval", err);
+    if (rc == SCT_OK)
+        rc = sct_session_open(&x, &run, SCT_NEED_TEST | SCT_NEED_DEVICE, cli_env, cli_log, c, err);
     if (rc == SCT_OK) {
         rc = eval(&x, err);
         sct_session_close(&x);

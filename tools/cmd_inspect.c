@@ -87,12 +87,12 @@ sct_status cmd_inspect(struct cli *c, sct_error *err)
     struct sct_settings_run run;
     SCT_TRY(sct_settings_init(&run, c->argc, c->argv, cli_env, false, err));
     const char *path = run.n_word ? run.word[0] : run.s.weights ? run.s.weights : run.s.adapter;
-    sct_status rc;
-    if (!path)
+    sct_status rc = cli_words(&run, 1, "inspect", err);
+    if (rc == SCT_OK && !path)
         rc = sct_fail(err, SCT_EUSAGE, "inspect: say which file or folder");
-    else if (sct_dir_exists(path))
+    else if (rc == SCT_OK && sct_dir_exists(path))
         rc = inspect_adapter(path, run.s.json != 0, err);
-    else
+    else if (rc == SCT_OK)
         rc = inspect_file(path, run.s.json != 0, NULL, err);
     sct_settings_fini(&run);
     return rc;

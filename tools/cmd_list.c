@@ -6,13 +6,6 @@
 #include "core/plug/module.h"
 #include "tools/cli.h"
 
-static const char *no_opt(void *ctx, const char *key)
-{
-    (void)ctx;
-    (void)key;
-    return NULL;
-}
-
 static void no_log(void *ctx, int level, const char *line)
 {
     (void)ctx;
@@ -20,7 +13,13 @@ static void no_log(void *ctx, int level, const char *line)
     (void)line;
 }
 
-static const struct sct_host plain_host = {1, sizeof plain_host, NULL, no_log, no_opt};
+/* The host of the devices that --threads, --isa and --gemm describe. */
+static struct sct_host host_of(struct sct_device_opts *o, const struct sct_settings *s)
+{
+    sct_session_device_opts(o, s, cli_env);
+    o->log = no_log;
+    return sct_device_host(o);
+}
 
 enum { MAX_NAMES = 64 };
 
@@ -41,10 +40,14 @@ static void note(void *ctx, const char *name, const char *path)
     (void)snprintf(l->path[l->n++], sizeof l->path[0], "%s", path);
 }
 
-static sct_status settings(struct cli *c, struct sct_settings_run *run, sct_error *err)
+static sct_status settings(struct cli *c, struct sct_settings_run *run, const char *command,
+                           sct_error *err)
 {
     SCT_TRY(sct_settings_init(run, c->argc, c->argv, cli_env, false, err));
-    return SCT_OK;
+    const sct_status rc = cli_words(run, 0, command, err);
+    if (rc != SCT_OK)
+        sct_settings_fini(run);
+    return rc;
 }
 
 static void device_line(const char *backend, const struct sct_device_info *i, json_t *all)
@@ -58,8 +61,9 @@ static void device_line(const char *backend, const struct sct_device_info *i, js
                            (int)i->usable, "status", i->status));
         return;
     }
-    printf("%s %s  %s (%s%s%s)\n    %u units, %llu MB, largest buffer %llu MB; %s%s\n", backend,
+    printf("%s %s  %s (%s%s%s)\n    %u unit%s, %llu MB, largest buffer %llu MB; %s%s\n", backend,
            i->id, i->name, i->platform, i->driver[0] ? ", " : "", i->driver, i->threads,
+           i->threads == 1 ? "" : "s",
            (unsigned long long)(i->memory >> 20), (unsigned long long)(i->max_alloc >> 20),
            i->usable ? "" : "refused: ", i->status);
 }
@@ -68,7 +72,9 @@ sct_status cmd_devices(struct cli *c, sct_error *err)
 {
     struct sct_settings_run run;
     struct names list = {.n = 0};
-    SCT_TRY(settings(c, &run, err));
+    struct sct_device_opts opts;
+    SCT_TRY(settings(c, &run, "devices", err));
+    const struct sct_host host = host_of(&opts, &run.s);
     json_t *all = run.s.json ? json_array() : NULL;
     sct_plug_list("backends", note, &list);
     for (uint32_t b = 0; b < list.n; b++) {
@@ -78,14 +84,14 @@ sct_status cmd_devices(struct cli *c, sct_error *err)
             cli_log(c, SCT_LOG_WARN, e.msg);
             continue;
         }
-        const uint32_t n = be->count(&plain_host);
+        const uint32_t n = be->count(&host);
         if (n == 0 && !all)
             printf("%s: no device (for opencl install a driver, or pocl-opencl-icd to use the CPU; "
                    "rusticl wants RUSTICL_ENABLE)\n",
                    be->name);
         for (uint32_t i = 0; i < n; i++) {
             struct sct_device_info info = {.size = sizeof info};
-            if (be->info(&plain_host, i, &info, &e) == SCT_OK)
+            if (be->info(&host, i, &info, &e) == SCT_OK)
                 device_line(be->name, &info, all);
         }
     }
@@ -113,12 +119,14 @@ sct_status cmd_ops(struct cli *c, sct_error *err)
     const struct sct_backend *be[MAX_NAMES];
     sct_device *dev[MAX_NAMES];
     uint32_t n = 0;
-    SCT_TRY(settings(c, &run, err));
+    struct sct_device_opts opts;
+    SCT_TRY(settings(c, &run, "ops", err));
+    const struct sct_host host = host_of(&opts, &run.s);
     sct_plug_list("backends", note, &list);
     printf("%-18s %-5s %-6s %-6s", "op", "in", "grad", "fused");
     for (uint32_t b = 0; b < list.n; b++) {
         if (sct_plug_backend(list.name[b], &be[n], NULL) != SCT_OK ||
-            be[n]->count(&plain_host) == 0 || be[n]->open(&plain_host, 0, &dev[n], NULL) != SCT_OK)
+            be[n]->count(&host) == 0 || be[n]->open(&host, 0, &dev[n], NULL) != SCT_OK)
             continue;
         printf(" %-26s", be[n++]->name);
     }
@@ -147,7 +155,7 @@ sct_status cmd_plugins(struct cli *c, sct_error *err)
 {
     struct sct_settings_run run;
     struct names list = {.n = 0};
-    SCT_TRY(settings(c, &run, err));
+    SCT_TRY(settings(c, &run, "plugins", err));
     sct_plug_list("strategies", note, &list);
     printf("strategies\n");
     for (uint32_t k = 0; k < list.n; k++) {

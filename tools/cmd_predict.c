@@ -74,8 +74,9 @@ sct_status cmd_predict(struct cli *c, sct_error *err)
     SCT_TRY(sct_settings_init(&run, c->argc, c->argv, cli_env, false, err));
     c->quiet |= run.s.quiet != 0;
     const char *path = run.s.image ? run.s.image : run.n_word ? run.word[0] : NULL;
-    sct_status rc = path ? SCT_OK
-                         : sct_fail(err, SCT_EUSAGE, "predict: say which picture: --image FILE");
+    sct_status rc = cli_words(&run, run.s.image ? 0 : 1, "predict", err);
+    if (!path)
+        rc = sct_fail(err, SCT_EUSAGE, "predict: say which picture: --image FILE");
     if (rc == SCT_OK)
         rc = sct_session_open(&x, &run, SCT_NEED_DEVICE, cli_env, cli_log, c, err);
     if (rc == SCT_OK) {

@@ -153,9 +153,7 @@ sct_status cmd_train(struct cli *c, sct_error *err)
     struct sct_session x;
     SCT_TRY(sct_settings_init(&run, c->argc, c->argv, cli_env, true, err));
     c->quiet |= run.s.quiet != 0;
-    sct_status rc = SCT_OK;
-    if (run.n_word)
-        rc = sct_fail(err, SCT_EUSAGE, "\"%s\" is no option; see sctrun help train", run.word[0]);
+    sct_status rc = cli_words(&run, 0, "train", err);
     if (rc == SCT_OK && run.s.output && sct_dir_exists(run.s.output))
         rc = sct_fail(err, SCT_EUSAGE, "--output %s exists; choose a new folder", run.s.output);
     if (rc == SCT_OK)
@@ -163,8 +161,9 @@ sct_status cmd_train(struct cli *c, sct_error *err)
                               cli_log, c, err);
     if (rc == SCT_OK) {
         char line[512];
-        (void)snprintf(line, sizeof line, "%s: %s (%s), %s", x.device.be->name, x.device.info.name,
-                       x.device.info.platform, x.device.info.status);
+        const struct sct_device_info *i = &x.device.info;
+        (void)snprintf(line, sizeof line, "%s: %s (%s), %u %s, %s", x.device.be->name, i->name,
+                       i->platform, i->threads, i->threads == 1 ? "unit" : "units", i->status);
         cli_log(c, SCT_LOG_INFO, line);
         rc = train(c, &x, err);
         sct_session_close(&x);

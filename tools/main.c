@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * main.c - the sctrun program: subcommands, signals, exit codes. */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,8 +28,7 @@ static const struct {
 
 static void on_signal(int sig)
 {
-    (void)sig;
-    cli_stop = 1;
+    cli_stop = sig;
 }
 
 void cli_log(void *ctx, int level, const char *line)
@@ -79,6 +79,23 @@ static sct_status help(struct cli *c, sct_error *err)
     return SCT_OK;
 }
 
+sct_status cli_words(const struct sct_settings_run *run, uint32_t most, const char *command,
+                     sct_error *err)
+{
+    if (run->n_word <= most)
+        return SCT_OK;
+    return sct_fail(err, SCT_EUSAGE, "\"%s\" is no option of %s; see sctrun help %s",
+                    run->word[most], command, command);
+}
+
+static int wants_help(const struct cli *c)
+{
+    for (int i = 1; i < c->argc; i++)
+        if (strcmp(c->argv[i], "--help") == 0 || strcmp(c->argv[i], "-h") == 0)
+            return 1;
+    return 0;
+}
+
 static sct_status run(struct cli *c, sct_error *err)
 {
     const char *name = c->argc > 0 ? c->argv[0] : "";
@@ -88,7 +105,7 @@ static sct_status run(struct cli *c, sct_error *err)
         puts("sctrun " SCT_VERSION);
         return SCT_OK;
     }
-    if (strcmp(name, "help") == 0) {
+    if (strcmp(name, "help") == 0 || wants_help(c)) {
         c->argc--;
         c->argv++;
         return help(c, err);
@@ -106,6 +123,18 @@ static sct_status run(struct cli *c, sct_error *err)
     return cmd_train(c, err);
 }
 
+/* A closed stdin, stdout or stderr would give its number to the next file that is opened, and
+ * output would go into that. Read-only: writing still fails. */
+static void keep_standard_files(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDONLY);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd > STDERR_FILENO)
+        (void)close(fd);
+}
+
 static void exe_dir(char *buf, size_t size)
 {
     const ssize_t n = readlink("/proc/self/exe", buf, size - 1);
@@ -120,6 +149,7 @@ int main(int argc, char **argv)
     sct_error err = SCT_ERROR_INIT;
     char dir[4096];
     struct cli c = {.argc = argc - 1, .argv = argv + 1, .started = sct_now()};
+    keep_standard_files();
     struct sigaction sa = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
     c.tty = isatty(STDERR_FILENO);
     const char *log = getenv("SCTRUN_LOG");
@@ -135,12 +165,13 @@ int main(int argc, char **argv)
         fputc('\n', stderr);
     if (rc != SCT_OK)
         fprintf(stderr, "sctrun: %s\n", err.msg[0] ? err.msg : sct_status_text(rc));
-    if (fflush(stdout) != 0 && rc == SCT_OK) {
-        perror("sctrun: stdout");
+    if ((fflush(stdout) != 0 || ferror(stdout)) && rc == SCT_OK) {
+        fprintf(stderr, "sctrun: stdout: the output could not be written; is it closed, or the "
+                        "disk full?\n");
         rc = SCT_EFAIL;
     }
     sct_plug_fini();
     if (rc == SCT_OK && cli_stop)
-        return 130;
+        return 128 + cli_stop; /* stopped early, saved */
     return sct_status_exit(rc);
 }

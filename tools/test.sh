@@ -79,7 +79,7 @@ if build "release build" build; then
   tests build '' --no-suite long
 fi
 
-export ASAN_OPTIONS=${ASAN_OPTIONS-detect_leaks=1:abort_on_error=0}
+export ASAN_OPTIONS=${ASAN_OPTIONS-detect_leaks=1:allocator_may_return_null=1}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS-halt_on_error=1:print_stacktrace=1}
 # A vendor's OpenCL driver is not ours to sanitize; -O1 keeps the traces readable.
 if build "address and undefined-behaviour sanitizers" build-asan \
@@ -107,8 +107,9 @@ fuzz_all() {
 if [ -n "$all" ]; then
   if build "thread sanitizer" build-tsan -Db_sanitize=thread -Doptimization=1 \
     -Dopencl=disabled; then
-    TSAN_OPTIONS=${TSAN_OPTIONS-halt_on_error=1} tests build-tsan 'tsan ' --suite threads \
-      --timeout-multiplier 10
+    export TSAN_OPTIONS=${TSAN_OPTIONS-halt_on_error=1:allocator_may_return_null=1}
+    tests build-tsan 'tsan ' --suite threads --timeout-multiplier 10
+    tests build-tsan 'tsan ' data-loader --timeout-multiplier 10
   fi
   if command -v clang >/dev/null 2>&1; then
     if CC=clang build "clang, warnings are errors" build-clang --werror; then

@@ -10,6 +10,7 @@ import sys
 
 CHECK = re.compile(r'\d+%: Checks: (\d+), Failures: (\d+), Errors: (\d+)')
 TOTAL = re.compile(r'^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$', re.M)
+LINE = re.compile(r'^(ok|FAIL) ', re.M)
 SKIP = re.compile(r'^(.*\bskipped: .*)$', re.M)
 
 
@@ -23,7 +24,8 @@ def counts(text):
     if total:
         passed, failed, skipped = total[-1]
         return int(passed), int(failed), int(skipped or 0)
-    return None
+    lines = LINE.findall(text)
+    return (lines.count('ok'), lines.count('FAIL'), 0) if lines else None
 
 
 def tail(text, lines):

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * rows_simd.h - the rows of a vector ISA; included by rows_avx512.c and rows_avx2.c, which define
- *   ISA(OP)   the kernel of an op           ISA_BITS, ISA_NAME  what it needs, how it is called
- *   MR, NR    the GEMM tile                 ISA_TILE            the same as text
- *   PANEL, PANEL_T  the layouts of packed weights that fit it
- *   ROWS, ROWS_COUNT  the table's names
+ * rows_simd.h - the rows of a vector ISA; included by rows_avx512.c and rows_avx2.c, which
+ * define ISA(OP)   the kernel of an op           ISA_BITS, ISA_NAME  what it needs, how it is
+ * called MR, NR    the GEMM tile                 ISA_TILE            the same as text PANEL,
+ * PANEL_T  the layouts of packed weights that fit it ROWS, ROWS_COUNT  the table's names
  *
- * Orders: FMA_CHAIN and VERTICAL give the same bits on every vector ISA (and differ from portable C,
- * which has no FMA); ISA_ORDER is for sums across the lanes of a register. */
+ * Orders: FMA_CHAIN and VERTICAL give the same bits on every vector ISA (and differ from
+ * portable C, which has no FMA); ISA_ORDER is for sums across the lanes of a register. */
 #include "backends/cpu/cpu.h"
 #include "kernels/cpu/simd.h"
 #include "kernels/cpu/simd_size.h"
@@ -107,10 +106,14 @@ static void choose_lora_module(const struct sct_opdesc *d, struct sct_choice *c)
     c->pack_in[2] = c->pack_in[3] = d->op == SCT_OP_LORA_MODULE ? PANEL : PANEL_T;
 }
 
-#define ROW(ID, OP, SUFFIX, ORDER, ACCEPTS, CHOOSE)                                              \
-    {SCT_OP_##ID, #OP "/" ISA_NAME SUFFIX, ISA_BITS, ORDER, ACCEPTS, CHOOSE, ISA(OP), false}
-#define ROW_ONE(ID, OP, ORDER)                                                                   \
-    {SCT_OP_##ID, #OP "/" ISA_NAME, ISA_BITS, ORDER, all_f32, NULL, ISA(OP), true}
+#define ROW(ID, OP, SUFFIX, ORDER, ACCEPTS, CHOOSE)                                            \
+    {                                                                                          \
+        SCT_OP_##ID, #OP "/" ISA_NAME SUFFIX, ISA_BITS, ORDER, ACCEPTS, CHOOSE, ISA(OP), false \
+    }
+#define ROW_ONE(ID, OP, ORDER)                                                                 \
+    {                                                                                          \
+        SCT_OP_##ID, #OP "/" ISA_NAME, ISA_BITS, ORDER, all_f32, NULL, ISA(OP), true           \
+    }
 
 const struct cpu_row ROWS[] = {
     ROW(LINEAR, linear, ISA_TILE, FMA_CHAIN, weight_in1, choose_linear),
@@ -145,7 +148,8 @@ const struct cpu_row ROWS[] = {
     ROW(SCT_MODULE, sct_module, ISA_TILE, FMA_CHAIN, weight_in2, choose_sct_module),
     ROW(SCT_MODULE_DX, sct_module_dx, ISA_TILE, FMA_CHAIN, weight_in2, choose_sct_module),
     ROW(LORA_MODULE, lora_module, ISA_TILE, FMA_CHAIN, weights_in2_in3, choose_lora_module),
-    ROW(LORA_MODULE_DX, lora_module_dx, ISA_TILE, FMA_CHAIN, weights_in2_in3, choose_lora_module),
+    ROW(LORA_MODULE_DX, lora_module_dx, ISA_TILE, FMA_CHAIN, weights_in2_in3,
+        choose_lora_module),
 };
 const size_t ROWS_COUNT = sizeof ROWS / sizeof ROWS[0];
 

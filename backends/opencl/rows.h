@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * rows.h - what the row tables share: shapes, grids, the usual answers of accepts.
- * Kernels of common.clh's ROWS/COLS/VECS family have one work-item a group on a CPU device and 64
- * items elsewhere; the grids below are their host side. */
+ * Kernels of common.clh's ROWS/COLS/VECS family have one work-item a group on a CPU device and
+ * 64 items elsewhere; the grids below are their host side. */
 #ifndef SCT_CL_ROWS_H
 #define SCT_CL_ROWS_H
 
@@ -27,6 +27,9 @@ static inline uint64_t rows_min(uint64_t a, uint64_t b)
 
 /* Ends a launch over rows x cols; `per` columns for each item (1: COLS, caps->simd: VECS). */
 void rows_grid(struct cl_emit *e, uint64_t rows, uint64_t cols, uint32_t per);
+/* The same where a column costs as much as `cost` elements. */
+void rows_grid_cost(struct cl_emit *e, uint64_t rows, uint64_t cols, uint32_t per,
+                    uint64_t cost);
 /* Ends a launch with one group for each row (or for many rows, in a loop). */
 void rows_group_grid(struct cl_emit *e, uint64_t rows);
 /* Ends a launch with one item for each of n. */
@@ -40,7 +43,8 @@ bool rows_accept(const struct cl_caps *c, const struct sct_opdesc *d);
 /* in[0] and out[0] have elements of 4 bytes and are dense. */
 bool rows_accept_move(const struct cl_caps *c, const struct sct_opdesc *d);
 
-/* The tables, one for each family. A table whose length is not the one here does not compile. */
+/* The tables, one for each family. A table whose length is not the one here does not compile.
+ */
 enum {
     ROWS_MOVE = 19,
     ROWS_ELEMENTWISE = 9,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * rows_attention.c - attention over whole images and over shifted windows, and its gradients. */
+ * rows_attention.c - attention over whole images and over shifted windows, and its gradients.
+ */
 #include <math.h>
 #include <string.h>
 
@@ -152,11 +153,11 @@ static struct runs runs_of(const struct cl_caps *c, const struct sct_opdesc *d)
 static bool accept_wide(const struct cl_caps *c, const struct sct_opdesc *d)
 {
     const struct shape s = shape_of(d);
-    return rows_accept(c, d) &&
-           (uint64_t)s.b * s.heads * (s.n / s.wn) <= UINT32_MAX / 64;
+    return rows_accept(c, d) && (uint64_t)s.b * s.heads * (s.n / s.wn) <= UINT32_MAX / 64;
 }
 
-static void choose_wide(const struct cl_caps *c, const struct sct_opdesc *d, struct sct_choice *ch)
+static void choose_wide(const struct cl_caps *c, const struct sct_opdesc *d,
+                        struct sct_choice *ch)
 {
     const struct runs r = runs_of(c, d);
     ch->scratch = r.room * r.items * sizeof(float);
@@ -193,7 +194,7 @@ static void emit_wide(struct cl_emit *e)
 static bool accept_simt(const struct cl_caps *c, const struct sct_opdesc *d)
 {
     const struct shape s = shape_of(d);
-    return rows_accept(c, d) && s.d % 4 == 0 && s.d <= 64 &&
+    return rows_accept(c, d) && s.d % 16 == 0 && s.d <= 64 &&
            (uint64_t)s.b * s.heads * (s.n / s.wn) * rows_ceil(s.wn, 64) <= UINT32_MAX / 64;
 }
 
@@ -296,28 +297,56 @@ static bool tests_backward(uint32_t i, struct cl_test *t)
 }
 
 #define SIMT_NEEDS (CL_NEED_GPU | CL_NEED_LOCAL_32K)
-#define WIDE(OP, NAME)                                                                            \
-    {.op = SCT_OP_##OP, .name = NAME "/wide", .order = 2, .needs = CL_NEED_CPU,                   \
-     .accepts = accept_wide, .choose = choose_wide, .emit = emit_wide}
-#define PLAIN(OP, NAME, EMIT)                                                                     \
-    {.op = SCT_OP_##OP, .name = NAME "/plain", .order = 1, .accepts = rows_accept, .emit = EMIT}
+#define WIDE(OP, NAME)                                                                         \
+    {                                                                                          \
+        .op = SCT_OP_##OP, .name = NAME "/wide", .order = 2, .needs = CL_NEED_CPU,             \
+        .accepts = accept_wide, .choose = choose_wide, .emit = emit_wide                       \
+    }
+#define PLAIN(OP, NAME, EMIT)                                                                  \
+    {                                                                                          \
+        .op = SCT_OP_##OP, .name = NAME "/plain", .order = 1, .accepts = rows_accept,          \
+        .emit = EMIT                                                                           \
+    }
 
 const struct cl_row cl_rows_attention[] = {
     WIDE(ATTENTION, "attention"),
     WIDE(ATTENTION_DX, "attention_dx"),
     WIDE(WATTENTION, "wattention"),
     WIDE(WATTENTION_DX, "wattention_dx"),
-    {.op = SCT_OP_WATTENTION, .name = "wattention/simt", .order = 3, .needs = SIMT_NEEDS,
-     .candidate = true, .accepts = accept_simt, .emit = emit_forward_simt, .tests = tests_forward},
-    {.op = SCT_OP_WATTENTION_DX, .name = "wattention_dx/simt", .order = 3, .needs = SIMT_NEEDS,
-     .candidate = true, .accepts = accept_simt, .choose = choose_dx_simt,
-     .emit = emit_backward_simt, .tests = tests_backward},
-    {.op = SCT_OP_ATTENTION, .name = "attention/simt", .order = 3, .needs = SIMT_NEEDS,
-     .candidate = true, .accepts = accept_simt, .emit = emit_forward_simt,
+    {.op = SCT_OP_WATTENTION,
+     .name = "wattention/simt",
+     .order = 3,
+     .needs = SIMT_NEEDS,
+     .candidate = true,
+     .accepts = accept_simt,
+     .emit = emit_forward_simt,
+     .tests = tests_forward},
+    {.op = SCT_OP_WATTENTION_DX,
+     .name = "wattention_dx/simt",
+     .order = 3,
+     .needs = SIMT_NEEDS,
+     .candidate = true,
+     .accepts = accept_simt,
+     .choose = choose_dx_simt,
+     .emit = emit_backward_simt,
+     .tests = tests_backward},
+    {.op = SCT_OP_ATTENTION,
+     .name = "attention/simt",
+     .order = 3,
+     .needs = SIMT_NEEDS,
+     .candidate = true,
+     .accepts = accept_simt,
+     .emit = emit_forward_simt,
      .verdict_of = "wattention/simt"},
-    {.op = SCT_OP_ATTENTION_DX, .name = "attention_dx/simt", .order = 3, .needs = SIMT_NEEDS,
-     .candidate = true, .accepts = accept_simt, .choose = choose_dx_simt,
-     .emit = emit_backward_simt, .verdict_of = "wattention_dx/simt"},
+    {.op = SCT_OP_ATTENTION_DX,
+     .name = "attention_dx/simt",
+     .order = 3,
+     .needs = SIMT_NEEDS,
+     .candidate = true,
+     .accepts = accept_simt,
+     .choose = choose_dx_simt,
+     .emit = emit_backward_simt,
+     .verdict_of = "wattention_dx/simt"},
     PLAIN(ATTENTION, "attention", emit_forward),
     PLAIN(ATTENTION_DX, "attention_dx", emit_backward),
     PLAIN(WATTENTION, "wattention", emit_forward),

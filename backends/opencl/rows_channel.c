@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * rows_channel.c - channels and elements picked by an index list or a range.
- * What is replaced or added to is copied first, unless the result has the storage of the input. */
+ * What is replaced or added to is copied first, unless the result has the storage of the input.
+ */
 #include "backends/opencl/rows.h"
 
 static const char file[] = "channel.cl";
@@ -83,8 +84,11 @@ static void emit_add_ch(struct cl_emit *e)
     rows_grid(e, rows, k, 1);
 }
 
-#define ROW(OP, NAME, EMIT)                                                                       \
-    {.op = SCT_OP_##OP, .name = NAME "/plain", .order = 1, .accepts = rows_accept, .emit = EMIT}
+#define ROW(OP, NAME, EMIT)                                                                    \
+    {                                                                                          \
+        .op = SCT_OP_##OP, .name = NAME "/plain", .order = 1, .accepts = rows_accept,          \
+        .emit = EMIT                                                                           \
+    }
 
 const struct cl_row cl_rows_channel[] = {
     ROW(GATHER_CH, "gather_ch", emit_gather),

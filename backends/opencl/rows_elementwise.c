@@ -84,16 +84,16 @@ static void emit_dropout(struct cl_emit *e)
         cl_copy(e, 0, 0);
         return;
     }
-    const uint64_t blocks = n / 4 + 2; /* the first element need not begin a block of four */
+    const uint64_t runs = n / (4 * e->caps->simd) + 2; /* the first need not begin a run */
     cl_launch(e, "random.cl", "dropout", NULL);
     cl_arg_in(e, 0);
     cl_arg_out(e, 0);
     cl_arg_state(e);
     cl_arg_u64(e, n);
     cl_arg_u64(e, e->d->in[0].nd ? n / e->d->in[0].dim[0] : n);
-    cl_arg_u32(e, (uint32_t)blocks);
+    cl_arg_u32(e, (uint32_t)runs);
     arg_key(e, p);
-    rows_grid(e, 1, blocks, 1);
+    rows_grid_cost(e, 1, runs, 1, 8 * (uint64_t)e->caps->simd);
 }
 
 static void emit_droppath(struct cl_emit *e)
@@ -117,7 +117,7 @@ static void emit_droppath(struct cl_emit *e)
 
 static bool accept_dropout(const struct cl_caps *c, const struct sct_opdesc *d)
 {
-    return rows_accept(c, d) && sct_desc_count(&d->in[0]) / 4 + 2 <= UINT32_MAX;
+    return rows_accept(c, d) && sct_desc_count(&d->in[0]) / 16 + 2 <= UINT32_MAX;
 }
 
 static bool accept_droppath(const struct cl_caps *c, const struct sct_opdesc *d)
@@ -168,8 +168,10 @@ static void emit_sgd(struct cl_emit *e)
     rows_grid(e, sct_desc_rows(&e->d->in[0]), sct_desc_last(&e->d->in[0]), 1);
 }
 
-#define ROW(OP, NAME, ACCEPT, EMIT)                                                               \
-    {.op = SCT_OP_##OP, .name = NAME "/plain", .order = 1, .accepts = ACCEPT, .emit = EMIT}
+#define ROW(OP, NAME, ACCEPT, EMIT)                                                            \
+    {                                                                                          \
+        .op = SCT_OP_##OP, .name = NAME "/plain", .order = 1, .accepts = ACCEPT, .emit = EMIT  \
+    }
 
 const struct cl_row cl_rows_elementwise[] = {
     ROW(ADD, "add", accept_binary, emit_add),

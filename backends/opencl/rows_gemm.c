@@ -1,15 +1,22 @@
 /* SPDX-License-Identifier: MIT
- * rows_gemm.c - matrix products and what is made of them: linear and its gradients with fused ends,
- * the SCT module, the LoRA pair.
- * An op is a list of products (struct mm); each of the three engines - wide (CPU devices), simt
- * (others), plain - can run any product. wide and simt read weights in panels. */
+ * rows_gemm.c - matrix products and what is made of them: linear and its gradients with fused
+ * ends, the SCT module, the LoRA pair. An op is a list of products (struct mm); each of the
+ * three engines - wide (CPU devices), simt (others), plain - can run any product. wide and simt
+ * read weights in panels. */
 #include "backends/opencl/rows.h"
 
 static const char plain_file[] = "gemm.cl", wide_file[] = "gemm_wide.cl";
 static const char simt_file[] = "gemm_simt.cl";
 
 /* As in common.clh. */
-enum epi { EPI_BIAS = 1, EPI_GELU = 2, EPI_ADD = 4, EPI_GELU_GRAD = 8, EPI_RANGE = 16, EPI_SCATTER = 32 };
+enum epi {
+    EPI_BIAS = 1,
+    EPI_GELU = 2,
+    EPI_ADD = 4,
+    EPI_GELU_GRAD = 8,
+    EPI_RANGE = 16,
+    EPI_SCATTER = 32
+};
 
 /* Index of an input, or of an output plus OUT. */
 enum { OUT = 16 };
@@ -62,12 +69,13 @@ static void mm_plain(struct cl_emit *e, const struct mm *m)
     mm_args(e, m);
     cl_arg_u64(e, m->t ? 1 : m->k);
     cl_arg_u64(e, m->t ? m->n : 1);
-    rows_grid(e, m->rows, m->n, 1);
+    rows_grid_cost(e, m->rows, m->n, 1, m->k);
 }
 
-/* Rows a work-item of the wide kernels takes: enough work to hide its start, few enough that all
- * threads have some. */
-static uint32_t wide_block(const struct cl_caps *c, uint64_t rows, uint64_t col_tiles, uint64_t k)
+/* Rows a work-item of the wide kernels takes: enough work to hide its start, few enough that
+ * all threads have some. */
+static uint32_t wide_block(const struct cl_caps *c, uint64_t rows, uint64_t col_tiles,
+                           uint64_t k)
 {
     const uint32_t tile = c->simd == 16 ? 12 : 6;
     const uint64_t tiles = rows_ceil(rows, tile), flops = 4 * (uint64_t)tile * c->simd * k;
@@ -89,8 +97,8 @@ static void mm_wide(struct cl_emit *e, const struct mm *m)
     cl_grid(e, rows_ceil(m->rows, block), cols, 1, 1, 1, 1);
 }
 
-/* Tiles of 128 x 128 where they keep every compute unit busy, else of 64 x 64. vec: rows of dense
- * operands are whole float4s. */
+/* Tiles of 128 x 128 where they keep every compute unit busy, else of 64 x 64. vec: rows of
+ * dense operands are whole float4s. */
 static uint32_t simt_side(const struct cl_caps *c, uint64_t rows, uint64_t cols)
 {
     return rows_ceil(rows, 128) * rows_ceil(cols, 128) >= c->units ? 128 : 64;
@@ -118,9 +126,18 @@ static void mm_simt(struct cl_emit *e, const struct mm *m)
 
 static struct mm mm_of(uint64_t rows, uint32_t n, uint32_t k)
 {
-    return (struct mm){.a = ROWS_NONE, .w = ROWS_NONE, .bias = ROWS_NONE, .extra = ROWS_NONE,
-                       .idx = ROWS_NONE, .out = OUT, .out2 = OUT, .rows = rows, .n = n, .k = k,
-                       .ld = n, .mul = 1.0f};
+    return (struct mm){.a = ROWS_NONE,
+                       .w = ROWS_NONE,
+                       .bias = ROWS_NONE,
+                       .extra = ROWS_NONE,
+                       .idx = ROWS_NONE,
+                       .out = OUT,
+                       .out2 = OUT,
+                       .rows = rows,
+                       .n = n,
+                       .k = k,
+                       .ld = n,
+                       .mul = 1.0f};
 }
 
 /* LINEAR, LINEAR_GELU: (x, w, bias?); LINEAR_ADD: (res, x, w, bias?). */
@@ -277,8 +294,9 @@ static uint32_t weights_of(uint32_t op)
 
 static uint32_t layout_of(uint32_t op)
 {
-    return op == SCT_OP_LINEAR_DX || op == SCT_OP_LINEAR_DX_GELU || op == SCT_OP_LINEAR_DX_ADD ||
-                   op == SCT_OP_SCT_MODULE_DX || op == SCT_OP_LORA_MODULE_DX
+    return op == SCT_OP_LINEAR_DX || op == SCT_OP_LINEAR_DX_GELU ||
+                   op == SCT_OP_LINEAR_DX_ADD || op == SCT_OP_SCT_MODULE_DX ||
+                   op == SCT_OP_LORA_MODULE_DX
                ? CL_PANEL_T
                : CL_PANEL;
 }
@@ -321,7 +339,7 @@ static void emit_dw_plain(struct cl_emit *e)
     cl_arg_u64(e, sct_desc_rows(&e->d->in[1]));
     cl_arg_u32(e, out);
     cl_arg_u32(e, in);
-    rows_grid(e, out, in, 1);
+    rows_grid_cost(e, out, in, 1, sct_desc_rows(&e->d->in[1]));
 }
 
 static bool accept_dw_wide(const struct cl_caps *c, const struct sct_opdesc *d)
@@ -338,7 +356,10 @@ static void emit_dw_wide(struct cl_emit *e)
     const bool along_in = in >= 2 * e->caps->simd;
     const uint32_t m = along_in ? out : in, n = along_in ? in : out;
     const uint64_t rows = sct_desc_rows(&e->d->in[1]), cols = rows_ceil(n, 2 * e->caps->simd);
-    const uint32_t block = wide_block(e->caps, m, cols, rows);
+    /* m is cut only as far as threads need it: every block brings together y's rows anew */
+    const uint64_t blocks = rows_ceil((uint64_t)e->caps->units * 4, cols);
+    const uint32_t tile = e->caps->simd == 16 ? 12 : 6;
+    const uint32_t block = (uint32_t)rows_ceil(rows_ceil(m, blocks), tile) * tile;
     cl_launch(e, wide_file, "gemm_dw_wide", NULL);
     cl_arg_acc(e);
     cl_arg_state(e);
@@ -353,7 +374,8 @@ static void emit_dw_wide(struct cl_emit *e)
     cl_grid(e, rows_ceil(m, block), cols, 1, 1, 1, 1);
 }
 
-/* Runs of rows so that there are about two groups for each compute unit, none shorter than 256. */
+/* Runs of rows so that there are about two groups for each compute unit, none shorter than 256.
+ */
 struct splits {
     uint32_t side, run, n;
     uint64_t tiles, cols;
@@ -366,7 +388,8 @@ static struct splits splits_of(const struct cl_caps *c, const struct sct_opdesc 
     struct splits s = {.side = simt_side(c, out, in)};
     s.cols = rows_ceil(in, s.side);
     s.tiles = s.cols * rows_ceil(out, s.side);
-    const uint64_t most = rows_ceil(rows, 256), want = rows_ceil(2 * (uint64_t)c->units, s.tiles);
+    const uint64_t most = rows_ceil(rows, 256),
+                   want = rows_ceil(2 * (uint64_t)c->units, s.tiles);
     s.run = (uint32_t)(rows_ceil(rows_ceil(rows, rows_min(want, most)), 16) * 16);
     s.n = (uint32_t)rows_ceil(rows, s.run);
     return s;
@@ -411,7 +434,8 @@ static void emit_dw_simt(struct cl_emit *e)
 
 /* Rows, out, in: small tiles and large ones, whole float4s and not. */
 static const uint32_t test_sizes[][3] = {
-    {1, 5, 7}, {17, 33, 65}, {197, 192, 192}, {394, 575, 96}, {12608, 200, 64}, {12608, 129, 37},
+    {1, 5, 7},      {17, 33, 65},     {197, 192, 192},
+    {394, 575, 96}, {12608, 200, 64}, {12608, 129, 37},
 };
 
 static bool tests_linear(uint32_t i, struct cl_test *t)
@@ -432,7 +456,8 @@ static bool tests_linear(uint32_t i, struct cl_test *t)
 
 static bool tests_dw(uint32_t i, struct cl_test *t)
 {
-    static const uint32_t sizes[][3] = {{1, 5, 7}, {197, 96, 96}, {600, 33, 130}, {530, 1536, 1540}};
+    static const uint32_t sizes[][3] = {
+        {1, 5, 7}, {197, 96, 96}, {600, 33, 130}, {530, 1536, 1540}};
     if (i >= sizeof sizes / sizeof sizes[0])
         return false;
     const uint32_t m = sizes[i][0], n = sizes[i][1], k = sizes[i][2];
@@ -449,30 +474,30 @@ static bool tests_dw(uint32_t i, struct cl_test *t)
 
 /* ---- the table ---- */
 
-#define PRODUCTS(DO)                                                                              \
-    DO(linear, LINEAR, op_linear)                                                                \
-    DO(linear_gelu, LINEAR_GELU, op_linear)                                                      \
-    DO(linear_add, LINEAR_ADD, op_linear)                                                        \
-    DO(linear_dx, LINEAR_DX, op_linear_dx)                                                       \
-    DO(linear_dx_gelu, LINEAR_DX_GELU, op_linear_dx)                                             \
-    DO(linear_dx_add, LINEAR_DX_ADD, op_linear_dx)                                               \
-    DO(sct_module, SCT_MODULE, op_sct)                                                           \
-    DO(sct_module_dx, SCT_MODULE_DX, op_sct)                                                     \
-    DO(lora_module, LORA_MODULE, op_lora)                                                        \
+#define PRODUCTS(DO)                                                                           \
+    DO(linear, LINEAR, op_linear)                                                              \
+    DO(linear_gelu, LINEAR_GELU, op_linear)                                                    \
+    DO(linear_add, LINEAR_ADD, op_linear)                                                      \
+    DO(linear_dx, LINEAR_DX, op_linear_dx)                                                     \
+    DO(linear_dx_gelu, LINEAR_DX_GELU, op_linear_dx)                                           \
+    DO(linear_dx_add, LINEAR_DX_ADD, op_linear_dx)                                             \
+    DO(sct_module, SCT_MODULE, op_sct)                                                         \
+    DO(sct_module_dx, SCT_MODULE_DX, op_sct)                                                   \
+    DO(lora_module, LORA_MODULE, op_lora)                                                      \
     DO(lora_module_dx, LORA_MODULE_DX, op_lora_dx)
 
-#define EMITS(OP)                                                                                 \
-    static void emit_##OP##_plain(struct cl_emit *e)                                             \
-    {                                                                                            \
-        OP(e, mm_plain);                                                                         \
-    }                                                                                            \
-    static void emit_##OP##_wide(struct cl_emit *e)                                              \
-    {                                                                                            \
-        OP(e, mm_wide);                                                                          \
-    }                                                                                            \
-    static void emit_##OP##_simt(struct cl_emit *e)                                              \
-    {                                                                                            \
-        OP(e, mm_simt);                                                                          \
+#define EMITS(OP)                                                                              \
+    static void emit_##OP##_plain(struct cl_emit *e)                                           \
+    {                                                                                          \
+        OP(e, mm_plain);                                                                       \
+    }                                                                                          \
+    static void emit_##OP##_wide(struct cl_emit *e)                                            \
+    {                                                                                          \
+        OP(e, mm_wide);                                                                        \
+    }                                                                                          \
+    static void emit_##OP##_simt(struct cl_emit *e)                                            \
+    {                                                                                          \
+        OP(e, mm_simt);                                                                        \
     }
 EMITS(op_linear)
 EMITS(op_linear_dx)
@@ -482,29 +507,52 @@ EMITS(op_lora_dx)
 #undef EMITS
 
 /* One chain of fma in the order of k, then the end: all three engines give the same bits. */
-#define WIDE(NAME, OP, FN)                                                                        \
-    {.op = SCT_OP_##OP, .name = #NAME "/wide", .order = 1, .needs = CL_NEED_CPU,                  \
-     .accepts = accept_packed, .choose = choose_packed, .emit = emit_##FN##_wide},
+#define WIDE(NAME, OP, FN)                                                                     \
+    {.op = SCT_OP_##OP,                                                                        \
+     .name = #NAME "/wide",                                                                    \
+     .order = 1,                                                                               \
+     .needs = CL_NEED_CPU,                                                                     \
+     .accepts = accept_packed,                                                                 \
+     .choose = choose_packed,                                                                  \
+     .emit = emit_##FN##_wide},
 #define SIMT_NEEDS (CL_NEED_GPU | CL_NEED_GROUP_256 | CL_NEED_LOCAL_32K)
-#define SIMT(NAME, OP, FN)                                                                        \
-    {.op = SCT_OP_##OP, .name = #NAME "/simt", .order = 1, .needs = SIMT_NEEDS,                   \
-     .candidate = true, .accepts = accept_packed, .choose = choose_packed,                       \
-     .emit = emit_##FN##_simt,                                                                   \
-     .tests = SCT_OP_##OP == SCT_OP_LINEAR ? tests_linear : NULL,                                \
+#define SIMT(NAME, OP, FN)                                                                     \
+    {.op = SCT_OP_##OP,                                                                        \
+     .name = #NAME "/simt",                                                                    \
+     .order = 1,                                                                               \
+     .needs = SIMT_NEEDS,                                                                      \
+     .candidate = true,                                                                        \
+     .accepts = accept_packed,                                                                 \
+     .choose = choose_packed,                                                                  \
+     .emit = emit_##FN##_simt,                                                                 \
+     .tests = SCT_OP_##OP == SCT_OP_LINEAR ? tests_linear : NULL,                              \
      .verdict_of = SCT_OP_##OP == SCT_OP_LINEAR ? NULL : "linear/simt"},
-#define PLAIN(NAME, OP, FN)                                                                       \
-    {.op = SCT_OP_##OP, .name = #NAME "/plain", .order = 1, .accepts = rows_accept,               \
+#define PLAIN(NAME, OP, FN)                                                                    \
+    {.op = SCT_OP_##OP,                                                                        \
+     .name = #NAME "/plain",                                                                   \
+     .order = 1,                                                                               \
+     .accepts = rows_accept,                                                                   \
      .emit = emit_##FN##_plain},
 
 const struct cl_row cl_rows_gemm[] = {
-    PRODUCTS(WIDE)
-    {.op = SCT_OP_LINEAR_DW, .name = "linear_dw/wide", .order = 1, .needs = CL_NEED_CPU,
-     .accepts = accept_dw_wide, .emit = emit_dw_wide},
-    PRODUCTS(SIMT)
-    {.op = SCT_OP_LINEAR_DW, .name = "linear_dw/simt", .order = 2,
-     .needs = SIMT_NEEDS, .candidate = true, .accepts = accept_dw_simt,
-     .choose = choose_dw_simt, .emit = emit_dw_simt, .tests = tests_dw},
-    PRODUCTS(PLAIN)
-    {.op = SCT_OP_LINEAR_DW, .name = "linear_dw/plain", .order = 1, .accepts = rows_accept,
-     .emit = emit_dw_plain},
+    PRODUCTS(WIDE){.op = SCT_OP_LINEAR_DW,
+                   .name = "linear_dw/wide",
+                   .order = 1,
+                   .needs = CL_NEED_CPU,
+                   .accepts = accept_dw_wide,
+                   .emit = emit_dw_wide},
+    PRODUCTS(SIMT){.op = SCT_OP_LINEAR_DW,
+                   .name = "linear_dw/simt",
+                   .order = 2,
+                   .needs = SIMT_NEEDS,
+                   .candidate = true,
+                   .accepts = accept_dw_simt,
+                   .choose = choose_dw_simt,
+                   .emit = emit_dw_simt,
+                   .tests = tests_dw},
+    PRODUCTS(PLAIN){.op = SCT_OP_LINEAR_DW,
+                    .name = "linear_dw/plain",
+                    .order = 1,
+                    .accepts = rows_accept,
+                    .emit = emit_dw_plain},
 };

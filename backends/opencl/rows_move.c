@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * rows_move.c - rows that move data: feed, emit, image, index maps, casts, constants, packing.
- * All index maps are one kernel, move6: six nested strides and a window outside of which is zero. */
+ * All index maps are one kernel, move6: six nested strides and a window outside of which is
+ * zero. */
 #include "backends/opencl/rows.h"
 
 static const char file[] = "move.cl";
@@ -62,8 +63,8 @@ static void emit_image(struct cl_emit *e)
 
 struct move {
     uint64_t rows;
-    uint32_t e[4], cols; /* extents 1 to 4; extent 0 follows from rows */
-    uint64_t s[5], base; /* strides 0 to 4, in elements */
+    uint32_t e[4], cols;       /* extents 1 to 4; extent 0 follows from rows */
+    uint64_t s[5], base;       /* strides 0 to 4, in elements */
     uint32_t first[3], len[3]; /* window in dimension 1, in dimension 2, in the columns */
 };
 
@@ -324,8 +325,10 @@ static void emit_pack(struct cl_emit *e)
     rows_grid(e, rows_ceil(n, CL_PANEL_COLS) * k, CL_PANEL_COLS, 1);
 }
 
-#define MOVE(OP, NAME, ACCEPT, EMIT)                                                              \
-    {.op = SCT_OP_##OP, .name = NAME "/plain", .order = 1, .accepts = ACCEPT, .emit = EMIT}
+#define MOVE(OP, NAME, ACCEPT, EMIT)                                                           \
+    {                                                                                          \
+        .op = SCT_OP_##OP, .name = NAME "/plain", .order = 1, .accepts = ACCEPT, .emit = EMIT  \
+    }
 
 const struct cl_row cl_rows_move[] = {
     MOVE(FEED, "feed", accept_batch, emit_feed),

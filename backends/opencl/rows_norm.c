@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * rows_norm.c - layernorm, its gradients, sums over rows. One kernel text serves CPU and GPU. */
+ * rows_norm.c - layernorm, its gradients, sums over rows. One kernel text serves CPU and GPU.
+ */
 #include "backends/opencl/rows.h"
 
 static const char file[] = "norm.cl";
@@ -39,7 +40,8 @@ static void emit_layernorm_dg(struct cl_emit *e)
     for (uint32_t i = 1; i < 5; i++)
         cl_arg_in(e, i);
     rows_arg_shape(e, &e->d->in[1]);
-    rows_grid(e, 1, sct_desc_last(&e->d->in[1]), e->caps->simd);
+    rows_grid_cost(e, 1, sct_desc_last(&e->d->in[1]), e->caps->simd,
+                   sct_desc_rows(&e->d->in[1]));
 }
 
 static void emit_sum_to(struct cl_emit *e)
@@ -51,7 +53,7 @@ static void emit_sum_to(struct cl_emit *e)
     cl_arg_in(e, 1);
     cl_arg_u64(e, sct_desc_count(&e->d->in[1]) / cols);
     cl_arg_u64(e, cols);
-    rows_grid(e, 1, cols, e->caps->simd);
+    rows_grid_cost(e, 1, cols, e->caps->simd, sct_desc_count(&e->d->in[1]) / cols);
 }
 
 static bool accept_sum_to(const struct cl_caps *c, const struct sct_opdesc *d)
@@ -59,8 +61,10 @@ static bool accept_sum_to(const struct cl_caps *c, const struct sct_opdesc *d)
     return rows_accept(c, d) && sct_desc_count(&d->in[0]) <= UINT32_MAX;
 }
 
-#define ROW(OP, NAME, ACCEPT, EMIT)                                                               \
-    {.op = SCT_OP_##OP, .name = NAME "/plain", .order = 1, .accepts = ACCEPT, .emit = EMIT}
+#define ROW(OP, NAME, ACCEPT, EMIT)                                                            \
+    {                                                                                          \
+        .op = SCT_OP_##OP, .name = NAME "/plain", .order = 1, .accepts = ACCEPT, .emit = EMIT  \
+    }
 
 const struct cl_row cl_rows_norm[] = {
     ROW(LAYERNORM, "layernorm", rows_accept, emit_layernorm),

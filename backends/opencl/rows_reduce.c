@@ -16,8 +16,10 @@ static void emit_tokens(struct cl_emit *e)
     for (uint32_t i = 0; i < 3; i++)
         cl_arg_u32(e, full[i]);
     cl_arg_u32(e, p->first);
-    rows_grid(e, mean ? full[0] : (uint64_t)full[0] * full[1], full[2],
-              mean ? e->caps->simd : 1);
+    if (mean)
+        rows_grid_cost(e, full[0], full[2], e->caps->simd, full[1]);
+    else
+        rows_grid(e, (uint64_t)full[0] * full[1], full[2], 1);
 }
 
 /* XENT and XENT_DX. */
@@ -51,7 +53,8 @@ static uint64_t block_of(uint64_t n)
     return block < 4096 ? 4096 : rows_ceil(block, 64) * 64;
 }
 
-static void choose_sum(const struct cl_caps *c, const struct sct_opdesc *d, struct sct_choice *ch)
+static void choose_sum(const struct cl_caps *c, const struct sct_opdesc *d,
+                       struct sct_choice *ch)
 {
     (void)c;
     const uint64_t n = sct_desc_count(&d->in[0]);
@@ -103,7 +106,7 @@ static void emit_obs_label(struct cl_emit *e)
         cl_arg_u32(e, x[i]);
     cl_arg_u32(e, p->skip);
     cl_arg_u32(e, p->any_class);
-    rows_grid(e, 1, x[2], e->caps->simd);
+    rows_grid_cost(e, 1, x[2], e->caps->simd, (uint64_t)x[0] * x[1]);
 }
 
 static void emit_obs(struct cl_emit *e)
@@ -115,11 +118,16 @@ static void emit_obs(struct cl_emit *e)
     rows_grid(e, sct_desc_rows(&e->d->in[1]), sct_desc_last(&e->d->in[1]), 1);
 }
 
-#define ROW(OP, NAME, EMIT)                                                                       \
-    {.op = SCT_OP_##OP, .name = NAME "/plain", .order = 1, .accepts = rows_accept, .emit = EMIT}
-#define ROW_SUM(OP, NAME)                                                                         \
-    {.op = SCT_OP_##OP, .name = NAME "/plain", .order = 1, .accepts = rows_accept,               \
-     .choose = choose_sum, .emit = emit_sum}
+#define ROW(OP, NAME, EMIT)                                                                    \
+    {                                                                                          \
+        .op = SCT_OP_##OP, .name = NAME "/plain", .order = 1, .accepts = rows_accept,          \
+        .emit = EMIT                                                                           \
+    }
+#define ROW_SUM(OP, NAME)                                                                      \
+    {                                                                                          \
+        .op = SCT_OP_##OP, .name = NAME "/plain", .order = 1, .accepts = rows_accept,          \
+        .choose = choose_sum, .emit = emit_sum                                                 \
+    }
 
 const struct cl_row cl_rows_reduce[] = {
     ROW(MEAN_TOKENS, "mean_tokens", emit_tokens),

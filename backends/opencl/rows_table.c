@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * rows_table.c - all row tables in order, bytes of private layouts, grids and common answers. */
+ * rows_table.c - all row tables in order, bytes of private layouts, grids and common answers.
+ */
 #include "backends/opencl/rows.h"
 
 const struct cl_row_table cl_row_tables[] = {
-    {cl_rows_gemm, ROWS_GEMM},         {cl_rows_attention, ROWS_ATTENTION},
-    {cl_rows_norm, ROWS_NORM},         {cl_rows_elementwise, ROWS_ELEMENTWISE},
-    {cl_rows_channel, ROWS_CHANNEL},   {cl_rows_move, ROWS_MOVE},
+    {cl_rows_gemm, ROWS_GEMM},       {cl_rows_attention, ROWS_ATTENTION},
+    {cl_rows_norm, ROWS_NORM},       {cl_rows_elementwise, ROWS_ELEMENTWISE},
+    {cl_rows_channel, ROWS_CHANNEL}, {cl_rows_move, ROWS_MOVE},
     {cl_rows_reduce, ROWS_REDUCE},
 };
 const size_t cl_row_tables_count = sizeof cl_row_tables / sizeof cl_row_tables[0];
@@ -22,6 +23,12 @@ uint64_t cl_value_bytes(const struct sct_desc *d)
 
 void rows_grid(struct cl_emit *e, uint64_t rows, uint64_t cols, uint32_t per)
 {
+    rows_grid_cost(e, rows, cols, per, 1);
+}
+
+void rows_grid_cost(struct cl_emit *e, uint64_t rows, uint64_t cols, uint32_t per,
+                    uint64_t cost)
+{
     if (!rows_cpu(e->caps)) {
         cl_grid(e, rows_ceil(cols, (uint64_t)ROWS_LANES * per), rows_min(rows, 32768), 1,
                 ROWS_LANES, 1, 1);
@@ -29,7 +36,7 @@ void rows_grid(struct cl_emit *e, uint64_t rows, uint64_t cols, uint32_t per)
     }
     /* few, large groups: starting one costs as much as a few hundred elements */
     const uint64_t want = (uint64_t)e->caps->units * 8;
-    const uint64_t by_size = rows_ceil(rows * cols, 4096);
+    const uint64_t by_size = rows_ceil(rows * cols * cost, 4096);
     const uint64_t groups = rows_min(want, by_size ? by_size : 1);
     const uint64_t gy = rows_min(rows, groups);
     const uint64_t gx = gy ? rows_min(rows_ceil(cols, 64), rows_ceil(groups, gy)) : 1;

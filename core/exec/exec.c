@@ -1,18 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * exec.c - buffers of a plan, feeding, running, fetching. */
-#include "core/exec/exec.h"
+#include "core/exec/exec_impl.h"
 
 #include <string.h>
 
 #include "core/base/status.h"
-
-struct sct_exec {
-    struct sct_plan *p;
-    struct sct_store *store;
-    sct_prog *prog;
-    sct_buf **buf; /* as progdesc wants them */
-    uint32_t owned; /* the first `owned` are ours, the others the store's */
-};
 
 static sct_status slabs(struct sct_exec *x, const struct sct_slabs *s, uint32_t *at,
                         sct_error *err)

@@ -37,6 +37,9 @@ sct_status sct_exec_body(struct sct_exec *x, uint32_t valid, sct_error *err);
 sct_status sct_exec_end(struct sct_exec *x, sct_error *err);
 /* All elements of the output `name`. */
 sct_status sct_exec_fetch(struct sct_exec *x, const char *name, void *dst, sct_error *err);
+/* Time by op and row since the exec was made, slowest first, as a table; NULL when the backend does
+ * not measure (option profile). String from sct_alloc. */
+char *sct_exec_profile(struct sct_exec *x);
 /* Description of an input or output; NULL if there is none. */
 const struct sct_desc *sct_exec_desc(const struct sct_exec *x, const char *name);
 

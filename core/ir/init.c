@@ -48,18 +48,15 @@ struct spec {
 
 static int parse(const char *init, struct spec *s)
 {
-    char end = 0;
+    int end = 0; /* characters read when the closing bracket was there */
     memset(s, 0, sizeof *s);
-    if (sscanf(init, "%23[a-z_](%lf,%lf%c", s->name, &s->arg[0], &s->arg[1], &end) == 4 &&
-        end == ')')
+    if (sscanf(init, "%23[a-z_](%lf,%lf)%n", s->name, &s->arg[0], &s->arg[1], &end) == 3 && end)
         s->n = 2;
-    else if (sscanf(init, "%23[a-z_](%lf%c", s->name, &s->arg[0], &end) == 3 && end == ')')
+    else if (sscanf(init, "%23[a-z_](%lf)%n", s->name, &s->arg[0], &end) == 2 && end)
         s->n = 1;
-    else if (sscanf(init, "%23[a-z_]%c", s->name, &end) == 1)
+    else if (sscanf(init, "%23[a-z_]%n", s->name, &end) == 1 && end)
         s->n = 0;
-    else
-        return 0;
-    return 1;
+    return end && !init[end];
 }
 
 /* Inputs of a weight [out][in..]; of a vector its length. */

@@ -75,7 +75,7 @@ int sct_pattern_match(const char *p, const char *s)
             s += ns + (s[ns] == '.');
             if (!*p && !*s)
                 return 1;
-            if (*p && *s)
+            if (*p && (*s || (word(p) == 2 && memcmp(p, "**", 2) == 0)))
                 continue;
         }
         if (!star_p || !*star_s)
@@ -108,7 +108,7 @@ sct_status sct_pattern_check(const char *pattern, sct_error *err)
         for (size_t k = 0; k < len && (!open || w + k < open); k++)
             if (!isalnum((unsigned char)w[k]) && w[k] != '_' && w[k] != '*')
                 return bad(pattern, i + k, "expected a letter, digit, _ or *", err);
-        if (memchr(w, '*', open ? (size_t)(open - w) : len) && !(len == 2 && w[1] == '*') &&
+        if (memchr(w, '*', open ? (size_t)(open - w) : len) && !(len == 2 && w[0] == '*' && w[1] == '*') &&
             (open ? (size_t)(open - w) : len) != 1)
             return bad(pattern, i, "* must be a whole word", err);
         if (open) {

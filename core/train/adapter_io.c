@@ -77,6 +77,8 @@ static json_t *config_json(const struct sct_tuner *t, const struct sct_adapter_i
     put_model(base, &i->model);
     json_object_set_new(base, "sha256", json_string(i->base_hash));
     json_object_set_new(base, "weights", json_string(i->weights));
+    if (strcmp(i->weights, "random") == 0)
+        json_object_set_new(base, "seed", json_integer(i->base_seed));
     json_object_set_new(own, "base", base);
     json_object_set_new(own, "preprocess",
                         json_pack("{s:s, s:i, s:o, s:o, s:o, s:s}", "resize",
@@ -178,10 +180,24 @@ static sct_status get_floats(const struct sct_json_at *at, const char *key, floa
     return SCT_OK;
 }
 
+/* *out: whether the word at key is `one` rather than `zero`; an absent key means zero. */
+static sct_status get_word(const struct sct_json_at *at, const char *key, const char *zero,
+                           const char *one, uint32_t *out, sct_error *err)
+{
+    const char *word = zero;
+    SCT_TRY(sct_json_get_str(at, key, SCT_JSON_OPTIONAL, &word, err));
+    *out = strcmp(word, one) == 0;
+    if (*out || strcmp(word, zero) == 0)
+        return SCT_OK;
+    return sct_fail(err, SCT_EFILE, "%s: expected %s or %s at %s.%s, found \"%.80s\"", at->file,
+                    zero, one, at->path, key, word);
+}
+
 static sct_status get_model(const struct sct_json_at *at, struct sct_model_config *c,
                             sct_error *err)
 {
-    const char *pool = "token", *gelu = "erf", *init = "zeros";
+    const char *init = "zeros", *arch = "vit";
+    uint32_t avg, tanh_gelu;
     int token = 1, fc = 0;
     double eps = 1e-6, drop = 0;
     const struct {
@@ -192,15 +208,19 @@ static sct_status get_model(const struct sct_json_at *at, struct sct_model_confi
                {"classes", &c->classes}};
     for (size_t i = 0; i < sizeof row / sizeof row[0]; i++)
         SCT_TRY(sct_json_get_u32(at, row[i].key, SCT_JSON_REQUIRED, 1, 1000000, row[i].to, err));
-    SCT_TRY(sct_json_get_str(at, "pool", SCT_JSON_REQUIRED, &pool, err));
-    SCT_TRY(sct_json_get_str(at, "gelu", SCT_JSON_OPTIONAL, &gelu, err));
+    SCT_TRY(sct_json_get_str(at, "arch", SCT_JSON_OPTIONAL, &arch, err));
+    if (strcmp(arch, "vit") != 0)
+        return sct_fail(err, SCT_EFILE, "%s: expected vit at %s.arch, found \"%.80s\"", at->file,
+                        at->path, arch);
+    SCT_TRY(get_word(at, "pool", "token", "avg", &avg, err));
+    SCT_TRY(get_word(at, "gelu", "erf", "tanh", &tanh_gelu, err));
     SCT_TRY(sct_json_get_str(at, "head_init", SCT_JSON_OPTIONAL, &init, err));
     SCT_TRY(sct_json_get_bool(at, "class_token", SCT_JSON_OPTIONAL, &token, err));
     SCT_TRY(sct_json_get_bool(at, "fc_norm", SCT_JSON_OPTIONAL, &fc, err));
     SCT_TRY(sct_json_get_f64(at, "eps", SCT_JSON_REQUIRED, &eps, err));
     SCT_TRY(sct_json_get_f64(at, "drop_path", SCT_JSON_OPTIONAL, &drop, err));
-    c->pool = strcmp(pool, "avg") == 0 ? SCT_POOL_AVG : SCT_POOL_TOKEN;
-    c->gelu = strcmp(gelu, "tanh") == 0 ? SCT_GELU_TANH : SCT_GELU_ERF;
+    c->pool = avg ? SCT_POOL_AVG : SCT_POOL_TOKEN;
+    c->gelu = tanh_gelu ? SCT_GELU_TANH : SCT_GELU_ERF;
     c->class_token = token != 0;
     c->fc_norm = fc != 0;
     c->eps = (float)eps;
@@ -274,6 +294,8 @@ static sct_status get_info(struct sct_adapter_info *info, const struct sct_adapt
     SCT_TRY(sct_json_get_str(&base, "architecture", SCT_JSON_REQUIRED, &arch, err));
     SCT_TRY(sct_json_get_str(&base, "sha256", SCT_JSON_REQUIRED, &hash, err));
     SCT_TRY(sct_json_get_str(&base, "weights", SCT_JSON_OPTIONAL, &weights, err));
+    SCT_TRY(sct_json_get_u32(&base, "seed", SCT_JSON_OPTIONAL, 0, UINT32_MAX, &info->base_seed,
+                             err));
     SCT_TRY(sct_json_get_object(&base, "config", SCT_JSON_REQUIRED, &config, err));
     const struct sct_json_at mc = {config, f->config_path, "sctrun.base.config", SCT_EFILE};
     SCT_TRY(get_model(&mc, &info->model, err));

@@ -15,6 +15,7 @@
 /* What the folder says beside the tensors. */
 struct sct_adapter_info {
     struct sct_model_config model;
+    uint32_t base_seed; /* of the weights, when they are "random" */
     char strategy[64], base_hash[SCT_SHA256_HEX], weights[1024];
     struct sct_preprocess pre;
     const char *const *class_names; /* [model.classes] or NULL; borrowed */

@@ -46,6 +46,11 @@ static void host_log(void *ctx, int level, const char *line)
         o->log(o->log_ctx, level, line);
 }
 
+struct sct_host sct_device_host(struct sct_device_opts *opts)
+{
+    return (struct sct_host){1, sizeof(struct sct_host), opts, host_log, host_opt};
+}
+
 static int contains(const char *text, const char *part)
 {
     const size_t n = strlen(part);
@@ -117,7 +122,7 @@ sct_status sct_device_open(struct sct_open_device *d, const struct sct_device_op
 {
     memset(d, 0, sizeof *d);
     d->opts = *opts;
-    d->host = (struct sct_host){1, sizeof d->host, &d->opts, host_log, host_opt};
+    d->host = sct_device_host(&d->opts);
     uint32_t index = 0;
     sct_status rc = sct_plug_backend(opts->backend, &d->be, err);
     if (rc == SCT_OK)

@@ -102,7 +102,9 @@ static sct_status train_graph(struct sct_graph *g, const struct sct_model *m,
     const struct labels l = label_inputs(g);
     sct_graph_label(g, "loss");
     const sct_val loss = sct_xent(b, m->logits, l.label, l.mix, l.weight, opts->smoothing);
-    sct_graph_output(g, sct_sum_all(b, sct_emit_rows(b, loss)), "loss");
+    /* an accumulator, not the sum of emitted rows: micro-batches past the valid images do not run,
+     * and their rows would keep the losses of an earlier step */
+    sct_graph_output(g, sct_slot_sum(b, sct_sum_to(b, sct_zero(b, 0, NULL), loss)), "loss");
     uint32_t n = 0;
     for (uint32_t i = 0; i < m->n_param; i++)
         if (m->param[i]->trainable)

@@ -63,7 +63,7 @@ void sct_params_line(const struct sct_model *m, char *buf, size_t size)
                    all ? 100.0 * (double)trainable / (double)all : 0.0);
 }
 
-static struct sct_optim_opts optim_opts(const struct sct_settings *s)
+struct sct_optim_opts sct_train_optim_opts(const struct sct_settings *s)
 {
     return (struct sct_optim_opts){.kind = s->optimizer,
                                    .weight_decay = s->weight_decay,
@@ -80,7 +80,7 @@ static sct_status plan_training(struct sct_session *x, struct sct_optim *o, stru
 {
     struct sct_graph *g = NULL;
     struct sct_plan_opts po;
-    const struct sct_optim_opts oo = optim_opts(x->s);
+    const struct sct_optim_opts oo = sct_train_optim_opts(x->s);
     SCT_TRY(sct_session_plan_opts(x, &po, err));
     sct_status rc = sct_graph_train(&g, x->model, &oo, o, false, err);
     if (rc == SCT_OK)
@@ -234,6 +234,7 @@ static sct_status one_epoch(struct loop *l, uint32_t epoch, sct_error *err)
     l->epoch_loss = 0;
     l->epoch_batches = 0;
     l->window_start = sct_now();
+    l->window_images = 0;
     double lr = 0;
     while (!finished(l)) {
         struct sct_batch b;
@@ -304,6 +305,22 @@ static sct_status prepare(struct loop *l, sct_error *err)
     return SCT_OK;
 }
 
+static void print_profile(struct loop *l)
+{
+    char *text = sct_exec_profile(l->exec);
+    for (char *at = text; at && *at;) {
+        char *end = at + strcspn(at, "\n");
+        const int more = *end != 0;
+        *end = 0;
+        sct_session_say(l->x, SCT_LOG_INFO, "%s", at);
+        at = end + more;
+    }
+    if (!text)
+        sct_session_say(l->x, SCT_LOG_WARN, "backend %s does not measure its nodes",
+                        l->x->device.be->name);
+    sct_free(text);
+}
+
 sct_status sct_train(struct sct_session *x, const char *dir, double started,
                      void (*each)(void *ctx, const struct sct_progress *p), void *ctx,
                      volatile int *stop, struct sct_train_result *r, sct_error *err)
@@ -322,6 +339,8 @@ sct_status sct_train(struct sct_session *x, const char *dir, double started,
         rc = one_epoch(&l, e, err);
     if (rc == SCT_OK)
         rc = save(&l, "last", err);
+    else if (rc == SCT_EDATA && l.step)
+        (void)save(&l, "last", NULL); /* a picture that cannot be read costs no training */
     if (rc == SCT_OK)
         rc = sct_run_log_close(&l.log, err);
     else
@@ -332,6 +351,8 @@ sct_status sct_train(struct sct_session *x, const char *dir, double started,
     r->images_per_s = l.train_seconds > 0 ? (double)l.images / l.train_seconds : 0;
     (void)device_bytes(&l, &r->peak_device_bytes);
     r->peak_process_bytes = sct_peak_process_bytes();
+    if (l.exec && l.s->profile)
+        print_profile(&l);
     sct_evaluator_close(&l.eval);
     sct_exec_destroy(&l.exec);
     sct_store_forget(x->device.store, l.optim.state, l.optim.n * 2);

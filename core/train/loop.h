@@ -36,6 +36,8 @@ sct_status sct_train(struct sct_session *x, const char *dir, double started,
 sct_status sct_train_dry_run(struct sct_session *x, struct sct_train_result *r, char **text,
                              sct_error *err);
 
+/* The optimiser that the settings describe. */
+struct sct_optim_opts sct_train_optim_opts(const struct sct_settings *s);
 /* "trainable params: ... || all params: ... || trainable%: ..." as peft prints it. */
 void sct_params_line(const struct sct_model *m, char *buf, size_t size);
 /* Most bytes of memory the process has had. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/status.h"
+#include "core/io/text.h"
 #include "core/model/vit.h"
 #include "core/train/data_open.h"
 
@@ -20,19 +21,26 @@ void sct_session_say(const struct sct_session *x, int level, const char *fmt, ..
         x->log(x->log_ctx, level, line);
 }
 
+void sct_session_device_opts(struct sct_device_opts *o, const struct sct_settings *s,
+                             const char *(*env)(const char *))
+{
+    static const char *const isa[] = {"", "base", "avx2", "avx512"};
+    static const char *const gemm[] = {"auto", "own", "clblast"};
+    *o = (struct sct_device_opts){.backend = s->backend, .device = s->device};
+    if (s->threads)
+        (void)snprintf(o->threads, sizeof o->threads, "%u", s->threads);
+    (void)snprintf(o->isa, sizeof o->isa, "%s", isa[s->isa]);
+    (void)snprintf(o->gemm, sizeof o->gemm, "%s", gemm[s->gemm]);
+    if (s->profile)
+        (void)snprintf(o->profile, sizeof o->profile, "on");
+    sct_cache_dir(env, o->cache_dir, sizeof o->cache_dir);
+}
+
 static sct_status open_device(struct sct_session *x, const char *(*env)(const char *),
                               sct_error *err)
 {
-    const struct sct_settings *s = x->s;
-    struct sct_device_opts o = {.backend = s->backend, .device = s->device};
-    if (s->threads)
-        (void)snprintf(o.threads, sizeof o.threads, "%u", s->threads);
-    if (strcmp(s->isa, "auto") != 0)
-        (void)snprintf(o.isa, sizeof o.isa, "%s", s->isa);
-    (void)snprintf(o.gemm, sizeof o.gemm, "%s", s->gemm);
-    if (s->profile)
-        (void)snprintf(o.profile, sizeof o.profile, "on");
-    sct_cache_dir(env, o.cache_dir, sizeof o.cache_dir);
+    struct sct_device_opts o;
+    sct_session_device_opts(&o, x->s, env);
     o.log = x->log;
     o.log_ctx = x->log_ctx;
     SCT_TRY(sct_device_open(&x->device, &o, err));
@@ -68,26 +76,37 @@ static sct_status open_base(struct sct_session *x, sct_error *err)
                         "random numbers");
     if (s->head_init)
         (void)snprintf(x->cfg.head_init, sizeof x->cfg.head_init, "%s", s->head_init);
-    if (s->drop_path > 0)
+    const struct sct_desc one = {SCT_F32, 1, {1}, 0};
+    float ignored;
+    if (sct_init_fill(x->cfg.head_init, 0, "head_init", &one, &ignored, err) != SCT_OK)
+        return err ? (err->code = SCT_EUSAGE) : SCT_EUSAGE;
+    if (s->drop_path > 0 || sct_opts_source(x->run->opts, "drop_path") == SCT_OPT_FLAG)
         x->cfg.drop_path = s->drop_path;
-    return sct_base_open(&x->base, x->weights, x->seed, err);
+    /* random weights of an adapter are those it was trained on, whatever this run's seed is */
+    return sct_base_open(&x->base, x->weights, x->adapter ? x->info.base_seed : x->seed, err);
 }
 
 static sct_status preprocess(struct sct_session *x, sct_error *err)
 {
     const struct sct_settings *s = x->s;
+    const struct sct_opts *o = x->run->opts;
     struct sct_preprocess *p = &x->pre;
-    if (x->adapter) {
+    const bool own = x->adapter != NULL; /* then only what was asked for differs from it */
+    if (own) {
         *p = x->info.pre;
     } else {
         sct_preprocess_default(p);
-        p->mode = (enum sct_resize_mode)s->resize;
-        p->order = (enum sct_pass_order)s->pass_order;
         p->size = x->cfg.image;
-        p->crop_pct = (double)(s->crop_pct > 0 ? s->crop_pct : x->cfg.crop_pct);
+        p->crop_pct = (double)x->cfg.crop_pct;
         memcpy(p->mean, x->cfg.mean, sizeof p->mean);
         memcpy(p->std, x->cfg.std, sizeof p->std);
     }
+    if (!own || sct_opts_source(o, "resize") != SCT_OPT_DEFAULT)
+        p->mode = (enum sct_resize_mode)s->resize;
+    if (!own || sct_opts_source(o, "pass_order") != SCT_OPT_DEFAULT)
+        p->order = (enum sct_pass_order)s->pass_order;
+    if (s->crop_pct > 0)
+        p->crop_pct = (double)s->crop_pct;
     if (s->mean)
         SCT_TRY(sct_parse_triple(s->mean, "--mean", p->mean, err));
     if (s->std)
@@ -101,7 +120,7 @@ static sct_status open_loaders(struct sct_session *x, uint32_t batch, sct_error 
     const struct sct_settings *s = x->s;
     uint64_t budget;
     SCT_TRY(sct_parse_bytes(s->cache_bytes, "--cache-bytes", &budget, err));
-    const uint64_t image = (uint64_t)x->pre.size * x->pre.size * 3;
+    const uint64_t image = (uint64_t)x->pre.size * x->pre.size * 3 + 1; /* and its state */
     uint32_t threads = s->threads ? s->threads : 2;
     struct sct_loader_opts o = {x->pre, batch, threads > 4 ? 4 : threads, 2, budget};
     if (x->train) {
@@ -118,20 +137,6 @@ static sct_status open_loaders(struct sct_session *x, uint32_t batch, sct_error 
     return SCT_OK;
 }
 
-static sct_status class_names(struct sct_session *x, sct_error *err)
-{
-    const struct sct_source *src = x->train ? x->train : x->test;
-    if (!src || !sct_source_class_name(src, 0))
-        return SCT_OK;
-    const uint32_t n = sct_source_classes(src);
-    x->class_names = sct_arena_alloc(&x->arena, n * sizeof *x->class_names);
-    if (!x->class_names)
-        return sct_nomem(err);
-    for (uint32_t i = 0; i < n; i++)
-        x->class_names[i] = sct_source_class_name(src, i);
-    return SCT_OK;
-}
-
 static sct_status open_all(struct sct_session *x, uint32_t need, const char *(*env)(const char *),
                            sct_error *err)
 {
@@ -143,6 +148,11 @@ static sct_status open_all(struct sct_session *x, uint32_t need, const char *(*e
         strcmp(s->strategy, x->info.strategy) != 0)
         return sct_fail(err, SCT_EUSAGE, "--adapter %s is of strategy %s, not %s", s->adapter,
                         x->info.strategy, s->strategy);
+    for (uint32_t i = 0; x->adapter && i < x->run->n_set; i++)
+        if (strcmp(x->run->set[i].where, "--set") == 0)
+            return sct_fail(err, SCT_EUSAGE,
+                            "--set %s: --adapter %s keeps the options it was trained with",
+                            x->run->set[i].key, s->adapter);
     SCT_TRY(sct_tuner_open(&x->tuner, strategy, x->adapter ? x->info.set : x->run->set,
                            x->adapter ? x->info.n_set : x->run->n_set, err));
     x->has_tuner = true;
@@ -153,7 +163,6 @@ static sct_status open_all(struct sct_session *x, uint32_t need, const char *(*e
         SCT_TRY(sct_data_open(s, need & SCT_NEED_TRAIN ? &x->train : NULL,
                               need & SCT_NEED_TEST ? &x->test : NULL, err));
     SCT_TRY(preprocess(x, err));
-    SCT_TRY(class_names(x, err));
     return need & SCT_NEED_DEVICE ? open_device(x, env, err) : SCT_OK;
 }
 
@@ -186,6 +195,9 @@ static sct_status count_classes(struct sct_session *x, sct_error *err)
 {
     const struct sct_source *src = x->train ? x->train : x->test;
     uint32_t n = x->s->num_classes;
+    if (x->adapter && n && n != x->info.model.classes)
+        return sct_fail(err, SCT_EUSAGE, "--num-classes %u: the head of %s has %u classes", n,
+                        x->s->adapter, x->info.model.classes);
     if (x->adapter)
         n = x->info.model.classes;
     else if (!n && src)
@@ -196,6 +208,39 @@ static sct_status count_classes(struct sct_session *x, sct_error *err)
         return sct_fail(err, SCT_EDATA, "the data has %u classes, the head %u",
                         sct_source_classes(src), n);
     x->cfg.classes = n;
+    return SCT_OK;
+}
+
+/* Names of all classes of the head: the data's, and numbers for those it does not have. */
+static sct_status class_names(struct sct_session *x, sct_error *err)
+{
+    const struct sct_source *src = x->train ? x->train : x->test;
+    if (!src || !sct_source_class_name(src, 0))
+        return SCT_OK;
+    const uint32_t n = x->cfg.classes, have = sct_source_classes(src);
+    const char *const *old = x->adapter ? x->info.class_names : NULL;
+    x->class_names = sct_arena_alloc(&x->arena, n * sizeof *x->class_names);
+    if (!x->class_names)
+        return sct_nomem(err);
+    for (uint32_t i = 0; i < n; i++) {
+        x->class_names[i] = i < have ? sct_source_class_name(src, i)
+                            : old    ? old[i]
+                                     : sct_arena_printf(&x->arena, "%u", i);
+        const char *name = x->class_names[i];
+        if (!name)
+            return sct_nomem(err);
+        if (sct_utf8_valid(name, strlen(name)) != strlen(name))
+            return sct_fail(err, SCT_EDATA,
+                            "the name of class %u is not UTF-8 text, so no adapter can hold it; "
+                            "rename it in %s",
+                            i, x->s->data);
+    }
+    for (uint32_t i = 0; old && i < have; i++)
+        if (strcmp(old[i], x->class_names[i]) != 0) {
+            sct_session_say(x, SCT_LOG_WARN, "class %u is %.60s in the data and %.60s in %s", i,
+                            x->class_names[i], old[i], x->s->adapter);
+            break;
+        }
     return SCT_OK;
 }
 
@@ -246,6 +291,7 @@ static sct_status decide(struct sct_session *x, uint32_t batch, sct_error *err)
 sct_status sct_session_model(struct sct_session *x, uint32_t batch, bool train, sct_error *err)
 {
     SCT_TRY(count_classes(x, err));
+    SCT_TRY(class_names(x, err));
     if (x->train || x->test)
         SCT_TRY(open_loaders(x, batch, err));
     bool keep = false;
@@ -254,9 +300,13 @@ sct_status sct_session_model(struct sct_session *x, uint32_t batch, bool train, 
         const struct sct_tensor *h = sct_weights_peek(x->base.w, "head.weight");
         if (!h || h->desc.nd != 2)
             return sct_fail(err, SCT_EFILE, "%s has no head: say --adapter DIR", x->weights);
-        if (x->cfg.classes > h->desc.dim[0])
+        const struct sct_source *src = x->train ? x->train : x->test;
+        if (src && sct_source_classes(src) > h->desc.dim[0])
             return sct_fail(err, SCT_EDATA, "the data has %u classes, the head of %s %u",
-                            x->cfg.classes, x->weights, h->desc.dim[0]);
+                            sct_source_classes(src), x->weights, h->desc.dim[0]);
+        if (x->s->num_classes && x->s->num_classes != h->desc.dim[0])
+            return sct_fail(err, SCT_EUSAGE, "--num-classes %u: the head of %s has %u classes",
+                            x->s->num_classes, x->weights, h->desc.dim[0]);
         x->cfg.classes = h->desc.dim[0];
         keep = true;
         return build(x, &x->model, batch, keep, err);
@@ -278,6 +328,8 @@ sct_status sct_session_describe(struct sct_session *x, sct_error *err)
     i->model = x->cfg;
     (void)snprintf(i->strategy, sizeof i->strategy, "%s", x->tuner.run.s->name);
     (void)snprintf(i->weights, sizeof i->weights, "%.1000s", x->weights);
+    if (!x->adapter)
+        i->base_seed = (uint32_t)x->seed;
     i->pre = x->pre;
     i->class_names = x->class_names ? x->class_names : i->class_names;
     if (!x->adapter) {

@@ -50,6 +50,9 @@ sct_status sct_session_open(struct sct_session *x, struct sct_settings_run *run,
 sct_status sct_session_model(struct sct_session *x, uint32_t batch, bool train, sct_error *err);
 void sct_session_close(struct sct_session *x);
 
+/* Device options from the settings, but for the log. */
+void sct_session_device_opts(struct sct_device_opts *o, const struct sct_settings *s,
+                             const char *(*env)(const char *));
 /* Plan options from the settings. */
 sct_status sct_session_plan_opts(const struct sct_session *x, struct sct_plan_opts *o,
                                  sct_error *err);

@@ -26,12 +26,15 @@ sct_status sct_tuner_open(struct sct_tuner *t, const char *name, const struct sc
                              s->state_size, what, err);
     }
     for (uint32_t i = 0; i < n_set && rc == SCT_OK; i++) {
+        const bool flag = strcmp(set[i].where, "--set") == 0;
+        char where[sizeof set[i].where];
+        (void)snprintf(where, sizeof where, flag ? "--set %.80s" : "%s",
+                       flag ? set[i].key : set[i].where);
         if (!sct_opts_find(t->opts, set[i].key))
             rc = sct_opts_unknown(t->opts, set[i].key, set[i].where, err);
         else
             rc = sct_opts_set(t->opts, set[i].key, set[i].value,
-                              strcmp(set[i].where, "--set") == 0 ? SCT_OPT_FLAG : SCT_OPT_CONFIG,
-                              set[i].where, err);
+                              flag ? SCT_OPT_FLAG : SCT_OPT_CONFIG, where, err);
     }
     if (rc != SCT_OK)
         sct_tuner_close(t);

@@ -3,8 +3,8 @@
  *
  * S = s Q K^T (+ bias), P = softmax(S), O = P V;
  * dV = P^T dO, dP = dO V^T, dS = P (dP - rowsum(dO O)), dQ = s dS K, dK = s dS^T Q.
- * Scores exist for a block of query rows only. P is recomputed from the log-sum-exp. A head is the
- * work of one part, in one fixed order. */
+ * Scores exist for a block of query rows only. P is recomputed from the log-sum-exp. A head is
+ * the work of one part, in one fixed order. */
 #ifndef SCT_ATTN_TMPL_H
 #define SCT_ATTN_TMPL_H
 
@@ -14,8 +14,8 @@
 #include "kernels/cpu/tile_tmpl.h"
 #include "kernels/cpu/vec_math.h"
 
-/* Rows of q, k, v and dqkv are `row` apart, rows of out and dout `c` apart; all point at the head's
- * first column. tok: row of each of the n tokens. bias [n][ld] or NULL. */
+/* Rows of q, k, v and dqkv are `row` apart, rows of out and dout `c` apart; all point at the
+ * head's first column. tok: row of each of the n tokens. bias [n][ld] or NULL. */
 struct attn {
     const float *q, *k, *v;
     size_t row, c, n, d;
@@ -26,7 +26,8 @@ struct attn {
     float *mem;
 };
 
-/* out [panel][j][NR] = rows x[tok[j]][0 .. d), times `scale`, in panels with zeros to the right. */
+/* out [panel][j][NR] = rows x[tok[j]][0 .. d), times `scale`, in panels with zeros to the
+ * right. */
 static void pack_rows(float *out, const float *x, size_t row, const uint32_t *tok, size_t n,
                       size_t d, float scale)
 {
@@ -40,7 +41,8 @@ static void pack_rows(float *out, const float *x, size_t row, const uint32_t *to
             }
 }
 
-/* out [panel][i][NR] = x[tok[j]][i] transposed, zeros behind the n tokens; out [d] per panel. */
+/* out [panel][i][NR] = x[tok[j]][i] transposed, zeros behind the n tokens; out [d] per panel.
+ */
 static void pack_columns(float *out, const float *x, size_t row, const uint32_t *tok, size_t n,
                          size_t d)
 {
@@ -48,8 +50,8 @@ static void pack_columns(float *out, const float *x, size_t row, const uint32_t 
         for (size_t i = 0; i < d; i += VW) {
             float *to = out + (j / NR * d + i) * NR + j % NR;
             vf r[VW];
-            UNROLL for (size_t t = 0; t < VW; t++)
-                r[t] = j + t < n ? v_load_n(x + tok[j + t] * row + i, d - i) : v_zero();
+            UNROLL for (size_t t = 0; t < VW; t++) r[t] =
+                j + t < n ? v_load_n(x + tok[j + t] * row + i, d - i) : v_zero();
             v_transpose(r);
             for (size_t t = 0; t < VW && i + t < d; t++)
                 v_store(to + t * NR, r[t]);
@@ -67,8 +69,8 @@ static void copy_rows(float *out, const float *x, size_t row, const uint32_t *to
 }
 
 /* out [rows][ld] = a [rows][d] times the panels b: [..][d][NR]. */
-static void product(float *out, size_t ld, const float *a, size_t rows, size_t d, const float *b,
-                    size_t n)
+static void product(float *out, size_t ld, const float *a, size_t rows, size_t d,
+                    const float *b, size_t n)
 {
     for (size_t j = 0; j < n; j += NR) {
         const struct tile t = {d, a, d, 1, b + j * d, NR, out + j, ld, false};
@@ -172,8 +174,8 @@ static void attn_scores(const struct attn *u, const float *out, const float *lse
 }
 
 /* x [..][n][NR] += a^T b: a [rows][ld] (n columns used), b [..][rows][NR]. */
-static void product_t(float *x, const float *a, size_t ld, size_t rows, const float *b, size_t n,
-                      size_t panels)
+static void product_t(float *x, const float *a, size_t ld, size_t rows, const float *b,
+                      size_t n, size_t panels)
 {
     const size_t tiles = (n + MR_MAX - 1) / MR_MAX;
     for (size_t p = 0; p < panels; p++)
@@ -198,13 +200,15 @@ static void unpack_rows(float *x, size_t row, const uint32_t *tok, const float *
 /* Receives dS of query rows r0 .. r0 + rows - 1, [rows][l.ld]. */
 typedef void (*attn_watch)(void *ctx, const float *ds, size_t ld, size_t r0, size_t rows);
 
-/* P and dS of every block of queries, in order. dq, dk, dv may be NULL: then only `watch` sees them. */
+/* P and dS of every block of queries, in order. dq, dk, dv may be NULL: then only `watch` sees
+ * them. */
 static void attn_backward(const struct attn *u, const float *out, const float *lse,
                           const float *dout, float *dq, float *dk, float *dv, attn_watch watch,
                           void *ctx)
 {
     const struct attn_layout *l = &u->l;
-    const size_t n = u->n, d = u->d, tiles = (n + MR_MAX - 1) / MR_MAX, step = l->block / MR_MAX;
+    const size_t n = u->n, d = u->d, tiles = (n + MR_MAX - 1) / MR_MAX,
+                 step = l->block / MR_MAX;
     float *m = u->mem, *c = m + l->tile;
     pack_columns(m + l->kt, u->k, u->row, u->tok, n, d);
     pack_columns(m + l->vt, u->v, u->row, u->tok, n, d);
@@ -220,8 +224,9 @@ static void attn_backward(const struct attn *u, const float *out, const float *l
             const size_t r0 = n * t / tiles, height = n * (t + 1) / tiles - r0;
             attn_scores(u, out, lse, dout, r0, height, r0 - b0);
             for (size_t j = 0; dq && j < d; j += NR) {
-                const struct tile x = {n,  m + l->ds + (r0 - b0) * l->ld, l->ld, 1, m + l->kr + j * n,
-                                       NR, c, NR,    false};
+                const struct tile x = {
+                    n,    m + l->ds + (r0 - b0) * l->ld, l->ld, 1, m + l->kr + j * n, NR, c, NR,
+                    false};
                 tile_run(&x, height);
                 unpack_rows(dq + j, u->row, u->tok + r0, c, height, d - j < NR ? d - j : NR);
             }

@@ -8,7 +8,8 @@
 
 #include "kernels/cpu/tile_tmpl.h"
 
-/* Consumes a finished tile: rows x cols (cols <= NR) of the product, at (row, col), NR apart. */
+/* Consumes a finished tile: rows x cols (cols <= NR) of the product, at (row, col), NR apart.
+ */
 typedef void (*gemm_store)(const void *ctx, const float *tile, size_t row, size_t rows,
                            size_t col, size_t cols);
 
@@ -20,12 +21,19 @@ struct gemm {
     gemm_store store;
     const void *ctx;
     const float *reads; /* [m][n] that store will read, fetched ahead; or NULL */
-    float *scratch; /* gemm_scratch() bytes of this part, or NULL: no copy of A */
+    float *scratch;     /* gemm_scratch() bytes of this part, or NULL: no copy of A */
 };
 
-/* Panels outside, row tiles inside: the panel stays in the caches while A passes, and a block of A
- * stays in L2 while the panels pass. Parts take equal runs of the (panel, tile) pairs. Tiles have
- * nearly equal heights, for a last one of one row would leave the FMA units waiting. */
+/* The first VW columns: what a rank of 8 or ten classes leave of a panel. */
+static void tile_run_narrow(const struct tile *t, size_t mr)
+{
+    tile_switch(t, mr, false);
+}
+
+/* Panels outside, row tiles inside: the panel stays in the caches while A passes, and a block
+ * of A stays in L2 while the panels pass. Parts take equal runs of the (panel, tile) pairs.
+ * Tiles have nearly equal heights, for a last one of one row would leave the FMA units waiting.
+ */
 static void gemm_run(const struct gemm *g, size_t part, size_t parts)
 {
     _Alignas(64) float c[MR_MAX * NR];
@@ -53,15 +61,16 @@ static void gemm_run(const struct gemm *g, size_t part, size_t parts)
             const size_t col = p * NR, cols = g->n - col < NR ? g->n - col : NR;
             for (size_t t = first > t0 ? first : t0; t < (last < t1 ? last : t1); t++) {
                 const size_t row = m * t / tiles, rows = m * (t + 1) / tiles - row;
-                const struct tile x = {depth,    a + (row - r0) * lda, lda, 1,
-                                       g->panel + p * depth * NR, NR, c,   NR, false};
+                const struct tile x = {
+                    depth, a + (row - r0) * lda, lda, 1, g->panel + p * depth * NR, NR, c, NR,
+                    false};
                 if (g->reads)
                     for (size_t i = 0; i < rows; i++) {
                         const float *r = g->reads + (row + i) * g->n + col;
                         _mm_prefetch((const char *)r, _MM_HINT_T0);
                         _mm_prefetch((const char *)(r + cols - 1), _MM_HINT_T0);
                     }
-                tile_run(&x, rows);
+                (cols > VW ? tile_run : tile_run_narrow)(&x, rows);
                 g->store(g->ctx, c, row, rows, col, cols);
             }
         }

@@ -14,8 +14,8 @@ struct finish {
     uint32_t gelu;
 };
 
-static void finish_plain(const void *ctx, const float *tile, size_t row, size_t rows, size_t col,
-                         size_t cols)
+static void finish_plain(const void *ctx, const float *tile, size_t row, size_t rows,
+                         size_t col, size_t cols)
 {
     const struct finish *f = ctx;
     for (size_t j = 0; j < cols; j += VW) {
@@ -49,8 +49,8 @@ static void finish_gelu(const void *ctx, const float *tile, size_t row, size_t r
     }
 }
 
-static void finish_gelu_dx(const void *ctx, const float *tile, size_t row, size_t rows, size_t col,
-                           size_t cols)
+static void finish_gelu_dx(const void *ctx, const float *tile, size_t row, size_t rows,
+                           size_t col, size_t cols)
 {
     const struct finish *f = ctx;
     for (size_t i = 0; i < rows; i++)

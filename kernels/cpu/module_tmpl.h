@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * module_tmpl.h - SCT_MODULE, LORA_MODULE and their gradients: small linear layers on some channels
- * of the stream; formulas in ops.h. Parts take rows, for each row is gathered, multiplied and put
- * back by one thread. out[0] may be in[0]. */
+ * module_tmpl.h - SCT_MODULE, LORA_MODULE and their gradients: small linear layers on some
+ * channels of the stream; formulas in ops.h. Parts take rows, for each row is gathered,
+ * multiplied and put back by one thread. out[0] may be in[0]. */
 #include <string.h>
 
 #include "kernels/cpu/gemm_tmpl.h"
@@ -18,8 +18,8 @@ struct target {
 };
 
 /* stream = what it was + scale (tile + bias). */
-static void finish_module(const void *ctx, const float *tile, size_t row, size_t rows, size_t col,
-                          size_t cols)
+static void finish_module(const void *ctx, const float *tile, size_t row, size_t rows,
+                          size_t col, size_t cols)
 {
     const struct target *t = ctx;
     const vf scale = v_set1(t->scale);
@@ -42,13 +42,14 @@ static void finish_module(const void *ctx, const float *tile, size_t row, size_t
     }
 }
 
-static void finish_store(const void *ctx, const float *tile, size_t row, size_t rows, size_t col,
-                         size_t cols)
+static void finish_store(const void *ctx, const float *tile, size_t row, size_t rows,
+                         size_t col, size_t cols)
 {
     const struct target *t = ctx;
     for (size_t i = 0; i < rows; i++)
         for (size_t j = 0; j < cols; j += VW)
-            v_store_n(t->stream + (row + i) * t->c + col + j, v_load(tile + i * NR + j), cols - j);
+            v_store_n(t->stream + (row + i) * t->c + col + j, v_load(tile + i * NR + j),
+                      cols - j);
 }
 
 /* a [rows][depth] times a packed weight. */
@@ -144,8 +145,8 @@ void KERNEL(lora_module_dx)(const struct sct_kargs *k)
     const struct target dx = {.stream = stream_rows(k, r, in), .c = in, .scale = 1.0f};
     for (size_t i = 0; i < rows; i++)
         for (size_t j = 0; j < n; j += VW)
-            v_store_n(du + i * n + j,
-                      v_mul(v_set1(p->scale), v_load_n(dy + i * c + j, n - j)), n - j);
+            v_store_n(du + i * n + j, v_mul(v_set1(p->scale), v_load_n(dy + i * c + j, n - j)),
+                      n - j);
     if (!rows)
         return;
     multiply(du, rows, n, k->in[3], rank, finish_store, &dt);

@@ -2,8 +2,8 @@
  * norm_tmpl.h - LAYERNORM and its gradients.
  * y = (x - mean) rstd g + beta; with h = (x - mean) rstd and t = g dy,
  * dx = rstd (t - avg(t) - h avg(t h)); dg = sum over rows of dy h.
- * A row is summed in two vectors that take turns, then across their lanes. Parts take rows; for dg,
- * which is summed in row order, columns. */
+ * A row is summed in two vectors that take turns, then across their lanes. Parts take rows; for
+ * dg, which is summed in row order, columns. */
 #include <math.h>
 
 #include "kernels/cpu/simd.h"
@@ -119,8 +119,8 @@ void KERNEL(layernorm_dg)(const struct sct_kargs *k)
         const size_t n = cols.end - j;
         vf s = v_load_n(acc + j, n);
         for (size_t i = 0; i < rows; i++) {
-            const vf h = v_mul(v_sub(v_load_n(x + i * c + j, n), v_set1(mean[i])),
-                               v_set1(rstd[i]));
+            const vf h =
+                v_mul(v_sub(v_load_n(x + i * c + j, n), v_set1(mean[i])), v_set1(rstd[i]));
             s = v_fma(v_load_n(dy + i * c + j, n), h, s);
         }
         v_store_n(acc + j, s, n);

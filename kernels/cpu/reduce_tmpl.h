@@ -36,8 +36,8 @@ static void add_tile(float *acc, size_t n, size_t col, const float *a, size_t ks
         memcpy(acc + i * n + col, c + i * NR, cols * sizeof(float));
 }
 
-/* (acc [out][in], dy [..][out], x [..][in]): acc += dy^T x. Parts take runs of (panel of x, tile of
- * rows of acc); rows of the batch come in blocks whose panel stays in L2. */
+/* (acc [out][in], dy [..][out], x [..][in]): acc += dy^T x. Parts take runs of (panel of x,
+ * tile of rows of acc); rows of the batch come in blocks whose panel stays in L2. */
 void KERNEL(linear_dw)(const struct sct_kargs *k)
 {
     float *acc = k->out[0];
@@ -60,20 +60,18 @@ void KERNEL(linear_dw)(const struct sct_kargs *k)
 }
 
 /* acc [n] += x [rows][n], for the columns of this part. */
-static void add_rows(const struct sct_kargs *k, float *acc, const float *x, size_t rows, size_t n,
-                     bool fresh)
+static void add_rows(const struct sct_kargs *k, float *acc, const float *x, size_t rows,
+                     size_t n, bool fresh)
 {
     const struct cpu_range c = cpu_split(k, n, 4 * NR);
     size_t j = c.first;
     for (; j + 4 * VW <= c.end; j += 4 * VW) { /* four vectors of a row: whole cache lines */
         vf s[4];
-        UNROLL for (size_t q = 0; q < 4; q++)
-            s[q] = v_load((fresh ? x : acc) + j + q * VW);
+        UNROLL for (size_t q = 0; q < 4; q++) s[q] = v_load((fresh ? x : acc) + j + q * VW);
         for (size_t i = fresh; i < rows; i++)
-            UNROLL for (size_t q = 0; q < 4; q++)
-                s[q] = v_add(s[q], v_load(x + i * n + j + q * VW));
-        UNROLL for (size_t q = 0; q < 4; q++)
-            v_store(acc + j + q * VW, s[q]);
+            UNROLL for (size_t q = 0; q < 4; q++) s[q] =
+                v_add(s[q], v_load(x + i * n + j + q * VW));
+        UNROLL for (size_t q = 0; q < 4; q++) v_store(acc + j + q * VW, s[q]);
     }
     for (; j < c.end; j += VW) {
         vf s = v_load_n((fresh ? x : acc) + j, c.end - j);

@@ -15,15 +15,18 @@ static inline size_t simd_round_up(size_t n, size_t to)
     return (n + to - 1) / to * to;
 }
 
-/* Rows of A, `depth` floats each, that stay in the L2 cache beside one panel. */
+/* Rows of A, `depth` floats each, that stay in the L2 cache beside one panel. It has 1 MiB or
+ * more where AVX-512 is; where AVX2 is all there is, 256 or 512 KiB are common. */
 static inline size_t gemm_block(size_t depth, size_t mr)
 {
-    const size_t rows = (size_t)640 * 1024 / sizeof(float) / depth;
+    const size_t bytes = (size_t)(mr == AVX512_MR ? 640 : 384) * 1024;
+    const size_t rows = bytes / sizeof(float) / depth;
     return rows < mr ? mr : rows / mr * mr;
 }
 
-/* Rows 2 KiB (or a multiple) apart fall into one or two sets of the L1 cache, which then cannot hold
- * the lines of a whole tile beside those of the panel; up to a quarter of the speed is lost. Copy A. */
+/* Rows 2 KiB (or a multiple) apart fall into one or two sets of the L1 cache, which then cannot
+ * hold the lines of a whole tile beside those of the panel; up to a quarter of the speed is
+ * lost. Copy A. */
 static inline bool gemm_copies(size_t m, size_t n, size_t depth, size_t mr, size_t nr)
 {
     return m > mr && n >= 4 * nr && depth % 512 == 0;
@@ -53,14 +56,14 @@ static inline size_t dw_scratch(size_t m, size_t nr)
 
 /* Where things lie in the scratch of attention, in floats; see attention_tmpl.h. */
 struct attn_layout {
-    size_t ld;                /* distance of score rows: an odd number of cache lines */
-    size_t block;             /* query rows whose scores exist at one time */
-    size_t panel_d;           /* d in whole panels */
+    size_t ld;      /* distance of score rows: an odd number of cache lines */
+    size_t block;   /* query rows whose scores exist at one time */
+    size_t panel_d; /* d in whole panels */
     size_t tok;
     size_t bias, masked, region, sum, grad; /* windows only */
-    size_t kt, vt, kr, vr;    /* K^T, V^T [panel][d][NR]; K, V [panel][n][NR] */
-    size_t dk, dv;            /* as kr */
-    size_t q, o, qp, op;      /* block of Q, dO: rows [block][d], and panels [panel][block][NR] */
+    size_t kt, vt, kr, vr;                  /* K^T, V^T [panel][d][NR]; K, V [panel][n][NR] */
+    size_t dk, dv;                          /* as kr */
+    size_t q, o, qp, op; /* block of Q, dO: rows [block][d], and panels [panel][block][NR] */
     size_t p, ds, delta, tile;
     size_t floats;
 };

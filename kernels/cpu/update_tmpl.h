@@ -71,13 +71,15 @@ void KERNEL(obs_sumsq)(const struct sct_kargs *k)
 VEC double sum_blocks(const float *x, size_t n, const bool square)
 {
     enum { BLOCK = 256 * VW };
+
     double total = 0.0;
     for (size_t i = 0; i < n; i += BLOCK) {
         const size_t end = n - i < BLOCK ? n : i + BLOCK;
         vf s[4] = {v_zero(), v_zero(), v_zero(), v_zero()};
         size_t j = i;
         for (; j + 4 * VW <= end; j += 4 * VW)
-            UNROLL for (size_t q = 0; q < 4; q++) {
+            UNROLL for (size_t q = 0; q < 4; q++)
+            {
                 const vf a = v_load(x + j + q * VW);
                 s[q] = square ? v_fma(a, a, s[q]) : v_add(s[q], a);
             }

@@ -13,9 +13,10 @@
 #define KERNEL(OP) OP##_avx2
 
 enum {
-    VW = 8,     /* lanes */
-    MR_MAX = AVX2_MR, /* rows of a GEMM tile: 6 x 2 accumulators, 2 of B, 1 broadcast of 16 registers */
-    NR = AVX2_NR /* its columns */
+    VW = 8,           /* lanes */
+    MR_MAX = AVX2_MR, /* rows of a GEMM tile: 6 x 2 accumulators, 2 of B, 1 broadcast of 16
+                         registers */
+    NR = AVX2_NR      /* its columns */
 };
 
 typedef __m256 vf;
@@ -125,8 +126,8 @@ VEC vf v_round(vf a) /* to nearest even */
     return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 
-/* a 2^n, one rounding; n integral, |n| < 200. Two factors, because 2^n alone may lie outside the
- * range of a float; the larger part of the exponent goes first and is exact. */
+/* a 2^n, one rounding; n integral, |n| < 200. Two factors, because 2^n alone may lie outside
+ * the range of a float; the larger part of the exponent goes first and is exact. */
 VEC vf v_scale2(vf a, vf n)
 {
     const __m256i i = _mm256_cvtps_epi32(n);
@@ -170,18 +171,22 @@ VEC float v_hmax(vf a)
 VEC void v_transpose(vf r[VW])
 {
     vf t[VW], u[VW];
-    UNROLL for (size_t i = 0; i < VW; i += 2) {
+    UNROLL for (size_t i = 0; i < VW; i += 2)
+    {
         t[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
         t[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
     }
-    UNROLL for (size_t i = 0; i < VW; i += 4) {
-        UNROLL for (size_t j = 0; j < 2; j++) {
+    UNROLL for (size_t i = 0; i < VW; i += 4)
+    {
+        UNROLL for (size_t j = 0; j < 2; j++)
+        {
             const __m256d lo = _mm256_castps_pd(t[i + j]), hi = _mm256_castps_pd(t[i + j + 2]);
             u[i + 2 * j] = _mm256_castpd_ps(_mm256_unpacklo_pd(lo, hi));
             u[i + 2 * j + 1] = _mm256_castpd_ps(_mm256_unpackhi_pd(lo, hi));
         }
     }
-    UNROLL for (size_t i = 0; i < 4; i++) {
+    UNROLL for (size_t i = 0; i < 4; i++)
+    {
         r[i] = _mm256_permute2f128_ps(u[i], u[i + 4], 0x20);
         r[i + 4] = _mm256_permute2f128_ps(u[i], u[i + 4], 0x31);
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * vec_avx512.h - sixteen floats: the vector type that the shared kernel templates are written in.
- * vec_avx2.h has the same names for eight. Only F, BW, DQ and VL are used. */
+ * vec_avx512.h - sixteen floats: the vector type that the shared kernel templates are written
+ * in. vec_avx2.h has the same names for eight. Only F, BW, DQ and VL are used. */
 #ifndef SCT_VEC_AVX512_H
 #define SCT_VEC_AVX512_H
 
@@ -13,9 +13,10 @@
 #define KERNEL(OP) OP##_avx512
 
 enum {
-    VW = 16,     /* lanes */
-    MR_MAX = AVX512_MR, /* rows of a GEMM tile: 14 x 2 accumulators, 2 of B, 1 broadcast of 32 registers */
-    NR = AVX512_NR  /* its columns */
+    VW = 16,            /* lanes */
+    MR_MAX = AVX512_MR, /* rows of a GEMM tile: 14 x 2 accumulators, 2 of B, 1 broadcast of 32
+                           registers */
+    NR = AVX512_NR      /* its columns */
 };
 
 typedef __m512 vf;
@@ -161,18 +162,22 @@ VEC float v_hmax(vf a)
 VEC void v_transpose(vf r[VW])
 {
     vf t[VW], u[VW];
-    UNROLL for (size_t i = 0; i < VW; i += 2) {
+    UNROLL for (size_t i = 0; i < VW; i += 2)
+    {
         t[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
         t[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
     }
-    UNROLL for (size_t i = 0; i < VW; i += 4) {
-        UNROLL for (size_t j = 0; j < 2; j++) {
+    UNROLL for (size_t i = 0; i < VW; i += 4)
+    {
+        UNROLL for (size_t j = 0; j < 2; j++)
+        {
             const __m512d lo = _mm512_castps_pd(t[i + j]), hi = _mm512_castps_pd(t[i + j + 2]);
             u[i + 2 * j] = _mm512_castpd_ps(_mm512_unpacklo_pd(lo, hi));
             u[i + 2 * j + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(lo, hi));
         }
     }
-    UNROLL for (size_t i = 0; i < 4; i++) {
+    UNROLL for (size_t i = 0; i < 4; i++)
+    {
         const vf a = _mm512_shuffle_f32x4(u[i], u[i + 4], 0x88);
         const vf b = _mm512_shuffle_f32x4(u[i + 8], u[i + 12], 0x88);
         const vf c = _mm512_shuffle_f32x4(u[i], u[i + 4], 0xdd);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * wattention_tmpl.h - WATTENTION, _DX, _DT: attention inside the windows of a rolled grid, with a
- * bias by relative position (Swin, 3.2). Every (head, image, window) is one set of tokens; heads
- * outside, so that a head's bias is made once. Parts take runs of sets; for the table's gradient,
- * which is summed over images and windows in order, heads. */
+ * wattention_tmpl.h - WATTENTION, _DX, _DT: attention inside the windows of a rolled grid, with
+ * a bias by relative position (Swin, 3.2). Every (head, image, window) is one set of tokens;
+ * heads outside, so that a head's bias is made once. Parts take runs of sets; for the table's
+ * gradient, which is summed over images and windows in order, heads. */
 #include "kernels/cpu/attn_tmpl.h"
 #include "kernels/cpu/simd.h"
 
@@ -72,7 +72,8 @@ static void make_masked(const struct windows *w, size_t row, size_t column)
         for (size_t j = 0; j < n; j += VW) {
             const vf apart = v_abs(v_sub(v_load_n(r + j, n - j), v_set1(r[i])));
             const vf off = v_sel(v_lt(v_zero(), apart), v_set1(-100.0f), v_zero());
-            v_store_n(masked + i * ld + j, v_add(v_load_n(bias + i * ld + j, n - j), off), n - j);
+            v_store_n(masked + i * ld + j, v_add(v_load_n(bias + i * ld + j, n - j), off),
+                      n - j);
         }
 }
 
@@ -154,11 +155,13 @@ static void add_pairs(void *ctx, const float *ds, size_t ld, size_t r0, size_t r
     for (size_t i = 0; i < rows; i++) {
         float *to = s->sum + (r0 + i) * s->n;
         for (size_t j = 0; j < s->n; j += VW)
-            v_store_n(to + j, v_add(v_load_n(to + j, s->n - j), v_load(ds + i * ld + j)), s->n - j);
+            v_store_n(to + j, v_add(v_load_n(to + j, s->n - j), v_load(ds + i * ld + j)),
+                      s->n - j);
     }
 }
 
-/* acc [rows][heads], this head: += the pairs that read each row of the table, row by row of S. */
+/* acc [rows][heads], this head: += the pairs that read each row of the table, row by row of S.
+ */
 static void add_table(const struct windows *w, float *acc, size_t head, const float *sum)
 {
     const struct sct_wattention_params *p = w->p;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * attention.cl - the plain attention kernels, whole images and shifted windows: a work-item owns
- * one query or one key and goes through its window, so no sum crosses items. */
+ * attention.cl - the plain attention kernels, whole images and shifted windows: a work-item
+ * owns one query or one key and goes through its window, so no sum crosses items. */
 
 static inline float dot(CG float *a, CG float *b, uint n)
 {
@@ -27,6 +27,7 @@ static inline float score(const struct win *p, CG float *table, uint w, uint h, 
 struct who {
     uint img, h, w, i, t;
 };
+
 static inline struct who who_of(const struct win *p, ulong r)
 {
     struct who o;
@@ -40,21 +41,22 @@ static inline struct who who_of(const struct win *p, ulong r)
     return o;
 }
 
-#define QKV(T) (qkv + ((ulong)o.img * n + (T)) * 3 * c + o.h * d)
+#define QKV(T)     (qkv + ((ulong)o.img * n + (T)) * 3 * c + o.h * d)
 #define HEAD(X, T) (X + ((ulong)o.img * n + (T)) * c + o.h * d)
-#define LSE(T) lse[((ulong)o.img * heads + o.h) * n + (T)]
+#define LSE(T)     lse[((ulong)o.img * heads + o.h) * n + (T)]
 
 #ifdef SCT_DEV_CPU
-#define ITEMS(R, N) ROWS(R, N)
+#define ITEMS(R, N) ROWS (R, N)
 #else
-#define ITEMS(R, N)                                                                              \
-    for (ulong R = get_group_id(1) * LANES + get_local_id(0); R < (N);                           \
+#define ITEMS(R, N)                                                                            \
+    for (ulong R = get_group_id(1) * LANES + get_local_id(0); R < (N);                         \
          R += get_num_groups(1) * LANES)
 #endif
 
-KERNEL(LANES) void attention(CG float *qkv, ulong qkv_off, CG float *table, ulong table_off,
-                             __global float *out, ulong out_off, __global float *lse, ulong lse_off,
-                             WIN_ARGS)
+KERNEL(LANES)
+
+void attention(CG float *qkv, ulong qkv_off, CG float *table, ulong table_off,
+               __global float *out, ulong out_off, __global float *lse, ulong lse_off, WIN_ARGS)
 {
     const struct win p = WIN_INIT;
     const uint c = heads * d;
@@ -62,14 +64,14 @@ KERNEL(LANES) void attention(CG float *qkv, ulong qkv_off, CG float *table, ulon
     table += table_off;
     out += out_off;
     lse += lse_off;
-    ITEMS(r, (ulong)b * heads * n)
-    {
+    ITEMS (r, (ulong)b * heads * n) {
         const struct who o = who_of(&p, r);
         CG float *q = QKV(o.t);
         __global float *y = HEAD(out, o.t);
         float top = -INFINITY, sum = 0.0f;
         for (uint j = 0; j < wn; j++)
-            top = fmax(top, score(&p, table, o.w, o.h, o.i, j, q, QKV(token_of(&p, o.w, j)) + c));
+            top =
+                fmax(top, score(&p, table, o.w, o.h, o.i, j, q, QKV(token_of(&p, o.w, j)) + c));
         for (uint e = 0; e < d; e++)
             y[e] = 0.0f;
         for (uint j = 0; j < wn; j++) {
@@ -85,11 +87,13 @@ KERNEL(LANES) void attention(CG float *qkv, ulong qkv_off, CG float *table, ulon
     }
 }
 
-/* With P = e^(s - lse), D = dout . out, ds = P (dout . v - D): dq = scale sum over keys of ds k. */
-KERNEL(LANES) void attention_dq(CG float *qkv, ulong qkv_off, CG float *table, ulong table_off,
-                                CG float *out, ulong out_off, CG float *lse, ulong lse_off,
-                                CG float *dout, ulong dout_off, __global float *dqkv,
-                                ulong dqkv_off, WIN_ARGS)
+/* With P = e^(s - lse), D = dout . out, ds = P (dout . v - D): dq = scale sum over keys of ds
+ * k. */
+KERNEL(LANES)
+
+void attention_dq(CG float *qkv, ulong qkv_off, CG float *table, ulong table_off, CG float *out,
+                  ulong out_off, CG float *lse, ulong lse_off, CG float *dout, ulong dout_off,
+                  __global float *dqkv, ulong dqkv_off, WIN_ARGS)
 {
     const struct win p = WIN_INIT;
     const uint c = heads * d;
@@ -99,8 +103,7 @@ KERNEL(LANES) void attention_dq(CG float *qkv, ulong qkv_off, CG float *table, u
     lse += lse_off;
     dout += dout_off;
     dqkv += dqkv_off;
-    ITEMS(r, (ulong)b * heads * n)
-    {
+    ITEMS (r, (ulong)b * heads * n) {
         const struct who o = who_of(&p, r);
         CG float *q = QKV(o.t), *dy = HEAD(dout, o.t);
         __global float *dq = dqkv + ((ulong)o.img * n + o.t) * 3 * c + o.h * d;
@@ -118,10 +121,11 @@ KERNEL(LANES) void attention_dq(CG float *qkv, ulong qkv_off, CG float *table, u
 }
 
 /* dk = scale sum over queries of ds q; dv = sum of P dout. */
-KERNEL(LANES) void attention_dkv(CG float *qkv, ulong qkv_off, CG float *table, ulong table_off,
-                                 CG float *out, ulong out_off, CG float *lse, ulong lse_off,
-                                 CG float *dout, ulong dout_off, __global float *dqkv,
-                                 ulong dqkv_off, WIN_ARGS)
+KERNEL(LANES)
+
+void attention_dkv(CG float *qkv, ulong qkv_off, CG float *table, ulong table_off,
+                   CG float *out, ulong out_off, CG float *lse, ulong lse_off, CG float *dout,
+                   ulong dout_off, __global float *dqkv, ulong dqkv_off, WIN_ARGS)
 {
     const struct win p = WIN_INIT;
     const uint c = heads * d;
@@ -131,8 +135,7 @@ KERNEL(LANES) void attention_dkv(CG float *qkv, ulong qkv_off, CG float *table, 
     lse += lse_off;
     dout += dout_off;
     dqkv += dqkv_off;
-    ITEMS(r, (ulong)b * heads * n)
-    {
+    ITEMS (r, (ulong)b * heads * n) {
         const struct who o = who_of(&p, r);
         CG float *k = QKV(o.t) + c;
         __global float *dk = dqkv + ((ulong)o.img * n + o.t) * 3 * c + c + o.h * d;
@@ -154,21 +157,22 @@ KERNEL(LANES) void attention_dkv(CG float *qkv, ulong qkv_off, CG float *table, 
 
 /* acc [(2 win_h - 1)(2 win_w - 1)][heads] += ds of all pairs at that distance: images, then
  * windows, then queries in order. Item r is an element of acc. */
-KERNEL(LANES) void attention_dt(__global float *acc, ulong acc_off, ulong acc_slot, CG uint *st,
-                                CG float *qkv, ulong qkv_off, CG float *table, ulong table_off,
-                                CG float *out, ulong out_off, CG float *lse, ulong lse_off,
-                                CG float *dout, ulong dout_off, WIN_ARGS)
+KERNEL(LANES)
+
+void attention_dt(__global float *acc, ulong acc_off, ulong acc_slot, CG uint *st,
+                  CG float *qkv, ulong qkv_off, CG float *table, ulong table_off, CG float *out,
+                  ulong out_off, CG float *lse, ulong lse_off, CG float *dout, ulong dout_off,
+                  WIN_ARGS)
 {
     const struct win p = WIN_INIT;
     const uint c = heads * d, wide = 2 * win_w - 1;
-    acc += acc_off + st[10] * acc_slot;
+    acc += acc_off + st[ST_SLOT] * acc_slot;
     qkv += qkv_off;
     table += table_off;
     out += out_off;
     lse += lse_off;
     dout += dout_off;
-    ITEMS(r, (ulong)(2 * win_h - 1) * wide * heads)
-    {
+    ITEMS (r, (ulong)(2 * win_h - 1) * wide * heads) {
         struct who o;
         o.h = (uint)(r % heads);
         const int dy = (int)(r / heads / wide) - (int)(win_h - 1);

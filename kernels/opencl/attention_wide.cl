@@ -12,6 +12,7 @@ static inline uint up_to_tiles(uint n)
 struct unit {
     uint img, h, w;
 };
+
 static inline struct unit unit_of(const struct win *p, uint b, uint u)
 {
     struct unit o;
@@ -21,14 +22,15 @@ static inline struct unit unit_of(const struct win *p, uint b, uint u)
     return o;
 }
 
-/* The window's tokens and, where the wrapped border runs through it, their regions. Returns whether
- * it does. */
-static inline int load_places(const struct win *p, uint w, __global uint *tok, __global float *reg,
-                              uint wp)
+/* The window's tokens and, where the wrapped border runs through it, their regions. Returns
+ * whether it does. */
+static inline int load_places(const struct win *p, uint w, __global uint *tok,
+                              __global float *reg, uint wp)
 {
     const uint across = p->grid_w ? p->grid_w / p->win_w : 1;
     const uint down = p->grid_w ? p->grid_h / p->win_h : 1;
-    const int mixed = (p->shift_h && w / across == down - 1) || (p->shift_w && w % across == across - 1);
+    const int mixed =
+        (p->shift_h && w / across == down - 1) || (p->shift_w && w % across == across - 1);
     for (uint i = 0; i < p->wn; i++)
         tok[i] = token_of(p, w, i);
     if (mixed)
@@ -52,11 +54,11 @@ static inline void load_rows(const struct win *p, CG uint *tok, CG float *from, 
 }
 
 typedef float4 __attribute__((aligned(4))) f4_any;
-#define F4(P) (*(CG f4_any *)(P))
+#define F4(P)    (*(CG f4_any *)(P))
 #define F4_TO(P) (*(__global f4_any *)(P))
 
-/* The transpose in panels: to [wp / TILE_COLS][d][TILE_COLS], columns past wn zero. Blocks of 4 x 4
- * go through registers. */
+/* The transpose in panels: to [wp / TILE_COLS][d][TILE_COLS], columns past wn zero. Blocks of 4
+ * x 4 go through registers. */
 static inline void load_panels(const struct win *p, CG uint *tok, CG float *from, ulong ld,
                                __global float *to, uint wp)
 {
@@ -107,21 +109,22 @@ static inline void store_row(__global float *to, VF v, uint c, uint d, float by)
 }
 
 /* scores [M][wp] of queries R.. against all keys, without bias. */
-#define TILE_SCORES(M, R, A, PANELS, TO, DP)                                                     \
-    for (uint c_ = 0; c_ < wp; c_ += TILE_COLS) {                                                \
-        VF s_[M][2];                                                                             \
-        __global float *a_tile_ = (A) + (size_t)(R) * (DP), *b_tile_ = (PANELS) + (size_t)c_ * d; \
-        TILE_CLEAR(s_, M);                                                                       \
-        TILE_SUM(s_, M, a_tile_, DP, 1, b_tile_, TILE_COLS, d);                                  \
-        _Pragma("unroll") for (uint q_ = 0; q_ < M; q_++)                                        \
-        {                                                                                        \
-            VSTORE(s_[q_][0], (TO) + (size_t)q_ * wp + c_);                                      \
-            VSTORE(s_[q_][1], (TO) + (size_t)q_ * wp + c_ + SCT_SIMD);                           \
-        }                                                                                        \
+#define TILE_SCORES(M, R, A, PANELS, TO, DP)                                                   \
+    for (uint c_ = 0; c_ < wp; c_ += TILE_COLS) {                                              \
+        VF s_[M][2];                                                                           \
+        __global float *a_tile_ = (A) + (size_t)(R) * (DP),                                    \
+                       *b_tile_ = (PANELS) + (size_t)c_ * d;                                   \
+        TILE_CLEAR(s_, M);                                                                     \
+        TILE_SUM(s_, M, a_tile_, DP, 1, b_tile_, TILE_COLS, d);                                \
+        _Pragma("unroll") for (uint q_ = 0; q_ < M; q_++)                                      \
+        {                                                                                      \
+            VSTORE(s_[q_][0], (TO) + (size_t)q_ * wp + c_);                                    \
+            VSTORE(s_[q_][1], (TO) + (size_t)q_ * wp + c_ + SCT_SIMD);                         \
+        }                                                                                      \
     }
 
-/* Adds bias and, between regions, -100 to a row of scores; returns its largest. reg is NULL where
- * there is one region. */
+/* Adds bias and, between regions, -100 to a row of scores; returns its largest. reg is NULL
+ * where there is one region. */
 static inline float finish_scores(CG float *reg, uint i, __global float *row, CG float *bias,
                                   uint wp)
 {
@@ -136,24 +139,26 @@ static inline float finish_scores(CG float *reg, uint i, __global float *row, CG
     return vmax(top);
 }
 
-#define WIDE_BASE                                                                                \
-    const struct win p = WIN_INIT;                                                               \
-    const uint c3 = 3 * heads * d, c1 = heads * d, dp = up_to_tiles(d), wp = up_to_tiles(wn);    \
-    const uint u0 = (uint)block_at(total, get_group_id(0), get_num_groups(0));                   \
-    const uint u1 = (uint)block_at(total, get_group_id(0) + 1, get_num_groups(0));               \
-    const uint bias_ld = grid_w ? wp : 0;                                                        \
-    qkv += qkv_off;                                                                              \
-    table += table_off;                                                                          \
-    scratch += scratch_off + get_group_id(0) * room;                                             \
-    __global uint *tok = (__global uint *)scratch;                                               \
-    __global float *reg = scratch + wp, *bias = reg + wp;                                        \
+#define WIDE_BASE                                                                              \
+    const struct win p = WIN_INIT;                                                             \
+    const uint c3 = 3 * heads * d, c1 = heads * d, dp = up_to_tiles(d), wp = up_to_tiles(wn);  \
+    const uint u0 = (uint)block_at(total, get_group_id(0), get_num_groups(0));                 \
+    const uint u1 = (uint)block_at(total, get_group_id(0) + 1, get_num_groups(0));             \
+    const uint bias_ld = grid_w ? wp : 0;                                                      \
+    qkv += qkv_off;                                                                            \
+    table += table_off;                                                                        \
+    scratch += scratch_off + get_group_id(0) * room;                                           \
+    __global uint *tok = (__global uint *)scratch;                                             \
+    __global float *reg = scratch + wp, *bias = reg + wp;                                      \
     uint head = heads
 
 /* Unit u is cut into `parts` runs of queries; work-items are numbered over both. */
-KERNEL(1) void attention_wide(CG float *qkv, ulong qkv_off, CG float *table, ulong table_off,
-                              __global float *out, ulong out_off, __global float *lse,
-                              ulong lse_off, __global float *scratch, ulong scratch_off, WIN_ARGS,
-                              uint total, uint parts, ulong room)
+KERNEL(1)
+
+void attention_wide(CG float *qkv, ulong qkv_off, CG float *table, ulong table_off,
+                    __global float *out, ulong out_off, __global float *lse, ulong lse_off,
+                    __global float *scratch, ulong scratch_off, WIN_ARGS, uint total,
+                    uint parts, ulong room)
 {
     WIDE_BASE;
     __global float *kt = bias + (size_t)(grid_w ? wn : 1) * wp;
@@ -172,38 +177,36 @@ KERNEL(1) void attention_wide(CG float *qkv, ulong qkv_off, CG float *table, ulo
         load_rows(&p, tok, from, c3, q, dp, scale);
         load_panels(&p, tok, from + c1, c3, kt, wp);
         load_rows(&p, tok, from + 2 * c1, c3, v, dp, 1.0f);
-#define DO(M, R)                                                                                 \
-    {                                                                                            \
-        float sum[M];                                                                            \
-        TILE_SCORES(M, R, q, kt, s, dp);                                                         \
-        for (uint g = 0; g < M; g++) {                                                           \
-            __global float *row = s + (size_t)g * wp;                                            \
-            const float top =                                                                    \
-                finish_scores(regions, (R) + g, row, bias + (size_t)((R) + g) * bias_ld, wp);    \
-            VF acc = (VF)(0.0f);                                                                 \
-            for (uint j = 0; j < wp; j += SCT_SIMD) {                                            \
-                const VF x = exp_v(VLOAD(row + j) - top);                                        \
-                VSTORE(x, row + j);                                                              \
-                acc += x;                                                                        \
-            }                                                                                    \
-            sum[g] = vsum(acc);                                                                  \
-            lse[((ulong)o.img * heads + o.h) * n + tok[(R) + g]] =                 \
-                top + log(sum[g]);                                                               \
-            sum[g] = 1.0f / sum[g];                                                              \
-        }                                                                                        \
-        for (uint c = 0; c < d; c += TILE_COLS) {                                                \
-            VF y[M][2];                                                                          \
-            __global float *v_tile = v + c;                                                      \
-            TILE_CLEAR(y, M);                                                                    \
-            TILE_SUM(y, M, s, wp, 1, v_tile, dp, wn);                                            \
-            _Pragma("unroll") for (uint g = 0; g < M; g++)                                       \
-            {                                                                                    \
-                __global float *to =                                                             \
-                    out + ((ulong)o.img * n + tok[(R) + g]) * c1 + o.h * d;        \
-                store_row(to, y[g][0], c, d, sum[g]);                                            \
-                store_row(to, y[g][1], c + SCT_SIMD, d, sum[g]);                                 \
-            }                                                                                    \
-        }                                                                                        \
+#define DO(M, R)                                                                               \
+    {                                                                                          \
+        float sum[M];                                                                          \
+        TILE_SCORES(M, R, q, kt, s, dp);                                                       \
+        for (uint g = 0; g < M; g++) {                                                         \
+            __global float *row = s + (size_t)g * wp;                                          \
+            const float top =                                                                  \
+                finish_scores(regions, (R) + g, row, bias + (size_t)((R) + g) * bias_ld, wp);  \
+            VF acc = (VF)(0.0f);                                                               \
+            for (uint j = 0; j < wp; j += SCT_SIMD) {                                          \
+                const VF x = exp_v(VLOAD(row + j) - top);                                      \
+                VSTORE(x, row + j);                                                            \
+                acc += x;                                                                      \
+            }                                                                                  \
+            sum[g] = vsum(acc);                                                                \
+            lse[((ulong)o.img * heads + o.h) * n + tok[(R) + g]] = top + log(sum[g]);          \
+            sum[g] = 1.0f / sum[g];                                                            \
+        }                                                                                      \
+        for (uint c = 0; c < d; c += TILE_COLS) {                                              \
+            VF y[M][2];                                                                        \
+            __global float *v_tile = v + c;                                                    \
+            TILE_CLEAR(y, M);                                                                  \
+            TILE_SUM(y, M, s, wp, 1, v_tile, dp, wn);                                          \
+            _Pragma("unroll") for (uint g = 0; g < M; g++)                                     \
+            {                                                                                  \
+                __global float *to = out + ((ulong)o.img * n + tok[(R) + g]) * c1 + o.h * d;   \
+                store_row(to, y[g][0], c, d, sum[g]);                                          \
+                store_row(to, y[g][1], c + SCT_SIMD, d, sum[g]);                               \
+            }                                                                                  \
+        }                                                                                      \
     }
         TILE_ROWS(uint, i0, i1, DO);
 #undef DO
@@ -212,11 +215,13 @@ KERNEL(1) void attention_wide(CG float *qkv, ulong qkv_off, CG float *table, ulo
 
 /* P = e^(s - lse), ds = P (dout . v - dout . out); dq = scale ds k; dk = scale ds^T q; dv = P^T
  * dout. P and ds of a unit stay whole in scratch between the two halves. */
-KERNEL(1) void attention_dx_wide(CG float *qkv, ulong qkv_off, CG float *table, ulong table_off,
-                                 CG float *out, ulong out_off, CG float *lse, ulong lse_off,
-                                 CG float *dout, ulong dout_off, __global float *dqkv,
-                                 ulong dqkv_off, __global float *scratch, ulong scratch_off,
-                                 WIN_ARGS, uint total, ulong room)
+KERNEL(1)
+
+void attention_dx_wide(CG float *qkv, ulong qkv_off, CG float *table, ulong table_off,
+                       CG float *out, ulong out_off, CG float *lse, ulong lse_off,
+                       CG float *dout, ulong dout_off, __global float *dqkv, ulong dqkv_off,
+                       __global float *scratch, ulong scratch_off, WIN_ARGS, uint total,
+                       ulong room)
 {
     WIDE_BASE;
     __global float *kt = bias + (size_t)(grid_w ? wn : 1) * wp;
@@ -242,67 +247,68 @@ KERNEL(1) void attention_dx_wide(CG float *qkv, ulong qkv_off, CG float *table, 
         load_rows(&p, tok, dy, c1, g, dp, 1.0f);
         load_panels(&p, tok, from + c1, c3, kt, wp);
         load_panels(&p, tok, from + 2 * c1, c3, vt, wp);
-#define DO(M, R)                                                                                 \
-    {                                                                                            \
-        __global float *p_rows = ps + (size_t)(R)*wp, *ds_rows = ds + (size_t)(R)*wp;            \
-        TILE_SCORES(M, R, q, kt, p_rows, dp);                                                    \
-        TILE_SCORES(M, R, g, vt, ds_rows, dp);                                                   \
-        for (uint h = 0; h < M; h++) {                                                           \
-            const uint t = tok[(R) + h];                                           \
-            __global float *row = p_rows + (size_t)h * wp, *dr = ds_rows + (size_t)h * wp;       \
-            finish_scores(regions, (R) + h, row, bias + (size_t)((R) + h) * bias_ld, wp);        \
-            const float l = lse[((ulong)o.img * heads + o.h) * n + t];                           \
-            CG float *yr = y + (ulong)t * c1, *gr = dy + (ulong)t * c1;                          \
-            VF acc = (VF)(0.0f);                                                                 \
-            float own = 0.0f;                                                                    \
-            uint e = 0;                                                                          \
-            for (; e + SCT_SIMD <= d; e += SCT_SIMD)                                             \
-                acc = fma(VLOAD(yr + e), VLOAD(gr + e), acc);                                    \
-            for (; e < d; e++)                                                                   \
-                own = fma(yr[e], gr[e], own);                                                    \
-            own += vsum(acc);                                                                    \
-            for (uint j = 0; j < wp; j += SCT_SIMD) {                                            \
-                const VF x = exp_v(VLOAD(row + j) - l);                                          \
-                VSTORE(x, row + j);                                                              \
-                VSTORE((VLOAD(dr + j) - own) * x, dr + j);                                       \
-            }                                                                                    \
-        }                                                                                        \
-        for (uint c = 0; c < d; c += TILE_COLS) {                                                \
-            VF z[M][2];                                                                          \
-            __global float *k_tile = k + c;                                                      \
-            TILE_CLEAR(z, M);                                                                    \
-            TILE_SUM(z, M, ds_rows, wp, 1, k_tile, dp, wn);                                      \
-            _Pragma("unroll") for (uint h = 0; h < M; h++)                                       \
-            {                                                                                    \
-                __global float *dq = to + tok[(R) + h] * (ulong)c3;                \
-                store_row(dq, z[h][0], c, d, scale);                                             \
-                store_row(dq, z[h][1], c + SCT_SIMD, d, scale);                                  \
-            }                                                                                    \
-        }                                                                                        \
+#define DO(M, R)                                                                               \
+    {                                                                                          \
+        __global float *p_rows = ps + (size_t)(R)*wp, *ds_rows = ds + (size_t)(R)*wp;          \
+        TILE_SCORES(M, R, q, kt, p_rows, dp);                                                  \
+        TILE_SCORES(M, R, g, vt, ds_rows, dp);                                                 \
+        for (uint h = 0; h < M; h++) {                                                         \
+            const uint t = tok[(R) + h];                                                       \
+            __global float *row = p_rows + (size_t)h * wp, *dr = ds_rows + (size_t)h * wp;     \
+            finish_scores(regions, (R) + h, row, bias + (size_t)((R) + h) * bias_ld, wp);      \
+            const float l = lse[((ulong)o.img * heads + o.h) * n + t];                         \
+            CG float *yr = y + (ulong)t * c1, *gr = dy + (ulong)t * c1;                        \
+            VF acc = (VF)(0.0f);                                                               \
+            float own = 0.0f;                                                                  \
+            uint e = 0;                                                                        \
+            for (; e + SCT_SIMD <= d; e += SCT_SIMD)                                           \
+                acc = fma(VLOAD(yr + e), VLOAD(gr + e), acc);                                  \
+            for (; e < d; e++)                                                                 \
+                own = fma(yr[e], gr[e], own);                                                  \
+            own += vsum(acc);                                                                  \
+            for (uint j = 0; j < wp; j += SCT_SIMD) {                                          \
+                const VF x = exp_v(VLOAD(row + j) - l);                                        \
+                VSTORE(x, row + j);                                                            \
+                VSTORE((VLOAD(dr + j) - own) * x, dr + j);                                     \
+            }                                                                                  \
+        }                                                                                      \
+        for (uint c = 0; c < d; c += TILE_COLS) {                                              \
+            VF z[M][2];                                                                        \
+            __global float *k_tile = k + c;                                                    \
+            TILE_CLEAR(z, M);                                                                  \
+            TILE_SUM(z, M, ds_rows, wp, 1, k_tile, dp, wn);                                    \
+            _Pragma("unroll") for (uint h = 0; h < M; h++)                                     \
+            {                                                                                  \
+                __global float *dq = to + tok[(R) + h] * (ulong)c3;                            \
+                store_row(dq, z[h][0], c, d, scale);                                           \
+                store_row(dq, z[h][1], c + SCT_SIMD, d, scale);                                \
+            }                                                                                  \
+        }                                                                                      \
     }
         TILE_ROWS(uint, 0u, wn, DO);
 #undef DO
 /* Columns R.. of P and ds against all rows of dout and q (which carries the scale). */
-#define DO(M, R)                                                                                 \
-    for (uint c = 0; c < d; c += TILE_COLS) {                                                    \
-        VF zk[M][2], zv[M][2];                                                                   \
-        __global float *q_tile = q + c, *g_tile = g + c, *p_cols = ps + (R), *ds_cols = ds + (R); \
-        TILE_CLEAR(zk, M);                                                                       \
-        TILE_SUM(zk, M, ds_cols, 1, wp, q_tile, dp, wn);                                         \
-        _Pragma("unroll") for (uint h = 0; h < M; h++)                                           \
-        {                                                                                        \
-            __global float *dk = to + tok[(R) + h] * (ulong)c3 + c1;               \
-            store_row(dk, zk[h][0], c, d, 1.0f);                                                 \
-            store_row(dk, zk[h][1], c + SCT_SIMD, d, 1.0f);                                      \
-        }                                                                                        \
-        TILE_CLEAR(zv, M);                                                                       \
-        TILE_SUM(zv, M, p_cols, 1, wp, g_tile, dp, wn);                                          \
-        _Pragma("unroll") for (uint h = 0; h < M; h++)                                           \
-        {                                                                                        \
-            __global float *dv = to + tok[(R) + h] * (ulong)c3 + 2 * c1;           \
-            store_row(dv, zv[h][0], c, d, 1.0f);                                                 \
-            store_row(dv, zv[h][1], c + SCT_SIMD, d, 1.0f);                                      \
-        }                                                                                        \
+#define DO(M, R)                                                                               \
+    for (uint c = 0; c < d; c += TILE_COLS) {                                                  \
+        VF zk[M][2], zv[M][2];                                                                 \
+        __global float *q_tile = q + c, *g_tile = g + c, *p_cols = ps + (R),                   \
+                       *ds_cols = ds + (R);                                                    \
+        TILE_CLEAR(zk, M);                                                                     \
+        TILE_SUM(zk, M, ds_cols, 1, wp, q_tile, dp, wn);                                       \
+        _Pragma("unroll") for (uint h = 0; h < M; h++)                                         \
+        {                                                                                      \
+            __global float *dk = to + tok[(R) + h] * (ulong)c3 + c1;                           \
+            store_row(dk, zk[h][0], c, d, 1.0f);                                               \
+            store_row(dk, zk[h][1], c + SCT_SIMD, d, 1.0f);                                    \
+        }                                                                                      \
+        TILE_CLEAR(zv, M);                                                                     \
+        TILE_SUM(zv, M, p_cols, 1, wp, g_tile, dp, wn);                                        \
+        _Pragma("unroll") for (uint h = 0; h < M; h++)                                         \
+        {                                                                                      \
+            __global float *dv = to + tok[(R) + h] * (ulong)c3 + 2 * c1;                       \
+            store_row(dv, zv[h][0], c, d, 1.0f);                                               \
+            store_row(dv, zv[h][1], c + SCT_SIMD, d, 1.0f);                                    \
+        }                                                                                      \
     }
         TILE_ROWS(uint, 0u, wn, DO);
 #undef DO

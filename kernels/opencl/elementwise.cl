@@ -4,80 +4,83 @@
  * same work-item. */
 
 /* y repeats over rows: y_stride is 0 or cols. */
-#define BINARY(NAME, OP)                                                                         \
-    KERNEL(LANES)                                                                                \
-    void NAME(CG float *x, ulong x_off, CG float *y, ulong y_off, __global float *z,             \
-              ulong z_off, ulong rows, uint cols, uint y_stride)                                 \
-    {                                                                                            \
-        ROWS(r, rows)                                                                            \
-        {                                                                                        \
-            CG float *a = x + x_off + r * cols;                                                  \
-            CG float *b = y + y_off + r * y_stride;                                              \
-            __global float *o = z + z_off + r * cols;                                            \
-            VECS(c, cols)                                                                        \
-            {                                                                                    \
-                if (WHOLE(c))                                                                    \
-                    VSTORE(VLOAD(a + c) OP VLOAD(b + c), o + c);                                 \
-                else                                                                             \
-                    REST(k, c) o[k] = a[k] OP b[k];                                              \
-            }                                                                                    \
-        }                                                                                        \
+#define BINARY(NAME, OP)                                                                       \
+    KERNEL(LANES)                                                                              \
+    void NAME(CG float *x, ulong x_off, CG float *y, ulong y_off, __global float *z,           \
+              ulong z_off, ulong rows, uint cols, uint y_stride)                               \
+    {                                                                                          \
+        ROWS (r, rows) {                                                                       \
+            CG float *a = x + x_off + r * cols;                                                \
+            CG float *b = y + y_off + r * y_stride;                                            \
+            __global float *o = z + z_off + r * cols;                                          \
+            VECS (c, cols) {                                                                   \
+                if (WHOLE(c))                                                                  \
+                    VSTORE(VLOAD(a + c) OP VLOAD(b + c), o + c);                               \
+                else                                                                           \
+                    REST (k, c)                                                                \
+                        o[k] = a[k] OP b[k];                                                   \
+            }                                                                                  \
+        }                                                                                      \
     }
 
 BINARY(add, +)
 BINARY(mul, *)
 
-KERNEL(LANES) void scale(CG float *x, ulong x_off, __global float *y, ulong y_off, ulong rows,
-                         uint cols, float by, float plus)
+KERNEL(LANES)
+
+void scale(CG float *x, ulong x_off, __global float *y, ulong y_off, ulong rows, uint cols,
+           float by, float plus)
 {
-    ROWS(r, rows)
-    {
+    ROWS (r, rows) {
         CG float *a = x + x_off + r * cols;
         __global float *o = y + y_off + r * cols;
-        VECS(c, cols)
-        {
+        VECS (c, cols) {
             if (by == 0.0f) { /* zero times infinity is meant to be zero */
-                REST(k, c) o[k] = plus;
+                REST (k, c)
+                    o[k] = plus;
             } else if (WHOLE(c)) {
                 VSTORE(VLOAD(a + c) * by + plus, o + c);
             } else {
-                REST(k, c) o[k] = a[k] * by + plus;
+                REST (k, c)
+                    o[k] = a[k] * by + plus;
             }
         }
     }
 }
 
-KERNEL(LANES) void gelu(CG float *x, ulong x_off, __global float *y, ulong y_off, ulong rows,
-                        uint cols, uint kind)
+KERNEL(LANES)
+
+void gelu(CG float *x, ulong x_off, __global float *y, ulong y_off, ulong rows, uint cols,
+          uint kind)
 {
-    ROWS(r, rows)
-    {
+    ROWS (r, rows) {
         CG float *a = x + x_off + r * cols;
         __global float *o = y + y_off + r * cols;
-        VECS(c, cols)
-        {
+        VECS (c, cols) {
             if (WHOLE(c))
                 VSTORE(gelu_v(VLOAD(a + c), kind), o + c);
             else
-                REST(k, c) o[k] = gelu_f(a[k], kind);
+                REST (k, c)
+                    o[k] = gelu_f(a[k], kind);
         }
     }
 }
 
-KERNEL(LANES) void gelu_dx(CG float *x, ulong x_off, CG float *dy, ulong dy_off, __global float *dx,
-                           ulong dx_off, ulong rows, uint cols, uint kind)
+KERNEL(LANES)
+
+void gelu_dx(CG float *x, ulong x_off, CG float *dy, ulong dy_off, __global float *dx,
+             ulong dx_off, ulong rows, uint cols, uint kind)
 {
-    ROWS(r, rows)
-    {
+    ROWS (r, rows) {
         CG float *a = x + x_off + r * cols;
         CG float *g = dy + dy_off + r * cols;
         __global float *o = dx + dx_off + r * cols;
-        VECS(c, cols)
-        {
+        VECS (c, cols) {
             if (WHOLE(c))
                 VSTORE(VLOAD(g + c) * gelu_grad_v(VLOAD(a + c), kind), o + c);
             else
-                REST(k, c) o[k] = g[k] * gelu_grad_f(a[k], kind);
+                REST (k, c)
+                    o[k] = g[k] * gelu_grad_f(a[k], kind);
         }
     }
 }

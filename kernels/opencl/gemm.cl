@@ -2,15 +2,14 @@
  * gemm.cl - the plain matrix products: one chain of fma for every element of the result. */
 
 /* out [rows][n] = a [rows][k] w, w(n, k) at n sn + k sk: both w and its transpose, dense. */
-KERNEL(LANES) void gemm(CG float *a, ulong a_off, CG float *w, ulong w_off, EPI_ARGS, ulong sn,
-                        ulong sk)
+KERNEL(LANES)
+
+void gemm(CG float *a, ulong a_off, CG float *w, ulong w_off, EPI_ARGS, ulong sn, ulong sk)
 {
     const struct epi e = EPI_INIT;
-    ROWS(r, rows)
-    {
+    ROWS (r, rows) {
         CG float *x = a + a_off + r * k;
-        COLS(c, n)
-        {
+        COLS (c, n) {
             CG float *y = w + w_off + c * sn;
             float s = 0.0f;
             for (uint i = 0; i < k; i++)
@@ -21,17 +20,17 @@ KERNEL(LANES) void gemm(CG float *a, ulong a_off, CG float *w, ulong w_off, EPI_
 }
 
 /* acc [m][n] += sum over rows, in order, of dy [rows][m] x [rows][n]. */
-KERNEL(LANES) void gemm_dw(__global float *acc, ulong acc_off, ulong acc_slot, CG uint *st,
-                           CG float *dy, ulong dy_off, CG float *x, ulong x_off, ulong rows, uint m,
-                           uint n)
+KERNEL(LANES)
+
+void gemm_dw(__global float *acc, ulong acc_off, ulong acc_slot, CG uint *st, CG float *dy,
+             ulong dy_off, CG float *x, ulong x_off, ulong rows, uint m, uint n)
 {
-    acc += acc_off + st[10] * acc_slot;
-    ROWS(o, (ulong)m)
-    COLS(c, n)
-    {
-        float s = acc[o * n + c];
-        for (ulong r = 0; r < rows; r++)
-            s = fma(dy[dy_off + r * m + o], x[x_off + r * n + c], s);
-        acc[o * n + c] = s;
-    }
+    acc += acc_off + st[ST_SLOT] * acc_slot;
+    ROWS (o, (ulong)m)
+        COLS (c, n) {
+            float s = acc[o * n + c];
+            for (ulong r = 0; r < rows; r++)
+                s = fma(dy[dy_off + r * m + o], x[x_off + r * n + c], s);
+            acc[o * n + c] = s;
+        }
 }

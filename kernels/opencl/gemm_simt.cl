@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * gemm_simt.cl - matrix products of GPUs without matrix units: 256 items (16 x 16) own a tile of
- * 16 PER x 16 PER results, PER x PER each, in blocks of 4 x 4 so that local memory is read in
- * float4. The next slice of k travels to registers while the present one is used.
- * Options: -DPER=4 or 8; -DVEC=1 when the rows of dense operands are multiples of 4 floats. */
-#define SIDE (16 * PER)
+ * gemm_simt.cl - matrix products of GPUs without matrix units: 256 items (16 x 16) own a tile
+ * of 16 PER x 16 PER results, PER x PER each, in blocks of 4 x 4 so that local memory is read
+ * in float4. The next slice of k travels to registers while the present one is used. Options:
+ * -DPER=4 or 8; -DVEC=1 when the rows of dense operands are multiples of 4 floats. */
+#define SIDE  (16 * PER)
 #define SLICE 16
 #define PARTS (PER / 4) /* float4s an item loads of either operand's slice */
-#define PAD (SIDE + 4)
+#define PAD   (SIDE + 4)
 
 /* Columns at .. at + 3 of a row of n; zero past its end. */
 static inline float4 load4(CG float *row, uint at, uint n)
@@ -24,31 +24,34 @@ static inline float4 load4(CG float *row, uint at, uint n)
 }
 
 /* SIDE x SIDE results from slices [SLICE][PAD] of both operands in local memory. */
-#define USE_SLICE()                                                                              \
-    _Pragma("unroll") for (uint k_ = 0; k_ < SLICE; k_++)                                        \
-    {                                                                                            \
-        float x_[PER];                                                                           \
-        float4 y_[PARTS];                                                                        \
-        _Pragma("unroll") for (uint i_ = 0; i_ < PARTS; i_++)                                    \
-        {                                                                                        \
-            const float4 v_ = vload4(0, as + k_ * PAD + 64 * i_ + 4 * ty);                       \
-            x_[4 * i_] = v_.s0;                                                                  \
-            x_[4 * i_ + 1] = v_.s1;                                                              \
-            x_[4 * i_ + 2] = v_.s2;                                                              \
-            x_[4 * i_ + 3] = v_.s3;                                                              \
-            y_[i_] = vload4(0, bs + k_ * PAD + 64 * i_ + 4 * tx);                                \
-        }                                                                                        \
-        _Pragma("unroll") for (uint i_ = 0; i_ < PER; i_++)                                      \
-            _Pragma("unroll") for (uint j_ = 0; j_ < PARTS; j_++)                                \
-                sum[i_][j_] = fma((float4)(x_[i_]), y_[j_], sum[i_][j_]);                        \
+#define USE_SLICE()                                                                            \
+    _Pragma("unroll") for (uint k_ = 0; k_ < SLICE; k_++)                                      \
+    {                                                                                          \
+        float x_[PER];                                                                         \
+        float4 y_[PARTS];                                                                      \
+        _Pragma("unroll") for (uint i_ = 0; i_ < PARTS; i_++)                                  \
+        {                                                                                      \
+            const float4 v_ = vload4(0, as + k_ * PAD + 64 * i_ + 4 * ty);                     \
+            x_[4 * i_] = v_.s0;                                                                \
+            x_[4 * i_ + 1] = v_.s1;                                                            \
+            x_[4 * i_ + 2] = v_.s2;                                                            \
+            x_[4 * i_ + 3] = v_.s3;                                                            \
+            y_[i_] = vload4(0, bs + k_ * PAD + 64 * i_ + 4 * tx);                              \
+        }                                                                                      \
+        _Pragma("unroll") for (uint i_ = 0; i_ < PER; i_++)                                    \
+            _Pragma("unroll") for (uint j_ = 0; j_ < PARTS; j_++) sum[i_][j_] =                \
+                fma((float4)(x_[i_]), y_[j_], sum[i_][j_]);                                    \
     }
 /* Row of the tile that sum[I] is. */
 #define TILE_ROW(I) (64 * ((I) / 4) + 4 * ty + (I) % 4)
 
-/* out [rows][n] = a [rows][k] w, w in panels of 32 columns (pack32). Groups are numbered in blocks
- * of 8 tiles of rows, column by column, so that both operands stay in the last-level cache. */
-KERNEL(256) void gemm_simt(CG float *a, ulong a_off, CG float *w, ulong w_off, EPI_ARGS,
-                           uint row_tiles, uint col_tiles)
+/* out [rows][n] = a [rows][k] w, w in panels of 32 columns (pack32). Groups are numbered in
+ * blocks of 8 tiles of rows, column by column, so that both operands stay in the last-level
+ * cache. */
+KERNEL(256)
+
+void gemm_simt(CG float *a, ulong a_off, CG float *w, ulong w_off, EPI_ARGS, uint row_tiles,
+               uint col_tiles)
 {
     __local float tiles[2 * SLICE * PAD];
     __local float *as = tiles, *bs = tiles + SLICE * PAD;
@@ -63,18 +66,18 @@ KERNEL(256) void gemm_simt(CG float *a, ulong a_off, CG float *w, ulong w_off, E
     const uint ak = id % 4 * 4, ar = id / 4, bk = id / (SIDE / 4), bc = id % (SIDE / 4) * 4;
     CG float *a_row[PARTS];
     float4 sum[PER][PARTS], next_a[PARTS], next_b[PARTS];
-    _Pragma("unroll") for (uint i = 0; i < PARTS; i++)
-        a_row[i] = a + a_off + min(r0 + ar + 64 * i, rows - 1) * k;
+    _Pragma("unroll") for (uint i = 0; i < PARTS; i++) a_row[i] =
+        a + a_off + min(r0 + ar + 64 * i, rows - 1) * k;
     CG float *panel = w + w_off + (ulong)min((c0 + bc) / 32, last_panel) * 32 * k + bc % 32;
     _Pragma("unroll") for (uint i = 0; i < PER; i++)
         _Pragma("unroll") for (uint j = 0; j < PARTS; j++) sum[i][j] = (float4)(0.0f);
-#define FETCH(K0)                                                                                \
-    _Pragma("unroll") for (uint i = 0; i < PARTS; i++)                                           \
-    {                                                                                            \
-        const uint kb = (K0) + bk + (256 / (SIDE / 4)) * i;                                      \
-        const float4 v = *(CG float4 *)(panel + (ulong)min(kb, k - 1) * 32);                     \
-        next_a[i] = load4(a_row[i], (K0) + ak, k);                                               \
-        next_b[i] = kb < k ? v : (float4)(0.0f);                                                 \
+#define FETCH(K0)                                                                              \
+    _Pragma("unroll") for (uint i = 0; i < PARTS; i++)                                         \
+    {                                                                                          \
+        const uint kb = (K0) + bk + (256 / (SIDE / 4)) * i;                                    \
+        const float4 v = *(CG float4 *)(panel + (ulong)min(kb, k - 1) * 32);                   \
+        next_a[i] = load4(a_row[i], (K0) + ak, k);                                             \
+        next_b[i] = kb < k ? v : (float4)(0.0f);                                               \
     }
     FETCH(0u);
     for (uint k0 = 0; k0 < k; k0 += SLICE) {
@@ -108,10 +111,12 @@ KERNEL(256) void gemm_simt(CG float *a, ulong a_off, CG float *w, ulong w_off, E
     }
 }
 
-/* part [splits][m][n]: sums over equal runs of rows of x [rows][m] y [rows][n]; run rows each. */
-KERNEL(256) void gemm_dw_simt(CG float *x, ulong x_off, CG float *y, ulong y_off,
-                              __global float *part, ulong part_off, ulong rows, uint m, uint n,
-                              uint run, uint col_tiles)
+/* part [splits][m][n]: sums over equal runs of rows of x [rows][m] y [rows][n]; run rows each.
+ */
+KERNEL(256)
+
+void gemm_dw_simt(CG float *x, ulong x_off, CG float *y, ulong y_off, __global float *part,
+                  ulong part_off, ulong rows, uint m, uint n, uint run, uint col_tiles)
 {
     __local float tiles[2 * SLICE * PAD];
     __local float *as = tiles, *bs = tiles + SLICE * PAD;
@@ -125,13 +130,13 @@ KERNEL(256) void gemm_dw_simt(CG float *x, ulong x_off, CG float *y, ulong y_off
     y += y_off;
     _Pragma("unroll") for (uint i = 0; i < PER; i++)
         _Pragma("unroll") for (uint j = 0; j < PARTS; j++) sum[i][j] = (float4)(0.0f);
-#define FETCH(R0)                                                                                \
-    _Pragma("unroll") for (uint i = 0; i < PARTS; i++)                                           \
-    {                                                                                            \
-        const ulong at = (R0) + lr + (256 / (SIDE / 4)) * i, r = min(at, end - 1);               \
-        const float4 u = load4(x + r * m, m0 + lc, m), v = load4(y + r * n, n0 + lc, n);         \
-        next_a[i] = at < end ? u : (float4)(0.0f);                                               \
-        next_b[i] = at < end ? v : (float4)(0.0f);                                               \
+#define FETCH(R0)                                                                              \
+    _Pragma("unroll") for (uint i = 0; i < PARTS; i++)                                         \
+    {                                                                                          \
+        const ulong at = (R0) + lr + (256 / (SIDE / 4)) * i, r = min(at, end - 1);             \
+        const float4 u = load4(x + r * m, m0 + lc, m), v = load4(y + r * n, n0 + lc, n);       \
+        next_a[i] = at < end ? u : (float4)(0.0f);                                             \
+        next_b[i] = at < end ? v : (float4)(0.0f);                                             \
     }
     FETCH(begin);
     for (ulong q = begin; q < end; q += SLICE) {
@@ -172,17 +177,18 @@ KERNEL(256) void gemm_dw_simt(CG float *x, ulong x_off, CG float *y, ulong y_off
 }
 
 /* acc [rows][cols] += the splits, one after the other. */
-KERNEL(64) void add_splits(__global float *acc, ulong acc_off, ulong acc_slot, CG uint *st,
-                           CG float *part, ulong part_off, ulong rows, uint cols, uint splits)
+KERNEL(64)
+
+void add_splits(__global float *acc, ulong acc_off, ulong acc_slot, CG uint *st, CG float *part,
+                ulong part_off, ulong rows, uint cols, uint splits)
 {
-    acc += acc_off + st[10] * acc_slot;
+    acc += acc_off + st[ST_SLOT] * acc_slot;
     part += part_off;
-    ROWS(r, rows)
-    COLS(c, cols)
-    {
-        float s = acc[r * cols + c];
-        for (uint i = 0; i < splits; i++)
-            s += part[(i * rows + r) * cols + c];
-        acc[r * cols + c] = s;
-    }
+    ROWS (r, rows)
+        COLS (c, cols) {
+            float s = acc[r * cols + c];
+            for (uint i = 0; i < splits; i++)
+                s += part[(i * rows + r) * cols + c];
+            acc[r * cols + c] = s;
+        }
 }

@@ -1,45 +1,46 @@
 /* SPDX-License-Identifier: MIT
- * gemm_wide.cl - matrix products of CPU devices: a work-item owns register tiles of TILE rows by
- * two vectors and walks down a block of rows, so that its panel of w stays in cache. */
+ * gemm_wide.cl - matrix products of CPU devices: a work-item owns register tiles of TILE rows
+ * by two vectors and walks down a block of rows, so that its panel of w stays in cache. */
 
-/* out [rows][n] = a [rows][k] w; w in panels of 32 columns (pack32 of move.cl). Group x is a block
- * of rows, group y a tile of columns. */
-KERNEL(1) void gemm_wide(CG float *a, ulong a_off, CG float *w, ulong w_off, EPI_ARGS,
-                         uint block_rows)
+/* out [rows][n] = a [rows][k] w; w in panels of 32 columns (pack32 of move.cl). Group x is a
+ * block of rows, group y a tile of columns. */
+KERNEL(1)
+
+void gemm_wide(CG float *a, ulong a_off, CG float *w, ulong w_off, EPI_ARGS, uint block_rows)
 {
     const struct epi e = EPI_INIT;
     const uint c = (uint)get_group_id(1) * TILE_COLS;
     CG float *b = w + w_off + (ulong)(c / 32) * 32 * k + c % 32;
     const ulong r0 = get_group_id(0) * block_rows, r1 = min(r0 + block_rows, rows);
     a += a_off;
-#define DO(M, R)                                                                                 \
-    {                                                                                            \
-        VF s[M][2];                                                                              \
-        TILE_CLEAR(s, M);                                                                        \
-        CG float *a_tile = a + (R)*k;                                                            \
-        TILE_SUM(s, M, a_tile, k, 1, b, 32, k);                                                  \
-        _Pragma("unroll") for (uint q = 0; q < M; q++)                                            \
-        {                                                                                        \
-            epi_v(&e, (R) + q, c, s[q][0]);                                                      \
-            if (c + SCT_SIMD < n)                                                                \
-                epi_v(&e, (R) + q, c + SCT_SIMD, s[q][1]);                                       \
-        }                                                                                        \
+#define DO(M, R)                                                                               \
+    {                                                                                          \
+        VF s[M][2];                                                                            \
+        TILE_CLEAR(s, M);                                                                      \
+        CG float *a_tile = a + (R)*k;                                                          \
+        TILE_SUM(s, M, a_tile, k, 1, b, 32, k);                                                \
+        _Pragma("unroll") for (uint q = 0; q < M; q++)                                         \
+        {                                                                                      \
+            epi_v(&e, (R) + q, c, s[q][0]);                                                    \
+            if (c + SCT_SIMD < n)                                                              \
+                epi_v(&e, (R) + q, c + SCT_SIMD, s[q][1]);                                     \
+        }                                                                                      \
     }
     TILE_ROWS(ulong, r0, r1, DO);
 #undef DO
 }
 
-static inline VF load_strided(CG float *p, uint s)
+/* Lanes from `from` on; the others belong to another work-item and are not touched. */
+static inline VF load_strided(CG float *p, uint s, uint from)
 {
-    if (s == 1)
+    if (s == 1 && from == 0)
         return VLOAD(p);
     float t[SCT_SIMD];
     for (uint i = 0; i < SCT_SIMD; i++)
-        t[i] = p[(size_t)i * s];
+        t[i] = i < from ? 0.0f : p[(size_t)i * s];
     return CAT(vload, SCT_SIMD)(0, t);
 }
 
-/* Lanes from `from` on. */
 static inline void store_strided(VF v, __global float *p, uint s, uint from)
 {
     if (s == 1 && from == 0) {
@@ -52,38 +53,51 @@ static inline void store_strided(VF v, __global float *p, uint s, uint from)
         p[(size_t)i * s] = t[i];
 }
 
-/* acc(m, n) += sum over rows, in order, of x [rows][m] y [rows][n], at m sm + n sn of acc; n is at
- * least TILE_COLS. Group x is a block of m, group y a tile of columns; the last tile is moved back
- * to end at n and stores only what the one before has not. */
-KERNEL(1) void gemm_dw_wide(__global float *acc, ulong acc_off, ulong acc_slot, CG uint *st,
-                            CG float *x, ulong x_off, CG float *y, ulong y_off, ulong rows, uint m,
-                            uint n, uint sm, uint sn, uint block_m)
+/* acc(m, n) += sum over rows, in order, of x [rows][m] y [rows][n], at m sm + n sn of acc; n is
+ * at least TILE_COLS. Group x is a block of m, group y a tile of columns; the last tile is
+ * moved back to end at n and leaves alone what the one before has. y's rows are far apart:
+ * DEPTH of them at a time are brought together, and acc is the running sum between two such
+ * slices (the chain of fma stays what it would be in one go). */
+#define DEPTH 128
+
+KERNEL(1)
+
+void gemm_dw_wide(__global float *acc, ulong acc_off, ulong acc_slot, CG uint *st, CG float *x,
+                  ulong x_off, CG float *y, ulong y_off, ulong rows, uint m, uint n, uint sm,
+                  uint sn, uint block_m)
 {
-    acc += acc_off + st[10] * acc_slot;
+    __local float slice[DEPTH * TILE_COLS];
+    acc += acc_off + st[ST_SLOT] * acc_slot;
     const uint c0 = (uint)get_group_id(1) * TILE_COLS, c = min(c0, n - TILE_COLS);
+    const uint skip = c0 - c, skip1 = skip > SCT_SIMD ? skip - SCT_SIMD : 0;
     const uint m0 = (uint)get_group_id(0) * block_m, m1 = min(m0 + block_m, m);
-    CG float *b = y + y_off + c;
-    CG float *a = x + x_off;
-    const uint len = (uint)rows;
-#define DO(M, R)                                                                                 \
-    {                                                                                            \
-        VF s[M][2];                                                                              \
-        _Pragma("unroll") for (uint q = 0; q < M; q++)                                            \
-        {                                                                                        \
-            __global float *o = acc + (size_t)((R) + q) * sm + (size_t)c * sn;             \
-            s[q][0] = load_strided(o, sn);                                                       \
-            s[q][1] = load_strided(o + (size_t)SCT_SIMD * sn, sn);                               \
-        }                                                                                        \
-        CG float *a_tile = a + (R);                                                              \
-        TILE_SUM(s, M, a_tile, 1, m, b, n, len);                                                 \
-        _Pragma("unroll") for (uint q = 0; q < M; q++)                                            \
-        {                                                                                        \
-            __global float *o = acc + (size_t)((R) + q) * sm + (size_t)c * sn;             \
-            store_strided(s[q][0], o, sn, c0 - c);                                               \
-            store_strided(s[q][1], o + (size_t)SCT_SIMD * sn, sn,                                \
-                          c0 - c > SCT_SIMD ? c0 - c - SCT_SIMD : 0);                            \
-        }                                                                                        \
+    y += y_off + c;
+    x += x_off;
+    for (ulong r0 = 0; r0 < rows; r0 += DEPTH) {
+        const uint len = (uint)min((ulong)DEPTH, rows - r0);
+        for (uint k = 0; k < len; k++) {
+            LSTORE(VLOAD(y + (r0 + k) * n), slice + k * TILE_COLS);
+            LSTORE(VLOAD(y + (r0 + k) * n + SCT_SIMD), slice + k * TILE_COLS + SCT_SIMD);
+        }
+#define DO(M, R)                                                                               \
+    {                                                                                          \
+        VF s[M][2];                                                                            \
+        _Pragma("unroll") for (uint q = 0; q < M; q++)                                         \
+        {                                                                                      \
+            __global float *o = acc + (size_t)((R) + q) * sm + (size_t)c * sn;                 \
+            s[q][0] = load_strided(o, sn, skip);                                               \
+            s[q][1] = load_strided(o + (size_t)SCT_SIMD * sn, sn, skip1);                      \
+        }                                                                                      \
+        CG float *a_tile = x + r0 * m + (R);                                                   \
+        TILE_SUM_OF(__local float, LLOAD, s, M, a_tile, 1, m, slice, TILE_COLS, len);          \
+        _Pragma("unroll") for (uint q = 0; q < M; q++)                                         \
+        {                                                                                      \
+            __global float *o = acc + (size_t)((R) + q) * sm + (size_t)c * sn;                 \
+            store_strided(s[q][0], o, sn, skip);                                               \
+            store_strided(s[q][1], o + (size_t)SCT_SIMD * sn, sn, skip1);                      \
+        }                                                                                      \
     }
-    TILE_ROWS(uint, m0, m1, DO);
+        TILE_ROWS(uint, m0, m1, DO);
 #undef DO
+    }
 }

@@ -1,55 +1,92 @@
 /* SPDX-License-Identifier: MIT
  * random.cl - dropout and droppath. Philox4x32-10 with the counters of docs/formats.md, "Random
- * numbers": an element's number depends on seed, key, step and its place in the batch alone. */
+ * numbers": an element's number depends on seed, key, step and its place in the batch alone.
+ * The lanes of a vector are consecutive blocks of four elements. */
+#define VU    CAT(uint, SCT_SIMD)
+#define VL    CAT(ulong, SCT_SIMD)
+#define TO_VU CAT(convert_uint, SCT_SIMD)
+#define TO_VL CAT(convert_ulong, SCT_SIMD)
+#define TO_VF CAT(convert_float, SCT_SIMD)
+#define RUN   (4 * SCT_SIMD)
 
-static inline uint4 philox(uint4 x, uint2 k)
+static inline VU lane_numbers(void)
 {
+    uint n[SCT_SIMD];
+    for (uint i = 0; i < SCT_SIMD; i++)
+        n[i] = i;
+    return CAT(vload, SCT_SIMD)(0, n);
+}
+
+/* keep[e] = -1 where u >= rate, else 0, for the RUN elements of blocks n .. n + SCT_SIMD - 1.
+ */
+static inline void draw(CG uint *st, uint key_lo, uint key_hi, uint n, float rate, int *keep)
+{
+    VU x0 = lane_numbers() + n, x1 = (VU)(st[ST_STEP_LO]), x2 = (VU)(key_lo), x3 = (VU)(key_hi);
+    uint k0 = st[ST_SEED_LO], k1 = st[ST_SEED_HI];
     for (int i = 0; i < 10; i++) {
-        const uint a = mul_hi(0xD2511F53u, x.s0), b = mul_hi(0xCD9E8D57u, x.s2);
-        x = (uint4)(b ^ x.s1 ^ k.s0, 0xCD9E8D57u * x.s2, a ^ x.s3 ^ k.s1, 0xD2511F53u * x.s0);
-        k += (uint2)(0x9E3779B9u, 0xBB67AE85u);
+        const VL a = TO_VL(x0) * 0xD2511F53ul, b = TO_VL(x2) * 0xCD9E8D57ul;
+        x0 = TO_VU(b >> 32) ^ x1 ^ k0;
+        x2 = TO_VU(a >> 32) ^ x3 ^ k1;
+        x1 = TO_VU(b);
+        x3 = TO_VU(a);
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
     }
-    return x;
+    int w[4][SCT_SIMD];
+    CAT(vstore, SCT_SIMD)(TO_VF(x0 >> 8) * 0x1p-24f >= rate, 0, w[0]);
+    CAT(vstore, SCT_SIMD)(TO_VF(x1 >> 8) * 0x1p-24f >= rate, 0, w[1]);
+    CAT(vstore, SCT_SIMD)(TO_VF(x2 >> 8) * 0x1p-24f >= rate, 0, w[2]);
+    CAT(vstore, SCT_SIMD)(TO_VF(x3 >> 8) * 0x1p-24f >= rate, 0, w[3]);
+    for (uint e = 0; e < RUN; e++)
+        keep[e] = w[e % 4][e / 4];
 }
 
-/* u of elements 4n .. 4n + 3. */
-static inline float4 units(CG uint *st, uint key_lo, uint key_hi, uint n)
-{
-    const uint4 w = philox((uint4)(n, st[2], key_lo, key_hi), (uint2)(st[0], st[1]));
-    return convert_float4(w >> 8) * 0x1p-24f;
-}
+/* n elements, `each` per image. Column i is a run of RUN elements that begins at a multiple of
+ * RUN in the batch: the first and the last run may be short. */
+KERNEL(LANES)
 
-/* Column i is block first_element / 4 + i: up to four elements. n elements; per image `each`. */
-KERNEL(LANES) void dropout(CG float *x, ulong x_off, __global float *y, ulong y_off, CG uint *st,
-                           ulong n, ulong each, uint blocks, uint key_lo, uint key_hi, float rate)
+void dropout(CG float *x, ulong x_off, __global float *y, ulong y_off, CG uint *st, ulong n,
+             ulong each, uint runs, uint key_lo, uint key_hi, float rate)
 {
-    const ulong e0 = st[8] * each;
+    const ulong e0 = st[ST_FIRST] * each, begin = e0 / RUN;
+    const float part = 1.0f - rate;
     x += x_off;
     y += y_off;
-    COLS(i, blocks)
-    {
-        const ulong block = e0 / 4 + i;
-        float u[4];
-        vstore4(units(st, key_lo, key_hi, (uint)block), 0, u);
-        for (uint j = 0; j < 4; j++) {
-            const ulong at = 4 * block + j - e0; /* wraps below the first */
-            if (at < n)
-                y[at] = u[j] >= rate ? div_exact(x[at], 1.0f - rate) : 0.0f;
+    COLS (i, runs) {
+        const ulong at = (begin + i) * RUN - e0; /* wraps below the first element */
+        int keep[RUN];
+        draw(st, key_lo, key_hi, (uint)((begin + i) * SCT_SIMD), rate, keep);
+        if (at < n && n - at >= RUN) {
+            for (uint j = 0; j < RUN; j += SCT_SIMD) {
+                const VF v = VLOAD(x + at + j), q = v / part;
+                const VF exact = fma(fma(-q, (VF)(part), v), (VF)(1.0f / part), q);
+                const VF kept = select(q, exact, isfinite(q));
+                VSTORE(select((VF)(0.0f), kept, CAT(vload, SCT_SIMD)(0, keep + j)), y + at + j);
+            }
+        } else {
+            for (uint j = 0; j < RUN; j++)
+                if (at + j < n)
+                    y[at + j] = keep[j] ? div_exact(x[at + j], part) : 0.0f;
         }
     }
 }
 
-KERNEL(LANES) void droppath(CG float *x, ulong x_off, __global float *y, ulong y_off, CG uint *st,
-                            ulong rows, uint cols, uint key_lo, uint key_hi, float rate)
+KERNEL(LANES)
+
+void droppath(CG float *x, ulong x_off, __global float *y, ulong y_off, CG uint *st, ulong rows,
+              uint cols, uint key_lo, uint key_hi, float rate)
 {
-    ROWS(r, rows)
-    {
-        const ulong e = st[8] + r;
-        float u[4];
-        vstore4(units(st, key_lo, key_hi, (uint)(e / 4)), 0, u);
-        const int keep = (e % 4 == 0 ? u[0] : e % 4 == 1 ? u[1] : e % 4 == 2 ? u[2] : u[3]) >= rate;
+    ROWS (r, rows) {
+        const ulong e = st[ST_FIRST] + r;
+        int keep[RUN];
+        draw(st, key_lo, key_hi, (uint)(e / 4), rate, keep);
+        const int kept = e % 4 == 0   ? keep[0]
+                         : e % 4 == 1 ? keep[1]
+                         : e % 4 == 2 ? keep[2]
+                                      : keep[3];
         CG float *a = x + x_off + r * cols;
         __global float *o = y + y_off + r * cols;
-        COLS(c, cols) o[c] = keep ? div_exact(a[c], 1.0f - rate) : 0.0f;
+        COLS (c, cols)
+            o[c] = kept ? div_exact(a[c], 1.0f - rate) : 0.0f;
     }
 }

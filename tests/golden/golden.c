@@ -32,7 +32,8 @@ static const struct sct_st_tensor *find(const struct sct_st *st, const char *nam
 {
     const struct sct_st_tensor *t = sct_st_find(st, name);
     if (!t)
-        golden_expect(0, "%s: tensor %s is missing; run tools/golden again", sct_st_path(st), name);
+        golden_expect(0, "%s: tensor %s is missing; run tools/golden again", sct_st_path(st),
+                      name);
     return t;
 }
 
@@ -122,7 +123,8 @@ sct_status golden_weights(struct sct_weights **w, const struct golden *g,
         else if (name[0] == '@' || strncmp(name, v->without, strlen(v->without)) == 0 ||
                  sct_st_find(g->model, full))
             continue;
-        const sct_status rc = of ? add(*w, name, over, of, err) : add(*w, name, g->model, t, err);
+        const sct_status rc =
+            of ? add(*w, name, over, of, err) : add(*w, name, g->model, t, err);
         if (rc != SCT_OK) {
             sct_weights_destroy(w);
             return rc;
@@ -157,11 +159,11 @@ sct_status golden_model(struct sct_model **m, const struct golden_variant *v,
 
 /* ---- the device ---- */
 
-static int open_device(struct golden *g)
+static int open_device(struct golden *g, const char *option)
 {
     sct_error err = SCT_ERROR_INIT;
     test_dev_init();
-    if (test_dev_open(&g->dev, g->backend, "threads=2", g->f64 ? "f64=on" : NULL, &err) == 0)
+    if (test_dev_open(&g->dev, g->backend, "threads=2", option, &err) == 0)
         return 0;
     const bool missing = err.code == SCT_EDEVICE && strcmp(g->backend, "ref") != 0;
     printf("%s: %s\n", missing ? "skip" : "FAIL", err.msg);
@@ -173,12 +175,15 @@ int golden_init(struct golden *g, int argc, char **argv)
     sct_error err = SCT_ERROR_INIT;
     memset(g, 0, sizeof *g);
     g->backend = argc > 1 ? argv[1] : "ref";
-    g->f64 = argc > 2 && strcmp(argv[2], "f64") == 0;
-    const int rc = open_device(g);
+    const char *option = argc > 2 ? argv[2] : NULL;
+    g->f64 = option && strcmp(option, "f64=on") == 0;
+    const int rc = open_device(g, option);
     if (rc)
         return rc;
-    if (golden_ok(golden_open(&g->model, "model.safetensors", &err), &err, "weights") != SCT_OK ||
-        golden_ok(golden_open(&g->forward, "forward.safetensors", &err), &err, "images") != SCT_OK)
+    if (golden_ok(golden_open(&g->model, "model.safetensors", &err), &err, "weights") !=
+            SCT_OK ||
+        golden_ok(golden_open(&g->forward, "forward.safetensors", &err), &err, "images") !=
+            SCT_OK)
         return 1;
     const struct sct_st_tensor *t = find(g->forward, "images");
     if (!t || t->dtype != SCT_ST_U8 || t->count != GOLDEN_ALL * GOLDEN_IMAGE_BYTES)
@@ -210,7 +215,8 @@ sct_status golden_exec(struct sct_exec **x, const struct golden *g, struct sct_s
     return rc;
 }
 
-sct_status golden_step(struct sct_exec *x, uint64_t step, float lr, uint32_t valid, sct_error *err)
+sct_status golden_step(struct sct_exec *x, uint64_t step, float lr, uint32_t valid,
+                       sct_error *err)
 {
     const struct sct_step_state st = {7, step, lr, valid};
     SCT_TRY(sct_exec_begin(x, &st, err));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * golden.h - what the golden tests share: the files made by tools/golden, the tiny ViT, running a
- * graph on a backend, comparing.
- * Everything is in timm's names; "start/x" is where trainable x starts, "grad/x" its gradient. */
+ * golden.h - what the golden tests share: the files made by tools/golden, the tiny ViT, running
+ * a graph on a backend, comparing. Everything is in timm's names; "start/x" is where trainable
+ * x starts, "grad/x" its gradient. */
 #ifndef SCT_TEST_GOLDEN_H
 #define SCT_TEST_GOLDEN_H
 
@@ -12,7 +12,12 @@
 #include "core/train/strategies.h"
 #include "tests/support/dev.h"
 
-enum { GOLDEN_BATCH = 6, GOLDEN_ALL = 14, GOLDEN_CLASSES = 5, GOLDEN_IMAGE_BYTES = 32 * 32 * 3 };
+enum {
+    GOLDEN_BATCH = 6,
+    GOLDEN_ALL = 14,
+    GOLDEN_CLASSES = 5,
+    GOLDEN_IMAGE_BYTES = 32 * 32 * 3
+};
 
 /* The files every test needs, and the device. */
 struct golden {
@@ -23,8 +28,8 @@ struct golden {
     bool f64;
 };
 
-/* argv: [backend [f64]]. Returns 0, 77 when the backend's module or device is missing, or 1;
- * what is wrong is printed. */
+/* argv: [backend [option]], as in "ref f64=on", "cpu isa=base". Returns 0, 77 when the
+ * backend's module or device is missing, or 1; what is wrong is printed. */
 int golden_init(struct golden *g, int argc, char **argv);
 void golden_fini(struct golden *g);
 /* tests/golden/vit/<name>. */
@@ -38,8 +43,8 @@ double *golden_f64(const struct sct_st *st, const char *name, uint64_t *n);
 sct_status golden_put(struct sct_adapter *a, const char *name, const struct sct_st *st,
                       const struct sct_st_tensor *t, sct_error *err);
 
-/* A form of the tiny ViT: tensors "@<name>/x" of the model file replace x, those that begin with
- * `without` do not belong to it. */
+/* A form of the tiny ViT: tensors "@<name>/x" of the model file replace x, those that begin
+ * with `without` do not belong to it. */
 struct golden_variant {
     const char *name, *without;
     uint32_t pool, class_token, fc_norm;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * test_strategies.c - what every strategy computes equals PyTorch: logits, the gradient of every
- * trainable tensor, the losses of ten AdamW steps and the values they lead to.
- * A loss may be off by a relative 1e-5 or three times what PyTorch's own float32 is off.
- * usage: test_strategies [backend [f64]] */
+ * test_strategies.c - what every strategy computes equals PyTorch: logits, the gradient of
+ * every trainable tensor, the losses of ten AdamW steps and the values they lead to. A loss may
+ * be off by a relative 1e-5 or three times what PyTorch's own float32 is off. usage:
+ * test_strategies [backend [option]] */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,15 +37,15 @@ static sct_status read_settings(struct settings *s, sct_error *err)
     const struct sct_json_at at = {s->root, "cases.json", "", SCT_EFILE};
     SCT_TRY(sct_json_get_u32(&at, "steps", SCT_JSON_REQUIRED, 1, 1000, &s->steps, err));
     SCT_TRY(sct_json_get_u32(&at, "sample", SCT_JSON_REQUIRED, 1, 4096, &s->sample, err));
-    SCT_TRY(sct_json_get_u32(&at, "mix_valid", SCT_JSON_REQUIRED, 1, GOLDEN_BATCH, &s->mix_valid,
-                             err));
+    SCT_TRY(sct_json_get_u32(&at, "mix_valid", SCT_JSON_REQUIRED, 1, GOLDEN_BATCH,
+                             &s->mix_valid, err));
     SCT_TRY(sct_json_get_f64(&at, "mix", SCT_JSON_REQUIRED, &s->mix, err));
     return sct_json_get_f64(&at, "smooth", SCT_JSON_REQUIRED, &s->smooth, err);
 }
 
 /* The mean over `valid` images; with mix below 1 the partners' labels take part. */
-static sct_status make_feeds(struct feeds *f, const struct golden *g, double mix, uint32_t valid,
-                             sct_error *err)
+static sct_status make_feeds(struct feeds *f, const struct golden *g, double mix,
+                             uint32_t valid, sct_error *err)
 {
     int32_t own[GOLDEN_BATCH], other[GOLDEN_BATCH];
     SCT_TRY(sct_st_read_i32(g->forward, sct_st_find(g->forward, "labels"), own, err));
@@ -185,6 +185,37 @@ static sct_status compare_grads(struct ready *r, const struct tuned *t, const ch
     return SCT_OK;
 }
 
+/* Guards against a plan that does not do what its name says. */
+static void check_kind(const struct golden *g, const struct tuned *t,
+                       const struct golden_plan *plan, const struct sct_plan *p)
+{
+    if (plan->opts.checkpoint == SCT_CHECKPOINT_BLOCK && strcmp(t->name, "linear") != 0)
+        golden_expect(p->recomputed, "%s, %s: blocks are run again", t->name, plan->name);
+    if (strcmp(g->backend, "ref") != 0 || plan != &golden_plans[0])
+        return;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < p->g->n_node; i++)
+        n += p->g->node[i].op == SCT_OP_SCT_MODULE || p->g->node[i].op == SCT_OP_LORA_MODULE;
+    const uint32_t want = strcmp(t->name, "sct") == 0    ? 3
+                          : strcmp(t->name, "lora") == 0 ? 6
+                                                         : 0;
+    golden_expect(n == want, "%s, %s: %u fused modules", t->name, plan->name, n);
+}
+
+/* A partial batch comes after a whole one, which must leave nothing behind. */
+static sct_status run_once(struct ready *r, const struct golden *g, const struct feeds *f,
+                           sct_error *err)
+{
+    struct feeds before;
+    if (f->valid < GOLDEN_BATCH) {
+        SCT_TRY(make_feeds(&before, g, 1.0, GOLDEN_BATCH, err));
+        SCT_TRY(feed(r->x, g, &before, err));
+        SCT_TRY(golden_step(r->x, 0, 0.0f, GOLDEN_BATCH, err));
+    }
+    SCT_TRY(feed(r->x, g, f, err));
+    return golden_step(r->x, 0, 0.0f, f->valid, err);
+}
+
 static sct_status check_grads(const struct golden *g, struct tuned *t,
                               const struct golden_plan *plan, const char *key, float smoothing,
                               const struct feeds *f, const struct limits *limit, sct_error *err)
@@ -194,10 +225,10 @@ static sct_status check_grads(const struct golden *g, struct tuned *t,
     const char *which = "";
     float loss = 0;
     sct_status rc = ready_open(&r, g, t, plan, smoothing, true, err);
-    if (rc == SCT_OK)
-        rc = feed(r.x, g, f, err);
-    if (rc == SCT_OK)
-        rc = golden_step(r.x, 0, 0.0f, f->valid, err);
+    if (rc == SCT_OK) {
+        check_kind(g, t, plan, sct_exec_plan(r.x));
+        rc = run_once(&r, g, f, err);
+    }
     if (rc == SCT_OK)
         rc = compare_grads(&r, t, key, &worst, &which, err);
     if (rc == SCT_OK)
@@ -264,7 +295,8 @@ static void compare_losses(const struct tuned *t, const struct golden_plan *plan
                            const float *loss, uint32_t steps, const struct limits *limit)
 {
     uint64_t n = 0, n32 = 0;
-    double *want = golden_f64(t->file, "loss", &n), *f32 = golden_f64(t->file, "loss_f32", &n32);
+    double *want = golden_f64(t->file, "loss", &n),
+           *f32 = golden_f64(t->file, "loss_f32", &n32);
     double most = 0;
     int ok = want && f32 && n == steps && n32 == steps;
     for (uint32_t i = 0; ok && i < steps; i++) {
@@ -282,7 +314,8 @@ static void compare_losses(const struct tuned *t, const struct golden_plan *plan
 
 static sct_status check_training(const struct golden *g, struct tuned *t,
                                  const struct golden_plan *plan, const struct settings *s,
-                                 const struct feeds *f, const struct limits *limit, sct_error *err)
+                                 const struct feeds *f, const struct limits *limit,
+                                 sct_error *err)
 {
     struct ready r;
     double worst = 0;
@@ -340,7 +373,8 @@ int main(int argc, char **argv)
     if (golden_ok(read_settings(&s, &err), &err, "cases.json") != SCT_OK)
         return golden_result();
     const json_t *cases = json_object_get(s.root, "cases");
-    golden_expect(json_array_size(cases) >= 5, "%zu strategies to check", json_array_size(cases));
+    golden_expect(json_array_size(cases) >= 5, "%zu strategies to check",
+                  json_array_size(cases));
     for (size_t i = 0; i < json_array_size(cases); i++) {
         struct tuned t;
         sct_error e = SCT_ERROR_INIT;

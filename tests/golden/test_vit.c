@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * test_vit.c - logits and inner values of the tiny ViT equal those of timm in float64, for every
- * kind of pooling and every way to plan. usage: test_vit [backend [f64]] */
+ * test_vit.c - logits and inner values of the tiny ViT equal those of timm in float64, for
+ * every kind of pooling and every way to plan. usage: test_vit [backend [option]] */
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,8 +29,8 @@ static void compare_site(const struct golden *g, struct sct_exec *x, const char 
                       (unsigned long long)n);
     else if (golden_ok(sct_exec_fetch(x, path, have, &err), &err, path) == SCT_OK) {
         const double off = golden_rel_diff(have, want, n), limit = g->f64 ? 1e-7 : 1e-5;
-        golden_expect(off <= limit, "%s, %s: off by %.1e of its norm (limit %.0e)", path, plan, off,
-                      limit);
+        golden_expect(off <= limit, "%s, %s: off by %.1e of its norm (limit %.0e)", path, plan,
+                      off, limit);
     }
     sct_free(want);
     sct_free(have);

@@ -61,7 +61,8 @@ static sct_status build(struct tuned *t, const struct golden *g, struct sct_adap
     return sct_adapter_fill(a, t->m, err);
 }
 
-sct_status tuned_open(struct tuned *t, const struct golden *g, const json_t *row, sct_error *err)
+sct_status tuned_open(struct tuned *t, const struct golden *g, const json_t *row,
+                      sct_error *err)
 {
     const struct sct_json_at at = {row, "cases.json", "cases", SCT_EFILE};
     const char *strategy;

@@ -6,7 +6,7 @@ import os
 import re
 import sys
 
-FILE = {'.c': 600, '.cl': 600, '.h': 250, '.clh': 450, '.py': 300, '.sh': 250}
+FILE = {'.c': 600, '.cl': 600, '.h': 250, '.clh': 450, '.py': 800, '.sh': 250}
 FUNCTION = 70
 # Tables: long because the thing they list is long.
 LISTED = {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # symbols.sh - what shared objects export, and what the static core calls its globals.
-# usage: symbols.sh library|archive|strategy|backend FILE...
+# usage: symbols.sh library|archive|strategy|backend FILE... | strategies FOLDER
 set -u
 kind=$1
 shift
@@ -9,6 +9,10 @@ command -v nm >/dev/null 2>&1 || {
   echo "nm is not installed"
   exit 77
 }
+if [ "$kind" = strategies ]; then
+  kind=strategy
+  set -- "$1"/*.so
+fi
 failed=0
 exports() { # names of defined dynamic symbols
   nm -D --defined-only --format=posix "$1" | awk '$2 != "A" { print $1 }'
@@ -22,9 +26,9 @@ for file in "$@"; do
       failed=1
     }
     ;;
-  archive) # sct_: shared by files; the tables of ops name infer_x, vjp_x, ref_x
+  archive) # sct_: shared by files; tables name infer_x, vjp_x, ref_x of ops and fuse_x of rules
     bad=$(nm -g --defined-only --format=posix "$file" 2>/dev/null | awk 'NF > 2 { print $1 }' |
-      grep -Ev '^(sct_|infer_|vjp_|ref_)')
+      grep -Ev '^(sct_|infer_|vjp_|ref_|fuse_)')
     [ -z "$bad" ] || {
       echo "$file has globals without a prefix:" $bad
       failed=1

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Writes tests/golden/lr.json: learning rates of timm's cosine schedule and of ours.
 
-"timm": CosineLRScheduler stepped after every epoch with that epoch's number, so that epoch e runs
-at the value of e - 1. "cosine": per step, with e = step / steps, W warm-up epochs of E:
+"timm": CosineLRScheduler stepped after every epoch with that epoch's number, so that epoch e
+runs at the value of e - 1. "cosine": per step, with e = step / steps, W warm-up epochs of E:
 lr (e + 1/steps) / W below W, else lr (1 + cos(pi (e - W) / (E - W))) / 2.
 
     python3 tools/golden/make_lr.py tests/golden/lr.json     (timm 1.0.22)

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Writes tests/golden/vit/peft_lora: a LoRA adapter of the tiny ViT, saved by Hugging Face PEFT.
+"""Writes tests/golden/vit/peft_lora: a LoRA adapter of the tiny ViT, saved by PEFT.
 
-It holds the start values of lora.safetensors: the pairs of q and v as one wider pair of the fused
-qkv, which is the same function. logits.safetensors is what PEFT's model computes with it.
+It holds the start values of lora.safetensors: the pairs of q and v as one wider pair of the
+fused qkv, which is the same function; the script checks that PEFT's model computes it.
 
     python3 tools/golden/make_peft_lora.py tests/golden/vit     (peft 0.21.2; after make_vit.py)
 """

@@ -185,7 +185,7 @@ def strategy_file(folder, name, strategy, options, index, lr, smoothing, u8, w):
 
 
 def features(w, u8):
-    """Inputs of norm2 of every block: [ALL][tokens][DIM], from the model with a loud CLS token."""
+    """Inputs of norm2 of every block, [ALL][tokens][DIM]."""
     model = tiny.build().double()
     model.load_state_dict(w)
     seen = []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The tiny ViT of the golden tests: its weights, its images, and the strategies written in PyTorch.
+"""The tiny ViT of the golden tests: its weights, its images, the strategies in PyTorch.
 
 Everything is drawn by numpy's PCG64 and computed by one thread without vendor kernels, so the
 files come out the same on every x86-64 machine. Values are computed in float64 and stored as

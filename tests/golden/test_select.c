@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT
+ * test_select.c - SCT's selection from streamed sums equals the one-shot norms of PyTorch in
+ * float64: an unbalanced list with an absent class, and a class token whose loud channel must
+ * not count. Batch size and order of the images make no difference. usage: test_select [backend
+ * [option]] */
+#include <string.h>
+
+#include "core/train/graphs.h"
+#include "tests/golden/tuned.h"
+
+enum { DEPTH = 3, DIM = 24 };
+
+/* How the list is gone through. */
+struct pass {
+    uint32_t batch, backwards;
+    struct sct_plan_opts plan;
+};
+
+static sct_status feed_batch(const struct golden *g, struct sct_exec *x, const struct pass *p,
+                             const int32_t *owner, uint32_t first, sct_error *err)
+{
+    static uint8_t images[GOLDEN_ALL * GOLDEN_IMAGE_BYTES];
+    int32_t labels[GOLDEN_ALL][2] = {{0}};
+    float weight[GOLDEN_ALL] = {0};
+    const uint32_t left = GOLDEN_ALL - first, valid = left < p->batch ? left : p->batch;
+    memset(images, 255, sizeof images); /* what lies behind the list must not count */
+    for (uint32_t i = 0; i < valid; i++) {
+        const uint32_t at = p->backwards ? GOLDEN_ALL - 1 - first - i : first + i;
+        memcpy(images + i * GOLDEN_IMAGE_BYTES, g->images + at * GOLDEN_IMAGE_BYTES,
+               GOLDEN_IMAGE_BYTES);
+        labels[i][0] = labels[i][1] = owner[at];
+        weight[i] = 1.0f;
+    }
+    SCT_TRY(sct_exec_feed(x, "images", images, p->batch, err));
+    SCT_TRY(sct_exec_feed(x, "labels", labels, p->batch, err));
+    SCT_TRY(sct_exec_feed(x, "weight", weight, p->batch, err));
+    const struct sct_step_state st = {7, first / p->batch, 0.0f, valid};
+    SCT_TRY(first ? sct_exec_state(x, &st, err) : sct_exec_begin(x, &st, err));
+    return sct_exec_body(x, valid, err);
+}
+
+static sct_status read_watches(struct sct_exec *x, const struct sct_model *m,
+                               const int32_t *owner, struct sct_readings *out, sct_error *err)
+{
+    for (uint32_t i = 0; i < m->n_watch; i++) {
+        char name[64];
+        struct sct_reading *r =
+            sct_readings_add(out, m->watch[i].what, m->watch[i].id, GOLDEN_CLASSES, DIM, true);
+        if (!r)
+            return SCT_ENOMEM;
+        (void)snprintf(name, sizeof name, "watch.%u", i);
+        SCT_TRY(sct_exec_fetch(x, name, r->value, err));
+        for (uint32_t k = 0; k < GOLDEN_ALL; k++)
+            r->row_weight[owner[k]] += 1.0f;
+    }
+    return SCT_OK;
+}
+
+static sct_status observe(const struct golden *g, const struct sct_model *m,
+                          const struct pass *p, struct sct_readings *out, sct_error *err)
+{
+    int32_t owner[GOLDEN_ALL];
+    uint32_t watch[DEPTH];
+    struct sct_optim state = {0};
+    struct sct_graph *graph = NULL;
+    struct sct_exec *x = NULL;
+    struct sct_store *store = sct_store_create(g->dev.be, g->dev.dev);
+    for (uint32_t i = 0; i < DEPTH; i++)
+        watch[i] = i;
+    sct_status rc = sct_st_read_i32(g->forward, sct_st_find(g->forward, "owners"), owner, err);
+    if (rc == SCT_OK && m->n_watch != DEPTH)
+        rc = sct_fail(err, SCT_EFAIL, "%u watches, expected one per block", m->n_watch);
+    if (rc == SCT_OK)
+        rc = sct_graph_calibrate(&graph, m, watch, DEPTH, &state, err);
+    if (rc == SCT_OK)
+        rc = golden_exec(&x, g, store, graph, &p->plan, err);
+    for (uint32_t first = 0; first < GOLDEN_ALL && rc == SCT_OK; first += p->batch)
+        rc = feed_batch(g, x, p, owner, first, err);
+    if (rc == SCT_OK)
+        rc = sct_exec_end(x, err);
+    if (rc == SCT_OK)
+        rc = read_watches(x, m, owner, out, err);
+    sct_exec_destroy(&x);
+    sct_graph_destroy(&graph);
+    sct_store_destroy(&store);
+    sct_optim_fini(&state);
+    return rc;
+}
+
+static void compare_sums(const struct golden *g, const struct sct_st *file,
+                         const struct sct_readings *r)
+{
+    const double limit = g->f64 ? 1e-7 : 1e-5;
+    for (uint32_t i = 0; i < r->n; i++) {
+        char name[64];
+        uint64_t n = 0;
+        (void)snprintf(name, sizeof name, "sumsq/%u", i);
+        float *want = golden_f32(file, name, &n);
+        if (!want)
+            continue;
+        const double off = golden_rel_diff(r->item[i].value, want, n);
+        golden_expect(off <= limit, "block %u: sums of squares off by %.1e (limit %.0e)", i,
+                      off, limit);
+        const float *absent = r->item[i].value + 3 * DIM;
+        int zero = 1;
+        for (uint32_t d = 0; d < DIM; d++)
+            zero &= absent[d] == 0.0f;
+        golden_expect(zero, "block %u: the class without images has sum 0", i);
+        sct_free(want);
+    }
+}
+
+static void compare_choice(const struct sct_st *file, const struct sct_model *m,
+                           const char *select, const char *k)
+{
+    for (uint32_t i = 0; i < DEPTH; i++) {
+        char name[96];
+        int32_t want[DIM];
+        sct_error err = SCT_ERROR_INIT;
+        (void)snprintf(name, sizeof name, "%s/%s/%u", select, k, i);
+        const struct sct_st_tensor *t = sct_st_find(file, name);
+        (void)snprintf(name, sizeof name, "sct.blocks.%u.index", i);
+        const struct sct_param *p = sct_model_find(m, name);
+        const int ok = t && t->count <= DIM && p && p->is_index && p->host &&
+                       sct_desc_count(&p->t->desc) == t->count &&
+                       sct_st_read_i32(file, t, want, &err) == SCT_OK &&
+                       memcmp(want, p->host, (size_t)t->count * sizeof *want) == 0;
+        golden_expect(ok, "block %u: %s picks PyTorch's channels, k = %s", i, select, k);
+        for (uint32_t j = 0; !ok && t && p && p->host && j < t->count; j++)
+            printf("     expected %d, found %d\n", want[j], ((const int32_t *)p->host)[j]);
+    }
+}
+
+/* observe, run, choose, apply: as a training run does. */
+static sct_status run(const struct golden *g, const struct sct_st *file, const char *select,
+                      const char *k, const struct pass *p, sct_error *err)
+{
+    struct sct_tuner t = {0};
+    struct sct_weights *w = NULL;
+    struct sct_model *plain = NULL, *fresh = NULL;
+    struct sct_readings *r = sct_readings_create();
+    json_t *options = json_pack("{s:s, s:s}", "select", select, "k", k);
+    sct_status rc = r && options ? SCT_OK : SCT_ENOMEM;
+    if (rc == SCT_OK)
+        rc = tuned_open_strategy(&t, "sct", options, err);
+    if (rc == SCT_OK)
+        rc = golden_weights(&w, g, &golden_token, file, err);
+    if (rc == SCT_OK)
+        rc = golden_model(&plain, &golden_token, w, p->batch, false, err);
+    if (rc == SCT_OK)
+        rc = sct_strategy_observe(&t.run, plain, err);
+    if (rc == SCT_OK)
+        rc = observe(g, plain, p, r, err);
+    if (rc == SCT_OK)
+        rc = sct_strategy_choose(&t.run, plain, r, err);
+    if (rc == SCT_OK)
+        rc = golden_model(&fresh, &golden_token, w, p->batch, false, err);
+    if (rc == SCT_OK)
+        rc = sct_strategy_apply(&t.run, fresh, err);
+    if (rc == SCT_OK) {
+        compare_sums(g, file, r);
+        compare_choice(file, fresh, select, k);
+    }
+    sct_model_destroy(&plain);
+    sct_model_destroy(&fresh);
+    sct_weights_destroy(&w);
+    sct_readings_destroy(&r);
+    sct_tuner_close(&t);
+    json_decref(options);
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    static const char *const select[] = {"class_aware", "class_agnostic"}, *const k[] = {"5",
+                                                                                         "1/3"};
+    static const struct pass passes[] = {
+        {6, 0, {0}}, {4, 1, {.micro_batch = 3, .slots = 1}}, {14, 0, {.micro_batch = 1}}};
+    struct golden g;
+    struct sct_st *file = NULL;
+    sct_error err = SCT_ERROR_INIT;
+    const int skip = golden_init(&g, argc, argv);
+    if (skip)
+        return skip;
+    (void)golden_ok(golden_open(&file, "select.safetensors", &err), &err, "select");
+    for (int i = 0; file && i < 12; i++) {
+        sct_error e = SCT_ERROR_INIT;
+        printf("%s, k = %s, batches of %u\n", select[i & 1], k[i >> 1 & 1],
+               passes[i / 4].batch);
+        (void)golden_ok(run(&g, file, select[i & 1], k[i >> 1 & 1], &passes[i / 4], &e), &e,
+                        "run");
+    }
+    sct_st_close(&file);
+    golden_fini(&g);
+    return golden_result();
+}

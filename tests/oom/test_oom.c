@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT
+ * test_oom.c - "fail at the n-th allocation" for n = 1, 2, ... until a scenario succeeds: every
+ * failure must be SCT_ENOMEM with a message; leaks are the sanitizer build's to find.
+ * usage: test_oom [every] (take every k-th n only) */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/mem.h"
+#include "core/exec/exec.h"
+#include "core/model/vit.h"
+#include "core/peft/host.h"
+#include "core/plug/module.h"
+#include "core/train/graphs.h"
+#include "core/train/settings.h"
+#include "tests/support/dev.h"
+
+typedef sct_status (*scenario)(sct_error *err);
+
+static const struct sct_model_config tiny = {.name = "tiny",
+                                             .head_init = "normal(0, 0.02)",
+                                             .image = 8,
+                                             .patch = 4,
+                                             .dim = 8,
+                                             .depth = 2,
+                                             .heads = 2,
+                                             .mlp = 16,
+                                             .classes = 3,
+                                             .class_token = 1,
+                                             .drop_path = 0.1f,
+                                             .eps = 1e-6f,
+                                             .mean = {0.5f, 0.5f, 0.5f},
+                                             .std = {0.5f, 0.5f, 0.5f}};
+
+static sct_status train_plan(struct sct_model *m, struct test_dev *d, sct_error *err)
+{
+    const struct sct_optim_opts o = {.beta1 = 0.9f, .beta2 = 0.999f, .eps = 1e-8f, .clip = 1.0f};
+    const struct sct_plan_opts po = {.checkpoint = SCT_CHECKPOINT_BLOCK};
+    struct sct_optim optim = {0};
+    struct sct_graph *g = NULL;
+    struct sct_plan *p = NULL;
+    struct sct_exec *x = NULL;
+    struct sct_store *store = sct_store_create(d->be, d->dev);
+    sct_status rc = store ? sct_graph_train(&g, m, &o, &optim, false, err)
+                          : sct_fail(err, SCT_ENOMEM, "store");
+    if (rc == SCT_OK)
+        rc = sct_plan_create(&p, g, d->be, d->dev, &d->info, &po, err);
+    if (rc == SCT_OK) {
+        char *text = sct_plan_dump(p);
+        if (!text)
+            rc = sct_fail(err, SCT_ENOMEM, "dump");
+        sct_free(text);
+    }
+    if (rc == SCT_OK)
+        rc = sct_exec_create(&x, &p, store, err);
+    sct_exec_destroy(&x);
+    sct_plan_destroy(&p);
+    sct_graph_destroy(&g);
+    sct_store_destroy(&store);
+    sct_optim_fini(&optim);
+    return rc;
+}
+
+static sct_status model_and_plan(const char *strategy, sct_error *err)
+{
+    struct test_dev d;
+    struct sct_model *m = NULL;
+    const struct sct_strategy *s = NULL;
+    struct sct_strategy_run run = {0};
+    const struct sct_vit_opts vo = {4, 1, false};
+    if (test_dev_open(&d, "ref", NULL, NULL, err) != 0)
+        return err->code;
+    struct sct_weights *w = sct_weights_create("random", true, 1);
+    sct_status rc = w ? sct_vit_build(&m, &tiny, w, &vo, err) : sct_fail(err, SCT_ENOMEM, "weights");
+    if (rc == SCT_OK)
+        rc = sct_plug_strategy(strategy, &s, err);
+    if (rc == SCT_OK)
+        rc = sct_strategy_open(&run, s, err);
+    if (rc == SCT_OK && strcmp(strategy, "full") == 0)
+        *(const char **)run.state = "**"; /* its one option */
+    if (rc == SCT_OK)
+        rc = sct_strategy_apply(&run, m, err);
+    if (rc == SCT_OK)
+        rc = train_plan(m, &d, err);
+    if (run.s)
+        sct_strategy_close(&run);
+    sct_model_destroy(&m);
+    sct_weights_destroy(&w);
+    test_dev_close(&d);
+    return rc;
+}
+
+static sct_status linear_plan(sct_error *err)
+{
+    return model_and_plan("linear", err);
+}
+
+static sct_status full_plan(sct_error *err)
+{
+    return model_and_plan("full", err);
+}
+
+static const char *no_env(const char *name)
+{
+    (void)name;
+    return NULL;
+}
+
+static sct_status settings(sct_error *err)
+{
+    struct sct_settings_run r;
+    char *argv[] = {(char[]){"--lr"}, (char[]){"0.1"}, (char[]){"--set"}, (char[]){"k=3"},
+                    (char[]){"--data"}, (char[]){"x"}, (char[]){"--strategy"}, (char[]){"./none"}};
+    const sct_status rc = sct_settings_init(&r, 8, argv, no_env, false, err);
+    if (rc == SCT_OK)
+        sct_settings_fini(&r);
+    return rc;
+}
+
+static int sweep(const char *name, scenario run, uint64_t every)
+{
+    for (uint64_t n = 1;; n += every) {
+        sct_error err = SCT_ERROR_INIT;
+        (void)sct_mem_fail_at(n, 0);
+        const sct_status rc = run(&err);
+        const uint64_t used = sct_mem_fail_at(0, 0);
+        if (rc == SCT_OK) {
+            printf("ok   %s: %llu allocations\n", name, (unsigned long long)used);
+            return used >= n; /* success although the n-th failed */
+        }
+        if (rc != SCT_ENOMEM || !err.msg[0]) {
+            printf("FAIL %s: allocation %llu gives status %d, message \"%s\"\n", name,
+                   (unsigned long long)n, (int)rc, err.msg);
+            return 1;
+        }
+    }
+}
+
+int main(int argc, char **argv)
+{
+    const uint64_t every = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
+    int bad = 0;
+    test_dev_init();
+    bad |= sweep("settings", settings, every);
+    bad |= sweep("linear: model, training plan, exec", linear_plan, every);
+    bad |= sweep("full: model, training plan, exec", full_plan, every);
+    return bad;
+}

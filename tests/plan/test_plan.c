@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT
+ * test_plan.c - properties of plans and runs, on a small ViT: memory, placement, same bits, what
+ * the host reads. usage: test_plan ref|cpu|opencl */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/vit.h"
+
+static int failures;
+
+static void expect(int ok, const char *what)
+{
+    printf("%s %s\n", ok ? "ok  " : "FAIL", what);
+    failures += !ok;
+}
+
+static int open_or_die(struct test_dev *d, const char *backend, const char *opt)
+{
+    sct_error err = SCT_ERROR_INIT;
+    if (test_dev_open(d, backend, opt, NULL, &err) == 0)
+        return 1;
+    printf("skip: %s\n", err.msg);
+    return 0;
+}
+
+static struct sct_plan *plan_of(struct test_vit *t, const struct test_dev *d,
+                                const struct sct_plan_opts *o)
+{
+    sct_error err = SCT_ERROR_INIT;
+    struct sct_plan *p = NULL;
+    if (sct_plan_create(&p, t->g, d->be, d->dev, &d->info, o, &err) != SCT_OK)
+        printf("FAIL plan: %s\n", err.msg);
+    return p;
+}
+
+/* ---- memory ---- */
+
+static uint64_t lane_bytes(const struct sct_plan *p)
+{
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < p->lane.n; i++)
+        n += p->lane.bytes[i];
+    return n;
+}
+
+/* Activation memory is lanes x b x one image, whatever the batch. */
+static void activation_bytes(const struct test_dev *d)
+{
+    uint64_t bytes[2], lanes[2];
+    const uint32_t batch[2] = {8, 64};
+    for (int k = 0; k < 2; k++) {
+        struct test_vit t;
+        sct_error err = SCT_ERROR_INIT;
+        const struct sct_plan_opts o = {.micro_batch = 2, .lanes = 2, .slots = 4};
+        expect(test_vit_build(&t, batch[k], 3, 0, 0, &err) == 0, "model");
+        struct sct_plan *p = plan_of(&t, d, &o);
+        struct sct_plan_memory m = {0};
+        if (p)
+            sct_plan_memory(p, &m);
+        bytes[k] = p ? lane_bytes(p) : 0;
+        lanes[k] = p ? p->shape.lanes : 0;
+        expect(p && m.activations == bytes[k] * lanes[k],
+               "activations are lanes times the arena of one lane");
+        sct_plan_destroy(&p);
+        test_vit_free(&t);
+    }
+    expect(bytes[0] == bytes[1] && bytes[0] > 0, "the arena is the same at batch 8 and 64");
+}
+
+static void bytes_per_image(const struct test_dev *d)
+{
+    uint64_t bytes[3] = {0};
+    for (uint32_t b = 1; b <= 3; b++) {
+        struct test_vit t;
+        sct_error err = SCT_ERROR_INIT;
+        const struct sct_plan_opts o = {.micro_batch = b, .slots = 2};
+        expect(test_vit_build(&t, 16, 3, 0, 0, &err) == 0, "model");
+        struct sct_plan *p = plan_of(&t, d, &o);
+        for (uint32_t v = 1; p && v < p->g->n_value; v++) {
+            const struct sct_pvalue *x = &p->val[v];
+            if (x->root == v && x->scope == SCT_LANE && x->first <= x->last)
+                bytes[b - 1] += sct_plan_bytes(p, v);
+        }
+        sct_plan_destroy(&p);
+        test_vit_free(&t);
+    }
+    expect(bytes[1] == 2 * bytes[0] && bytes[2] == 3 * bytes[0],
+           "values of b images take b times the bytes of one");
+}
+
+static void placement(const struct test_dev *d)
+{
+    struct test_vit t;
+    sct_error err = SCT_ERROR_INIT;
+    const struct sct_plan_opts o = {.micro_batch = 2};
+    expect(test_vit_build(&t, 8, 4, 1, 0.2f, &err) == 0, "model");
+    struct sct_plan *p = plan_of(&t, d, &o);
+    int overlap = 0, odd = 0;
+    for (uint32_t a = 1; p && a < p->g->n_value; a++) {
+        const struct sct_pvalue *x = &p->val[a];
+        if (x->root != a || x->scope != SCT_LANE || x->first > x->last || p->g->value[a].removed)
+            continue;
+        odd += x->place.off % SCT_ALIGN != 0;
+        for (uint32_t b = a + 1; b < p->g->n_value; b++) {
+            const struct sct_pvalue *y = &p->val[b];
+            if (y->root != b || y->scope != SCT_LANE || y->first > y->last ||
+                p->g->value[b].removed || y->place.buf != x->place.buf)
+                continue;
+            overlap += x->first <= y->last && y->first <= x->last &&
+                       x->place.off < y->place.off + y->place.len &&
+                       y->place.off < x->place.off + x->place.len;
+        }
+    }
+    expect(p && overlap == 0, "no two values that live at once overlap");
+    expect(p && odd == 0, "offsets are aligned");
+    /* alignment of small tensors may cost a little beyond the bound */
+    expect(p && (double)lane_bytes(p) <= 1.05 * (double)p->lane_need + 64.0 * SCT_ALIGN,
+           "the arena is within 1.05 of the liveness bound");
+    sct_plan_destroy(&p);
+    test_vit_free(&t);
+}
+
+/* ---- same bits ---- */
+
+struct variant {
+    const char *threads;
+    uint32_t b, lanes, checkpoint;
+};
+
+static int run_variant(const char *backend, const struct variant *v, int full, float *loss,
+                       uint64_t *sum)
+{
+    struct test_dev d;
+    struct test_vit t;
+    sct_error err = SCT_ERROR_INIT;
+    const struct sct_plan_opts o = {
+        .micro_batch = v->b, .lanes = v->lanes, .checkpoint = v->checkpoint};
+    if (!open_or_die(&d, backend, v->threads))
+        return 0;
+    int ok = test_vit_build(&t, 13, 3, full, 0.3f, &err) == 0 &&
+             test_vit_train(&t, d.be, d.dev, &d.info, &o, 11, 3, loss, sum, &err) == SCT_OK;
+    if (!ok)
+        printf("FAIL %s\n", err.msg);
+    test_vit_free(&t);
+    test_dev_close(&d);
+    return ok;
+}
+
+static void same_bits(const char *backend)
+{
+    static const struct variant v[] = {
+        {"threads=1", 1, 0, SCT_CHECKPOINT_NONE}, {"threads=2", 1, 0, SCT_CHECKPOINT_NONE},
+        {"threads=3", 1, 0, SCT_CHECKPOINT_NONE}, {"threads=2", 2, 0, SCT_CHECKPOINT_NONE},
+        {"threads=2", 3, 0, SCT_CHECKPOINT_NONE}, {"threads=3", 2, 1, SCT_CHECKPOINT_NONE},
+        {"threads=2", 1, 0, SCT_CHECKPOINT_BLOCK}, {"threads=1", 3, 0, SCT_CHECKPOINT_BLOCK},
+    };
+    for (int full = 0; full < 2; full++) {
+        float loss[3], first[3];
+        uint64_t sum = 0, want = 0;
+        for (size_t i = 0; i < sizeof v / sizeof v[0]; i++) {
+            char what[128];
+            const int ok = run_variant(backend, &v[i], full, loss, &sum);
+            if (i == 0) {
+                want = sum;
+                memcpy(first, loss, sizeof first);
+            }
+            (void)snprintf(what, sizeof what, "%s: %s, b %u, lanes %u%s: same bits",
+                           full ? "full" : "some", v[i].threads, v[i].b, v[i].lanes,
+                           v[i].checkpoint ? ", recompute" : "");
+            expect(ok && sum == want && memcmp(loss, first, sizeof loss) == 0, what);
+        }
+        expect(isfinite(first[2]) && fabsf(first[2] - first[0]) > 1e-6f, "the loss moves");
+    }
+}
+
+/* Devices that may differ in the last bits between shapes: two runs alike must not. */
+static void repeatable(const char *backend)
+{
+    const struct variant v = {NULL, 2, 0, SCT_CHECKPOINT_NONE}, w = {NULL, 3, 0, SCT_CHECKPOINT_NONE};
+    float a[3], b[3], c[3];
+    uint64_t sa = 1, sb = 2, sc = 3;
+    const int ok = run_variant(backend, &v, 1, a, &sa) && run_variant(backend, &v, 1, b, &sb) &&
+                   run_variant(backend, &w, 1, c, &sc);
+    expect(ok && sa == sb, "two runs give the same bits");
+    expect(ok && fabsf(a[0] - c[0]) <= 1e-6f * fabsf(a[0]), "the first loss agrees over b to 1e-6");
+}
+
+/* ---- what the host reads ---- */
+
+static const struct sct_backend *inner;
+static uint64_t n_reads, read_bytes;
+
+static sct_status counting_read(sct_device *dev, const sct_buf *b, uint64_t off, void *dst,
+                                uint64_t n, sct_error *err)
+{
+    n_reads++;
+    read_bytes += n;
+    return inner->read(dev, b, off, dst, n, err);
+}
+
+static void host_reads(const struct test_dev *d)
+{
+    struct test_vit t;
+    sct_error err = SCT_ERROR_INIT;
+    struct sct_backend outer = *d->be;
+    const struct sct_plan_opts o = {0};
+    float loss[4];
+    inner = d->be;
+    outer.read = counting_read;
+    expect(test_vit_build(&t, 8, 2, 1, 0, &err) == 0, "model");
+    n_reads = read_bytes = 0;
+    expect(test_vit_train(&t, &outer, d->dev, &d->info, &o, 8, 4, loss, NULL, &err) == SCT_OK,
+           "four steps");
+    expect(n_reads == 4 && read_bytes == 16, "the host reads nothing per step but the loss");
+    test_vit_free(&t);
+}
+
+int main(int argc, char **argv)
+{
+    const char *backend = argc > 1 ? argv[1] : "ref";
+    struct test_dev d;
+    test_dev_init();
+    if (!open_or_die(&d, backend, "threads=2"))
+        return 77;
+    if (strcmp(backend, "opencl") != 0)
+        activation_bytes(&d);
+    bytes_per_image(&d);
+    placement(&d);
+    host_reads(&d);
+    test_dev_close(&d);
+    if (strcmp(backend, "opencl") != 0)
+        same_bits(backend);
+    else
+        repeatable(backend);
+    return failures != 0;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT
+ * unit_suite.h - suites of the unit tests. */
+#ifndef SCT_TEST_UNIT_SUITE_H
+#define SCT_TEST_UNIT_SUITE_H
+
+#include <check.h>
+
+Suite *base_suite(void);
+Suite *graph_suite(void);
+Suite *order_suite(void);
+Suite *pattern_suite(void);
+Suite *pack_suite(void);
+Suite *schedule_suite(void);
+Suite *init_suite(void);
+
+#endif
