@@ -6,11 +6,11 @@
 
 #include <sctrun/backend.h>
 
-/* in/out point at the values of this micro-batch; an ACCUM's in[0] == out[0] points at the slot.
- * FEED's in[0] and EMIT's out[0] point at the whole batch value. scratch: the bytes that the row
- * asked for (of this team), 64-byte aligned. step and micro are never NULL; outside the body micro is {0, batch, 0}.
- * A node is shared by `parts` threads, this one is `part`: the split must follow from the shapes so
- * that the bits of the result do not depend on parts. */
+/* in/out point at the values of this micro-batch; an ACCUM's in[0] == out[0] points at the
+ * slot. FEED's in[0] and EMIT's out[0] point at the whole batch value. scratch: the bytes that
+ * the row asked for (of this team), 64-byte aligned. step and micro are never NULL; outside the
+ * body micro is {0, batch, 0}. A node is shared by `parts` threads, this one is `part`: the
+ * split must follow from the shapes so that the bits of the result do not depend on parts. */
 struct sct_kargs {
     const void *in[SCT_MAX_IN];
     void *out[SCT_MAX_OUT];

@@ -6,7 +6,8 @@ struct full {
     const char *params;
 };
 
-static sct_status apply(void *st, const struct sct_strategy_host *h, sct_model *m, sct_error *err)
+static sct_status apply(void *st, const struct sct_strategy_host *h, sct_model *m,
+                        sct_error *err)
 {
     const struct full *f = st;
     const size_t n = h->params(m, f->params, NULL, 0);

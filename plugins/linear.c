@@ -3,7 +3,8 @@
  * The smallest strategy; start here when writing one. */
 #include <sctrun/strategy.h>
 
-static sct_status apply(void *st, const struct sct_strategy_host *h, sct_model *m, sct_error *err)
+static sct_status apply(void *st, const struct sct_strategy_host *h, sct_model *m,
+                        sct_error *err)
 {
     (void)st;
     (void)h;

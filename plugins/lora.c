@@ -2,10 +2,10 @@
  * lora.c - LoRA (Hu et al. 2022, arXiv 2106.09685): y = W x + bias + alpha/r B A dropout(x).
  *
  * Targets are LINEAR sites; q, k and v are ranges of the fused qkv, each with its own pair. On
- * disk the adapter is a Hugging Face PEFT folder in timm's names: the pairs of one qkv are written
- * as one wider pair, A' = [A_q; A_v] and B' with B_q and B_v in their own rows and columns, rank
- * and alpha multiplied by the number of pairs, which is the same function; from_disk takes it
- * apart again. */
+ * disk the adapter is a Hugging Face PEFT folder in timm's names: the pairs of one qkv are
+ * written as one wider pair, A' = [A_q; A_v] and B' with B_q and B_v in their own rows and
+ * columns, rank and alpha multiplied by the number of pairs, which is the same function;
+ * from_disk takes it apart again. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,8 +19,8 @@ struct target {
 };
 
 static const struct target known[MAX_TARGETS] = {
-    {"q", "**.attn.qkv", "attn.qkv", 0},   {"k", "**.attn.qkv", "attn.qkv", 1},
-    {"v", "**.attn.qkv", "attn.qkv", 2},   {"proj", "**.attn.proj", "attn.proj", -1},
+    {"q", "**.attn.qkv", "attn.qkv", 0},  {"k", "**.attn.qkv", "attn.qkv", 1},
+    {"v", "**.attn.qkv", "attn.qkv", 2},  {"proj", "**.attn.proj", "attn.proj", -1},
     {"fc1", "**.mlp.fc1", "mlp.fc1", -1}, {"fc2", "**.mlp.fc2", "mlp.fc2", -1},
 };
 
@@ -42,9 +42,10 @@ static sct_status parse(const struct lora *l, const struct sct_strategy_host *h,
             if (strlen(known[t].name) == n && memcmp(known[t].name, p, n) == 0)
                 found = want[t] = 1;
         if (!found)
-            return h->fail(err, SCT_EUSAGE,
-                           "targets: \"%.*s\" is unknown; expected a list of q,k,v,proj,fc1,fc2",
-                           (int)n, p);
+            return h->fail(
+                err, SCT_EUSAGE,
+                "targets: \"%.*s\" is unknown; expected a list of q,k,v,proj,fc1,fc2", (int)n,
+                p);
         p += n + (p[n] == ',');
     }
     for (int t = 0; t < MAX_TARGETS; t++)
@@ -64,9 +65,9 @@ static void name_of(char *buf, size_t size, uint32_t block, const struct target 
 }
 
 /* All targets of one site in one edit; want[] limits to this site's. */
-static sct_status edit_site(const struct lora *l, const struct sct_strategy_host *h, sct_model *m,
-                            const struct sct_site *site, const char *module, const int *want,
-                            sct_error *err)
+static sct_status edit_site(const struct lora *l, const struct sct_strategy_host *h,
+                            sct_model *m, const struct sct_site *site, const char *module,
+                            const int *want, sct_error *err)
 {
     char name[128];
     struct sct_builder *b = h->edit_begin(m, site);
@@ -91,7 +92,8 @@ static sct_status edit_site(const struct lora *l, const struct sct_strategy_host
     return h->edit_commit(m, y, err);
 }
 
-static sct_status apply(void *st, const struct sct_strategy_host *h, sct_model *m, sct_error *err)
+static sct_status apply(void *st, const struct sct_strategy_host *h, sct_model *m,
+                        sct_error *err)
 {
     static const char *const module[] = {"attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2"};
     const struct lora *l = st;
@@ -146,10 +148,11 @@ static sct_status keys_to_disk(const struct lora *l, const struct sct_strategy_h
         const char *last = strrchr(known[t].module, '.') + 1;
         /* attn.proj, not proj: that would match patch_embed.proj too */
         const char *word = known[t].part < 0 ? known[t].module : last;
-        n += (size_t)snprintf(modules + n, sizeof modules - n, "%s\"%s\"", n > 1 ? ", " : "", word);
+        n += (size_t)snprintf(modules + n, sizeof modules - n, "%s\"%s\"", n > 1 ? ", " : "",
+                              word);
         if (known[t].part < 0 && wide != l->r) {
-            nr += (size_t)snprintf(rank + nr, sizeof rank - nr, "%s\"%s\": %u", nr > 1 ? ", " : "",
-                                   word, l->r);
+            nr += (size_t)snprintf(rank + nr, sizeof rank - nr, "%s\"%s\": %u",
+                                   nr > 1 ? ", " : "", word, l->r);
             na += (size_t)snprintf(alpha + na, sizeof alpha - na, "%s\"%s\": %.9g",
                                    na > 1 ? ", " : "", word, (double)l->alpha);
         }
@@ -160,8 +163,8 @@ static sct_status keys_to_disk(const struct lora *l, const struct sct_strategy_h
     (void)snprintf(targets, sizeof targets, "\"%s\"", l->targets);
     SCT_TRY(h->put_key(to, "peft_type", "\"LORA\"", err));
     SCT_TRY(put_number(h, to, "r", wide, err));
-    SCT_TRY(put_number(h, to, "lora_alpha",
-                       (double)l->alpha * (pairs ? (double)pairs : 1.0), err));
+    SCT_TRY(
+        put_number(h, to, "lora_alpha", (double)l->alpha * (pairs ? (double)pairs : 1.0), err));
     SCT_TRY(put_number(h, to, "lora_dropout", (double)l->dropout, err));
     SCT_TRY(h->put_key(to, "target_modules", modules, err));
     SCT_TRY(h->put_key(to, "rank_pattern", rank, err));
@@ -174,7 +177,8 @@ struct pair {
 };
 
 static sct_status get_pair(const struct sct_strategy_host *h, const sct_adapter *from,
-                           uint32_t block, const struct target *t, struct pair *p, sct_error *err)
+                           uint32_t block, const struct target *t, struct pair *p,
+                           sct_error *err)
 {
     char name[128];
     const void *data;
@@ -189,8 +193,8 @@ static sct_status get_pair(const struct sct_strategy_host *h, const sct_adapter 
 
 /* The wider pair of one fused qkv: A' [P r][in], B' [3 D][P r]. */
 static sct_status widen(const struct lora *l, const struct sct_strategy_host *h,
-                        const sct_adapter *from, uint32_t block, const int *want, sct_adapter *to,
-                        sct_error *err)
+                        const sct_adapter *from, uint32_t block, const int *want,
+                        sct_adapter *to, sct_error *err)
 {
     char name[128];
     struct pair p = {0};
@@ -220,7 +224,8 @@ static sct_status widen(const struct lora *l, const struct sct_strategy_host *h,
     }
     if (rc == SCT_OK) {
         const uint32_t da[2] = {R, in}, db[2] = {3 * D, R};
-        const struct sct_desc xa = sct_desc_make(SCT_F32, 2, da), xb = sct_desc_make(SCT_F32, 2, db);
+        const struct sct_desc xa = sct_desc_make(SCT_F32, 2, da),
+                              xb = sct_desc_make(SCT_F32, 2, db);
         (void)snprintf(name, sizeof name, PREFIX "blocks.%u.attn.qkv.lora_A.weight", block);
         rc = h->put(to, name, &xa, a, err);
         (void)snprintf(name, sizeof name, PREFIX "blocks.%u.attn.qkv.lora_B.weight", block);
@@ -261,8 +266,8 @@ static sct_status to_disk(const void *st, const struct sct_strategy_host *h,
 }
 
 static sct_status narrow(const struct lora *l, const struct sct_strategy_host *h,
-                         const sct_adapter *from, uint32_t block, const int *want, sct_adapter *to,
-                         sct_error *err)
+                         const sct_adapter *from, uint32_t block, const int *want,
+                         sct_adapter *to, sct_error *err)
 {
     char na[128], nb[128], name[128];
     struct sct_desc da, db;
@@ -275,8 +280,8 @@ static sct_status narrow(const struct lora *l, const struct sct_strategy_host *h
     if (da.dtype != SCT_F32 || db.dtype != SCT_F32 || da.nd != 2 || db.nd != 2 ||
         da.dim[0] != R || db.dim[1] != R || db.dim[0] % 3)
         return h->fail(err, SCT_EFILE,
-                       "%s: rank %u does not fit %u pair(s) of rank %u (targets %s)", na, da.dim[0],
-                       pairs, l->r, l->targets);
+                       "%s: rank %u does not fit %u pair(s) of rank %u (targets %s)", na,
+                       da.dim[0], pairs, l->r, l->targets);
     const uint32_t in = da.dim[1], D = db.dim[0] / 3;
     const float *a = pa, *b = pb;
     float *half = h->alloc((size_t)D * l->r * sizeof *half);
@@ -294,14 +299,16 @@ static sct_status narrow(const struct lora *l, const struct sct_strategy_host *h
                 if (mine)
                     half[(size_t)(o - t * D) * l->r + j] = row[j];
                 else if (row[j] != 0.0f)
-                    rc = h->fail(err, SCT_EFILE,
-                                 "%s: row %u, column %u is not zero: the pairs of %s were trained "
-                                 "together and cannot be taken apart",
-                                 nb, o, at + j, l->targets);
+                    rc = h->fail(
+                        err, SCT_EFILE,
+                        "%s: row %u, column %u is not zero: the pairs of %s were trained "
+                        "together and cannot be taken apart",
+                        nb, o, at + j, l->targets);
             }
         }
         const uint32_t xa[2] = {l->r, in}, xb[2] = {D, l->r};
-        const struct sct_desc ya = sct_desc_make(SCT_F32, 2, xa), yb = sct_desc_make(SCT_F32, 2, xb);
+        const struct sct_desc ya = sct_desc_make(SCT_F32, 2, xa),
+                              yb = sct_desc_make(SCT_F32, 2, xb);
         name_of(name, sizeof name, block, &known[t], "lora_A");
         if (rc == SCT_OK)
             rc = h->put(to, name, &ya, a + (size_t)at * in, err);
@@ -314,8 +321,8 @@ static sct_status narrow(const struct lora *l, const struct sct_strategy_host *h
     return rc;
 }
 
-static sct_status from_disk(void *st, const struct sct_strategy_host *h, const sct_adapter *from,
-                            sct_adapter *to, sct_error *err)
+static sct_status from_disk(void *st, const struct sct_strategy_host *h,
+                            const sct_adapter *from, sct_adapter *to, sct_error *err)
 {
     struct lora *l = st;
     int want[MAX_TARGETS];
@@ -326,8 +333,8 @@ static sct_status from_disk(void *st, const struct sct_strategy_host *h, const s
         struct sct_desc d;
         const void *data;
         if (strncmp(name, PREFIX, sizeof PREFIX - 1) != 0)
-            return h->fail(err, SCT_EFILE, "tensor %s: expected a name that begins with " PREFIX,
-                           name);
+            return h->fail(err, SCT_EFILE,
+                           "tensor %s: expected a name that begins with " PREFIX, name);
         const char *own = name + sizeof PREFIX - 1;
         if (sscanf(own, "blocks.%u.attn.qkv.", &block) == 1 && strstr(own, ".attn.qkv.")) {
             if (strstr(own, "lora_A"))
@@ -342,8 +349,8 @@ static sct_status from_disk(void *st, const struct sct_strategy_host *h, const s
 
 static const struct sct_option options[] = {
     {"r", "rank", SCT_OPT_UINT, offsetof(struct lora, r), 8, 1, 4096, NULL},
-    {"alpha", "the update is scaled by alpha / r", SCT_OPT_FLOAT, offsetof(struct lora, alpha), 8,
-     -1e6, 1e6, NULL},
+    {"alpha", "the update is scaled by alpha / r", SCT_OPT_FLOAT, offsetof(struct lora, alpha),
+     8, -1e6, 1e6, NULL},
     {"dropout", "dropout rate of the update's input", SCT_OPT_FLOAT,
      offsetof(struct lora, dropout), 0, 0, 0.99, NULL},
     {"targets", "layers: a list of q,k,v,proj,fc1,fc2", SCT_OPT_STRING,

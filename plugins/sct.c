@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * sct.c - SCT, salient channel tuning (Zhao et al., IJCV 2023, doi 10.1007/s11263-023-01918-3).
  *
- * In every block, after the attention residual, the K most salient channels S of the stream h go
- * through one K x K linear layer. Form A (training form of the published code):
- *   scaleonx off: h[S] <- h[S] + scale (W h[S] + b)
- *   scaleonx on:  h[S] <- scale h[S] + (W h[S] + b)
- * on all tokens. Selection (class-aware importance score): with a[c][d] the L2 norm of channel d
- * over the patch tokens of all training images of class c, the score of d is the mean of a[c][d]
+ * In every block, after the attention residual, the K most salient channels S of the stream h
+ * go through one K x K linear layer. Form A (training form of the published code): scaleonx
+ * off: h[S] <- h[S] + scale (W h[S] + b) scaleonx on:  h[S] <- scale h[S] + (W h[S] + b) on all
+ * tokens. Selection (class-aware importance score): with a[c][d] the L2 norm of channel d over
+ * the patch tokens of all training images of class c, the score of d is the mean of a[c][d]
  * over the classes present; the K largest win, ties go to the lower channel. */
 #include <math.h>
 
@@ -29,12 +28,14 @@ struct sct {
 };
 
 static sct_status all_sites(const struct sct *s, const struct sct_strategy_host *h,
-                            const sct_model *m, struct sct_site **out, size_t *n, sct_error *err)
+                            const sct_model *m, struct sct_site **out, size_t *n,
+                            sct_error *err)
 {
     *n = h->sites(m, s->sites, NULL, 0);
     *out = NULL;
     if (*n == 0)
-        return h->fail(err, SCT_EUSAGE, "sites: nothing in this model matches \"%s\"", s->sites);
+        return h->fail(err, SCT_EUSAGE, "sites: nothing in this model matches \"%s\"",
+                       s->sites);
     *out = h->alloc(*n * sizeof **out);
     if (!*out)
         return h->fail(err, SCT_ENOMEM, "out of memory");
@@ -42,10 +43,11 @@ static sct_status all_sites(const struct sct *s, const struct sct_strategy_host 
     for (size_t i = 0; i < *n; i++) {
         if ((*out)[i].kind == SCT_SITE_VALUE && (*out)[i].block != SCT_NO_BLOCK)
             continue;
-        const sct_status rc = h->fail(err, SCT_EUSAGE,
-                                      "sites: %s is not a value inside a block; mode attn wants "
-                                      "sites like \"**.attn.res\"",
-                                      (*out)[i].path);
+        const sct_status rc =
+            h->fail(err, SCT_EUSAGE,
+                    "sites: %s is not a value inside a block; mode attn wants "
+                    "sites like \"**.attn.res\"",
+                    (*out)[i].path);
         h->free(*out);
         *out = NULL;
         return rc;
@@ -73,10 +75,11 @@ static sct_status width(const struct sct *s, const struct sct_strategy_host *h,
 {
     *k = s->k.den ? (uint32_t)((uint64_t)site->channels * s->k.num / s->k.den) : s->k.number;
     if (*k == 0 || *k > site->channels)
-        return h->fail(err, SCT_EUSAGE,
-                       "k: %u channels wanted at %s, which has %u; expected 1 to %u, or a fraction "
-                       "like 1/8",
-                       *k, site->path, site->channels, site->channels);
+        return h->fail(
+            err, SCT_EUSAGE,
+            "k: %u channels wanted at %s, which has %u; expected 1 to %u, or a fraction "
+            "like 1/8",
+            *k, site->path, site->channels, site->channels);
     return SCT_OK;
 }
 
@@ -111,7 +114,8 @@ static void score(const struct sct *s, const float *sumsq, const float *seen, si
             const double x = (double)sumsq[c * cols + d];
             a += s->select == SELECT_CLASS_AWARE ? sqrt(x) : x;
         }
-        out[d] = s->select == SELECT_CLASS_AWARE ? a / (double)(present ? present : 1) : sqrt(a);
+        out[d] =
+            s->select == SELECT_CLASS_AWARE ? a / (double)(present ? present : 1) : sqrt(a);
     }
 }
 
@@ -151,8 +155,8 @@ static sct_status choose_one(const struct sct *s, const struct sct_strategy_host
         score(s, sumsq, seen, rows, cols, sc);
         for (size_t d = 0; d < cols && rc == SCT_OK; d++)
             if (!isfinite(sc[d]))
-                rc = h->fail(err, SCT_ENONFINITE, "the score of channel %zu at %s is not finite", d,
-                             site->path);
+                rc = h->fail(err, SCT_ENONFINITE,
+                             "the score of channel %zu at %s is not finite", d, site->path);
     }
     if (rc == SCT_OK)
         top(sc, taken, cols, out->k, out->idx);
@@ -240,7 +244,8 @@ static sct_status insert(const struct sct *s, const struct sct_strategy_host *h,
     return h->edit_commit(m, out, err);
 }
 
-static sct_status apply(void *st, const struct sct_strategy_host *h, sct_model *m, sct_error *err)
+static sct_status apply(void *st, const struct sct_strategy_host *h, sct_model *m,
+                        sct_error *err)
 {
     struct sct *s = st;
     struct sct_site *site;
@@ -274,8 +279,8 @@ static const struct sct_option options[] = {
      offsetof(struct sct, scale), 1.0, -1000, 1000, NULL},
     {"scaleonx", "scale the channels instead of the module's output", SCT_OPT_BOOL,
      offsetof(struct sct, scaleonx), 0, 0, 1, NULL},
-    {"sites", "which blocks, as a pattern", SCT_OPT_STRING, offsetof(struct sct, sites), 0, 0, 0,
-     "**.attn.res"},
+    {"sites", "which blocks, as a pattern", SCT_OPT_STRING, offsetof(struct sct, sites), 0, 0,
+     0, "**.attn.res"},
     {NULL, NULL, 0, 0, 0, 0, 0, NULL},
 };
 
@@ -285,7 +290,8 @@ const struct sct_strategy *sct_strategy_entry_v1(void)
         .abi = SCT_STRATEGY_ABI,
         .size = sizeof s,
         .name = "sct",
-        .summary = "salient channel tuning: a K x K linear layer on the K most salient channels",
+        .summary =
+            "salient channel tuning: a K x K linear layer on the K most salient channels",
         .options = options,
         .state_size = sizeof(struct sct),
         .observe = observe,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * cli.h - what the sctrun program's commands share. Results go to stdout, narration to stderr. */
+ * cli.h - what the sctrun program's commands share. Results go to stdout, narration to stderr.
+ */
 #ifndef SCT_TOOLS_CLI_H
 #define SCT_TOOLS_CLI_H
 
@@ -9,8 +10,8 @@ struct cli {
     int argc;
     char **argv; /* after the subcommand */
     double started;
-    int tty;      /* stderr is a terminal */
-    int in_line;  /* a progress line without newline is on the terminal */
+    int tty;     /* stderr is a terminal */
+    int in_line; /* a progress line without newline is on the terminal */
     int verbose, quiet;
 };
 
@@ -34,15 +35,16 @@ sct_status cli_words(const struct sct_settings_run *run, uint32_t most, const ch
 /* Number of the signal (SIGINT, SIGTERM) that asked to stop, or 0. */
 extern volatile int cli_stop;
 
-/* Loads up to `batch` pictures of a file or folder, prepared for the model; *n of them with their
- * names. Freed by cli_images_free. */
+/* Loads up to `batch` pictures of a file or folder, prepared for the model; *n of them with
+ * their names. Freed by cli_images_free. */
 struct cli_images {
     uint8_t *data;
     char **name;
     uint32_t n;
 };
-sct_status cli_images_load(struct cli_images *im, const char *path, const struct sct_preprocess *p,
-                           sct_error *err);
+
+sct_status cli_images_load(struct cli_images *im, const char *path,
+                           const struct sct_preprocess *p, sct_error *err);
 void cli_images_free(struct cli_images *im);
 /* Prints a JSON tree as one line on stdout and frees it. */
 sct_status cli_print_json(json_t *tree, sct_error *err);

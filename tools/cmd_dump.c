@@ -51,7 +51,8 @@ static sct_status dump_sites(struct sct_session *x, const char *site, const char
     return rc;
 }
 
-/* The training graph of the run (sctrun dump without --site): text, dot, or the finished plan. */
+/* The training graph of the run (sctrun dump without --site): text, dot, or the finished plan.
+ */
 static sct_status dump_graph(struct sct_session *x, const char *what, sct_error *err)
 {
     struct sct_graph *g = NULL;
@@ -73,8 +74,8 @@ static sct_status dump_graph(struct sct_session *x, const char *what, sct_error 
         if (rc == SCT_OK)
             text = strcmp(what, "plan") == 0 ? sct_plan_dump(plan) : sct_plan_memory_text(plan);
     } else if (rc == SCT_OK) {
-        rc = sct_fail(err, SCT_EUSAGE, "dump: expected graph, dot, plan or memory, found \"%s\"",
-                      what);
+        rc = sct_fail(err, SCT_EUSAGE,
+                      "dump: expected graph, dot, plan or memory, found \"%s\"", what);
     }
     if (rc == SCT_OK && text)
         fputs(text, stdout);

@@ -54,18 +54,18 @@ static void device_line(const char *backend, const struct sct_device_info *i, js
 {
     if (all) {
         json_array_append_new(
-            all, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:b, s:s}", "backend",
-                           backend, "id", i->id, "name", i->name, "platform", i->platform, "vendor",
-                           i->vendor, "driver", i->driver, "threads", (int)i->threads, "memory",
-                           (json_int_t)i->memory, "max_alloc", (json_int_t)i->max_alloc, "usable",
-                           (int)i->usable, "status", i->status));
+            all,
+            json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:b, s:s}", "backend",
+                      backend, "id", i->id, "name", i->name, "platform", i->platform, "vendor",
+                      i->vendor, "driver", i->driver, "threads", (int)i->threads, "memory",
+                      (json_int_t)i->memory, "max_alloc", (json_int_t)i->max_alloc, "usable",
+                      (int)i->usable, "status", i->status));
         return;
     }
-    printf("%s %s  %s (%s%s%s)\n    %u unit%s, %llu MB, largest buffer %llu MB; %s%s\n", backend,
-           i->id, i->name, i->platform, i->driver[0] ? ", " : "", i->driver, i->threads,
-           i->threads == 1 ? "" : "s",
-           (unsigned long long)(i->memory >> 20), (unsigned long long)(i->max_alloc >> 20),
-           i->usable ? "" : "refused: ", i->status);
+    printf("%s %s  %s (%s%s%s)\n    %u unit%s, %llu MB, largest buffer %llu MB; %s%s\n",
+           backend, i->id, i->name, i->platform, i->driver[0] ? ", " : "", i->driver,
+           i->threads, i->threads == 1 ? "" : "s", (unsigned long long)(i->memory >> 20),
+           (unsigned long long)(i->max_alloc >> 20), i->usable ? "" : "refused: ", i->status);
 }
 
 sct_status cmd_devices(struct cli *c, sct_error *err)
@@ -86,9 +86,10 @@ sct_status cmd_devices(struct cli *c, sct_error *err)
         }
         const uint32_t n = be->count(&host);
         if (n == 0 && !all)
-            printf("%s: no device (for opencl install a driver, or pocl-opencl-icd to use the CPU; "
-                   "rusticl wants RUSTICL_ENABLE)\n",
-                   be->name);
+            printf(
+                "%s: no device (for opencl install a driver, or pocl-opencl-icd to use the CPU; "
+                "rusticl wants RUSTICL_ENABLE)\n",
+                be->name);
         for (uint32_t i = 0; i < n; i++) {
             struct sct_device_info info = {.size = sizeof info};
             if (be->info(&host, i, &info, &e) == SCT_OK)

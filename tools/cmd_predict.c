@@ -59,7 +59,8 @@ static sct_status predict(struct sct_session *x, const char *path, sct_error *er
         const uint32_t n = im.n - i < batch ? im.n - i : batch;
         rc = sct_evaluate_images(&e, im.data + i * one, n, err);
         for (uint32_t k = 0; k < n && rc == SCT_OK; k++)
-            rc = print_one(x, im.name[i + k], e.logits + (size_t)k * e.classes, p, e.classes, err);
+            rc = print_one(x, im.name[i + k], e.logits + (size_t)k * e.classes, p, e.classes,
+                           err);
     }
     sct_free(p);
     sct_evaluator_close(&e);

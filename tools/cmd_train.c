@@ -42,10 +42,11 @@ static void progress(void *ctx, const struct sct_progress *p)
         cli_log(c, SCT_LOG_INFO, line);
         return;
     }
-    (void)snprintf(line, sizeof line,
-                   "epoch %u/%u  step %llu/%llu  loss %.4f  lr %.2e  %.1f images/s  %.0f MB  eta %s",
-                   p->epoch, p->epochs, (unsigned long long)p->step, (unsigned long long)p->steps,
-                   p->loss, p->lr, p->images_per_s, (double)p->device_bytes / 1048576.0, eta);
+    (void)snprintf(
+        line, sizeof line,
+        "epoch %u/%u  step %llu/%llu  loss %.4f  lr %.2e  %.1f images/s  %.0f MB  eta %s",
+        p->epoch, p->epochs, (unsigned long long)p->step, (unsigned long long)p->steps, p->loss,
+        p->lr, p->images_per_s, (double)p->device_bytes / 1048576.0, eta);
     if (!c->tty) {
         cli_log(c, SCT_LOG_INFO, line);
         return;
@@ -62,13 +63,12 @@ static json_t *eval_json(const struct sct_eval_result *e)
 
 static json_t *memory_json(const struct sct_plan_memory *m)
 {
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "weights",
-                     (json_int_t)m->weights, "packs", (json_int_t)m->packs, "trainable",
-                     (json_int_t)m->trainable, "optimizer", (json_int_t)m->optimizer,
-                     "activations", (json_int_t)m->activations, "accumulators",
-                     (json_int_t)m->accumulators, "step", (json_int_t)m->step, "batch",
-                     (json_int_t)m->batch, "total", (json_int_t)m->total, "largest",
-                     (json_int_t)m->largest);
+    return json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "weights", (json_int_t)m->weights,
+        "packs", (json_int_t)m->packs, "trainable", (json_int_t)m->trainable, "optimizer",
+        (json_int_t)m->optimizer, "activations", (json_int_t)m->activations, "accumulators",
+        (json_int_t)m->accumulators, "step", (json_int_t)m->step, "batch", (json_int_t)m->batch,
+        "total", (json_int_t)m->total, "largest", (json_int_t)m->largest);
 }
 
 static sct_status print_result(struct sct_session *x, const struct sct_train_result *r,
@@ -102,11 +102,11 @@ static sct_status dry_run(struct sct_session *x, sct_error *err)
     SCT_TRY(sct_train_dry_run(x, &r, &text, err));
     sct_status rc = SCT_OK;
     if (x->s->json)
-        rc = cli_print_json(json_pack("{s:s, s:I, s:I, s:I, s:o}", "strategy",
-                                      x->tuner.run.s->name, "trainable", (json_int_t)r.trainable,
-                                      "head", (json_int_t)r.head, "all", (json_int_t)r.all,
-                                      "memory", memory_json(&r.memory)),
-                            err);
+        rc = cli_print_json(
+            json_pack("{s:s, s:I, s:I, s:I, s:o}", "strategy", x->tuner.run.s->name,
+                      "trainable", (json_int_t)r.trainable, "head", (json_int_t)r.head, "all",
+                      (json_int_t)r.all, "memory", memory_json(&r.memory)),
+            err);
     else
         printf("memory plan on %s\n%s", x->device.info.name, text);
     sct_free(text);
@@ -114,7 +114,8 @@ static sct_status dry_run(struct sct_session *x, sct_error *err)
 }
 
 /* runs/<strategy>-<n> with the first free n, or --output. */
-static sct_status run_folder(const struct sct_session *x, char *dir, size_t size, sct_error *err)
+static sct_status run_folder(const struct sct_session *x, char *dir, size_t size,
+                             sct_error *err)
 {
     if (x->s->output) {
         (void)snprintf(dir, size, "%s", x->s->output);
@@ -157,8 +158,8 @@ sct_status cmd_train(struct cli *c, sct_error *err)
     if (rc == SCT_OK && run.s.output && sct_dir_exists(run.s.output))
         rc = sct_fail(err, SCT_EUSAGE, "--output %s exists; choose a new folder", run.s.output);
     if (rc == SCT_OK)
-        rc = sct_session_open(&x, &run, SCT_NEED_TRAIN | SCT_NEED_TEST | SCT_NEED_DEVICE, cli_env,
-                              cli_log, c, err);
+        rc = sct_session_open(&x, &run, SCT_NEED_TRAIN | SCT_NEED_TEST | SCT_NEED_DEVICE,
+                              cli_env, cli_log, c, err);
     if (rc == SCT_OK) {
         char line[512];
         const struct sct_device_info *i = &x.device.info;

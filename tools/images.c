@@ -12,8 +12,9 @@
 static int is_picture(const char *name)
 {
     const char *dot = strrchr(name, '.');
-    return dot && (strcmp(dot, ".jpg") == 0 || strcmp(dot, ".jpeg") == 0 || strcmp(dot, ".png") == 0 ||
-                   strcmp(dot, ".JPG") == 0 || strcmp(dot, ".PNG") == 0);
+    return dot &&
+           (strcmp(dot, ".jpg") == 0 || strcmp(dot, ".jpeg") == 0 || strcmp(dot, ".png") == 0 ||
+            strcmp(dot, ".JPG") == 0 || strcmp(dot, ".PNG") == 0);
 }
 
 static int by_name(const void *a, const void *b)
@@ -51,8 +52,8 @@ static sct_status names(struct cli_images *im, const char *path, sct_error *err)
     return rc;
 }
 
-sct_status cli_images_load(struct cli_images *im, const char *path, const struct sct_preprocess *p,
-                           sct_error *err)
+sct_status cli_images_load(struct cli_images *im, const char *path,
+                           const struct sct_preprocess *p, sct_error *err)
 {
     memset(im, 0, sizeof *im);
     const size_t one = (size_t)p->size * p->size * 3;

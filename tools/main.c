@@ -40,7 +40,11 @@ void cli_log(void *ctx, int level, const char *line)
     if (c->in_line)
         fputc('\n', stderr);
     c->in_line = 0;
-    fprintf(stderr, "%s%s\n", level == SCT_LOG_ERROR ? "error: " : level == SCT_LOG_WARN ? "warning: " : "", line);
+    fprintf(stderr, "%s%s\n",
+            level == SCT_LOG_ERROR  ? "error: "
+            : level == SCT_LOG_WARN ? "warning: "
+                                    : "",
+            line);
 }
 
 const char *cli_env(const char *name)
@@ -50,7 +54,8 @@ const char *cli_env(const char *name)
 
 static void usage(FILE *to)
 {
-    fprintf(to, "sctrun " SCT_VERSION " - fine-tunes vision transformers on CPUs and OpenCL devices\n\n"
+    fprintf(to, "sctrun " SCT_VERSION
+                " - fine-tunes vision transformers on CPUs and OpenCL devices\n\n"
                 "usage: sctrun [COMMAND] [OPTIONS]\n\ncommands:\n");
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
         fprintf(to, "  %-9s %s\n", commands[i].name, commands[i].summary);
@@ -70,10 +75,11 @@ static sct_status help(struct cli *c, sct_error *err)
     struct sct_str s = {0};
     sct_opts_help(r.opts, &s);
     char *text = sct_str_take(&s);
-    printf("\noptions (train, eval, predict, dump):\n"
-           "  -c, --config FILE   YAML file with these keys, '_' for '-', and `options:` for the "
-           "strategy\n  --set KEY=VALUE     an option of the strategy; see sctrun plugins\n%s",
-           text ? text : "");
+    printf(
+        "\noptions (train, eval, predict, dump):\n"
+        "  -c, --config FILE   YAML file with these keys, '_' for '-', and `options:` for the "
+        "strategy\n  --set KEY=VALUE     an option of the strategy; see sctrun plugins\n%s",
+        text ? text : "");
     sct_free(text);
     sct_settings_fini(&r);
     return SCT_OK;

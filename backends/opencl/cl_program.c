@@ -26,8 +26,7 @@ static char *full_options(const sct_device *dev, const char *options)
     const size_t n = strlen(extra) + 128;
     char *all = malloc(n);
     if (all)
-        (void)snprintf(all, n, "-cl-std=CL1.2 -DSCT_SIMD=%u -D%s=1%s%s",
-                       dev->caps.simd,
+        (void)snprintf(all, n, "-cl-std=CL1.2 -DSCT_SIMD=%u -D%s=1%s%s", dev->caps.simd,
                        dev->caps.kind == SCT_DEV_CPU ? "SCT_DEV_CPU" : "SCT_DEV_GPU",
                        *extra ? " " : "", extra);
     return all;

@@ -113,8 +113,8 @@ uint32_t cl_rows(const sct_device *dev, uint32_t op, const char **name, uint32_t
 sct_status cl_shape(sct_device *dev, const struct sct_load *load, struct sct_shape *shape,
                     sct_error *err)
 {
-    const uint32_t slots = load->slots ? load->slots : 1;
-    const uint32_t most = (load->batch + slots - 1) / slots;
+    /* one lane needs no second copy of an accumulator, and one slot leaves b free */
+    const uint32_t slots = 1, most = load->batch;
     const uint64_t one = load->lane_bytes_b1 ? load->lane_bytes_b1 : 1;
     uint64_t room = load->budget;
     if (room == 0) { /* keep a tenth for the driver */
@@ -143,7 +143,8 @@ sct_status cl_shape(sct_device *dev, const struct sct_load *load, struct sct_sha
         const uint32_t n = (most + b - 1) / b;
         b = n ? (most + n - 1) / n : 1;
     }
-    const struct sct_shape s = {.size = shape->size, .lanes = 1, .b = b, .team = 1};
+    const struct sct_shape s = {
+        .size = shape->size, .lanes = 1, .b = b, .team = 1, .slots = slots};
     *shape = s;
     return SCT_OK;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * ref_device.c - the reference backend: the oracle of every other one, and what makes all that
- * lies above a backend testable on any machine. It runs kernels/ref, one node after the other. */
+ * lies above a backend testable on any machine. It runs kernels/ref, one node after the other.
+ */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,17 +35,18 @@ struct sct_prog {
 
 static sct_kernel_fn kernel(uint32_t op, uint32_t f64)
 {
-    static const sct_kernel_fn table[2][SCT_OP_COUNT] = {
-        {NULL,
+    static const sct_kernel_fn table[2][SCT_OP_COUNT] = {{
+                                                             NULL,
 #define SCT_OP(ID, NAME, IN_MIN, IN_MAX, OUT, GRAD, TOL, ARG, PARAMS, FLAGS) ref_##NAME##_f32,
 #include <sctrun/ops.def>
 #undef SCT_OP
-        },
-        {NULL,
+                                                         },
+                                                         {
+                                                             NULL,
 #define SCT_OP(ID, NAME, IN_MIN, IN_MAX, OUT, GRAD, TOL, ARG, PARAMS, FLAGS) ref_##NAME##_f64,
 #include <sctrun/ops.def>
 #undef SCT_OP
-        }};
+                                                         }};
     return op < SCT_OP_COUNT ? table[f64][op] : NULL;
 }
 
@@ -70,7 +72,8 @@ static sct_status info(const struct sct_host *h, uint32_t index, struct sct_devi
 {
     (void)h;
     if (index != 0)
-        return sct_fail(err, SCT_EDEVICE, "backend ref has one device, 0; found %" PRIu32, index);
+        return sct_fail(err, SCT_EDEVICE, "backend ref has one device, 0; found %" PRIu32,
+                        index);
     const uint32_t size = i->size;
     memset(i, 0, sizeof *i);
     i->size = size;
@@ -80,7 +83,8 @@ static sct_status info(const struct sct_host *h, uint32_t index, struct sct_devi
     (void)snprintf(i->id, sizeof i->id, "0");
     (void)snprintf(i->platform, sizeof i->platform, "sctrun");
     (void)snprintf(i->name, sizeof i->name, "reference kernels");
-    (void)snprintf(i->status, sizeof i->status, "plain C, one thread: for checking, not for speed");
+    (void)snprintf(i->status, sizeof i->status,
+                   "plain C, one thread: for checking, not for speed");
     return SCT_OK;
 }
 
@@ -89,7 +93,8 @@ static sct_status open_device(const struct sct_host *h, uint32_t index, sct_devi
 {
     *out = NULL;
     if (index != 0)
-        return sct_fail(err, SCT_EDEVICE, "backend ref has one device, 0; found %" PRIu32, index);
+        return sct_fail(err, SCT_EDEVICE, "backend ref has one device, 0; found %" PRIu32,
+                        index);
     const char *f64 = h && h->opt ? h->opt(h->ctx, "f64") : NULL;
     sct_device *d = calloc(1, sizeof *d);
     if (!d)
@@ -155,8 +160,8 @@ static sct_status buf_new(sct_device *d, uint64_t n, sct_buf **out, sct_error *e
         b->data = calloc(1, n ? (size_t)n : 1);
     if (!b || !b->data) {
         free(b);
-        return sct_fail(err, SCT_ENOMEM, "out of memory on the host: buffer of %" PRIu64 " bytes",
-                        n);
+        return sct_fail(err, SCT_ENOMEM,
+                        "out of memory on the host: buffer of %" PRIu64 " bytes", n);
     }
     b->bytes = n;
     d->now += n;
@@ -183,8 +188,8 @@ static sct_status range(const sct_buf *b, uint64_t off, uint64_t n, sct_error *e
     return SCT_OK;
 }
 
-static sct_status write_buf(sct_device *d, sct_buf *b, uint64_t off, const void *src, uint64_t n,
-                            sct_error *err)
+static sct_status write_buf(sct_device *d, sct_buf *b, uint64_t off, const void *src,
+                            uint64_t n, sct_error *err)
 {
     (void)d;
     SCT_TRY(range(b, off, n, err));

@@ -63,6 +63,7 @@ struct sct_arena_block {
 void *sct_arena_alloc(struct sct_arena *a, size_t n)
 {
     enum { BLOCK = 64 * 1024 };
+
     if (n > SIZE_MAX / 2)
         return NULL;
     n = (n + 15u) & ~(size_t)15u;

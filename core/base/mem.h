@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * mem.h - the core's heap, which tests can tell to fail, and an arena on top of it.
- * Thread rule: the heap functions may be called from any thread; an arena from one at a time. */
+ * Thread rule: the heap functions may be called from any thread; an arena from one at a time.
+ */
 #ifndef SCT_BASE_MEM_H
 #define SCT_BASE_MEM_H
 
@@ -33,8 +34,8 @@ SCT_PRINTF(2, 3)
 char *sct_arena_printf(struct sct_arena *a, const char *fmt, ...);
 void sct_arena_free(struct sct_arena *a);
 
-/* Grows *p (elements of `size` bytes, *cap of them) so that `need` fit. SCT_ENOMEM leaves it as it
- * was. */
+/* Grows *p (elements of `size` bytes, *cap of them) so that `need` fit. SCT_ENOMEM leaves it as
+ * it was. */
 sct_status sct_grow(void **p, uint32_t *cap, uint64_t need, size_t size, sct_error *err);
 
 #endif

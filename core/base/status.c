@@ -7,8 +7,8 @@
 const char *sct_status_text(sct_status s)
 {
     switch (s) {
-#define TEXT(ID, VALUE, STRING)                                                                  \
-    case VALUE:                                                                                  \
+#define TEXT(ID, VALUE, STRING)                                                                \
+    case VALUE:                                                                                \
         return STRING;
         SCT_STATUS_MAP(TEXT)
 #undef TEXT

@@ -38,8 +38,8 @@ static void free_parts(struct sct_exec *x)
     sct_free(x->buf);
 }
 
-sct_status sct_exec_create(struct sct_exec **out, struct sct_plan **plan, struct sct_store *store,
-                           sct_error *err)
+sct_status sct_exec_create(struct sct_exec **out, struct sct_plan **plan,
+                           struct sct_store *store, sct_error *err)
 {
     *out = NULL;
     struct sct_exec *x = sct_calloc(1, sizeof *x);
@@ -122,19 +122,22 @@ sct_status sct_exec_feed(struct sct_exec *x, const char *name, const void *src, 
     return rows ? sct_dev_write(x->p->be, x->p->dev, b, off, &d, src, err) : SCT_OK;
 }
 
-static sct_status said(const struct sct_exec *x, sct_status rc, const char *what, sct_error *err)
+static sct_status said(const struct sct_exec *x, sct_status rc, const char *what,
+                       sct_error *err)
 {
     return rc == SCT_OK ? SCT_OK
                         : sct_fail(err, rc, "backend %s: %s failed: %s", x->p->be->name, what,
                                    sct_status_text(rc));
 }
 
-sct_status sct_exec_state(struct sct_exec *x, const struct sct_step_state *state, sct_error *err)
+sct_status sct_exec_state(struct sct_exec *x, const struct sct_step_state *state,
+                          sct_error *err)
 {
     return said(x, x->p->be->step(x->prog, state), "step", err);
 }
 
-sct_status sct_exec_begin(struct sct_exec *x, const struct sct_step_state *state, sct_error *err)
+sct_status sct_exec_begin(struct sct_exec *x, const struct sct_step_state *state,
+                          sct_error *err)
 {
     SCT_TRY(sct_exec_state(x, state, err));
     return said(x, x->p->be->run(x->prog, 0, 0, 0), "prologue", err);

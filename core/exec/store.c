@@ -47,8 +47,9 @@ static bool wide(const struct sct_backend *be, const sct_device *dev, const stru
     return d->dtype == SCT_F32 && be->bytes(dev, d) == sct_desc_count(d) * sizeof(double);
 }
 
-sct_status sct_dev_write(const struct sct_backend *be, sct_device *dev, sct_buf *b, uint64_t off,
-                         const struct sct_desc *d, const void *src, sct_error *err)
+sct_status sct_dev_write(const struct sct_backend *be, sct_device *dev, sct_buf *b,
+                         uint64_t off, const struct sct_desc *d, const void *src,
+                         sct_error *err)
 {
     const uint64_t n = sct_desc_count(d);
     if (!wide(be, dev, d))
@@ -132,14 +133,15 @@ static sct_status key_of(const struct sct_plan *p, uint32_t v, uint64_t *key, sc
 struct setup {
     struct sct_store *s;
     const struct sct_plan *p;
-    uint8_t *need;         /* per value */
-    uint32_t *buf_of;      /* per root value: index into buf, +1 */
+    uint8_t *need;    /* per value */
+    uint32_t *buf_of; /* per root value: index into buf, +1 */
     sct_buf **buf;
     struct sct_node *node;
     uint32_t n_buf, n_node;
 };
 
-static sct_status setup_buffer(struct setup *u, uint32_t v, struct sct_place *pl, sct_error *err)
+static sct_status setup_buffer(struct setup *u, uint32_t v, struct sct_place *pl,
+                               sct_error *err)
 {
     const uint32_t root = u->p->val[v].root;
     const struct sct_value *x = &u->p->g->value[root];
@@ -201,8 +203,8 @@ static sct_status setup_run(struct setup *u, sct_error *err)
     sct_status rc = be->bind(u->s->dev, &d, &prog, err);
     if (rc == SCT_OK)
         rc = be->place(prog, u->buf, u->n_buf, err);
-    if (rc == SCT_OK && ((rc = be->step(prog, &state)) != SCT_OK ||
-                         (rc = be->run(prog, 0, 0, 0)) != SCT_OK))
+    if (rc == SCT_OK &&
+        ((rc = be->step(prog, &state)) != SCT_OK || (rc = be->run(prog, 0, 0, 0)) != SCT_OK))
         rc = sct_fail(err, rc, "setup of the device store failed: %s", sct_status_text(rc));
     if (rc == SCT_OK)
         rc = be->sync(u->s->dev, err);
@@ -211,8 +213,8 @@ static sct_status setup_run(struct setup *u, sct_error *err)
 }
 
 /* Computes setup value v on the device into a new buffer. */
-static sct_status compute(struct sct_store *s, const struct sct_plan *p, uint32_t v, sct_buf **out,
-                          sct_error *err)
+static sct_status compute(struct sct_store *s, const struct sct_plan *p, uint32_t v,
+                          sct_buf **out, sct_error *err)
 {
     const struct sct_graph *g = p->g;
     const uint32_t last = g->value[v].node;

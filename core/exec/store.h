@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * store.h - what stays on a device between programs: frozen parameters (dense or packed), setup
- * results, trainable parameters, optimiser state. Shared by every plan of the device and keyed by
- * tensor, or by the constant sub-graph that makes the value.
- * Thread rule: one thread at a time, the device's. */
+ * results, trainable parameters, optimiser state. Shared by every plan of the device and keyed
+ * by tensor, or by the constant sub-graph that makes the value. Thread rule: one thread at a
+ * time, the device's. */
 #ifndef SCT_EXEC_STORE_H
 #define SCT_EXEC_STORE_H
 
@@ -15,9 +15,9 @@ struct sct_store *sct_store_create(const struct sct_backend *be, sct_device *dev
 /* Frees all buffers; programs that use them must be gone. */
 void sct_store_destroy(struct sct_store **s);
 
-/* The buffer of root value v (scope CONST or PERSIST) of plan p, made now if need be: a parameter
- * is loaded and written; a setup value is computed on the device, its inputs one at a time and
- * released at once. Owned by the store. */
+/* The buffer of root value v (scope CONST or PERSIST) of plan p, made now if need be: a
+ * parameter is loaded and written; a setup value is computed on the device, its inputs one at a
+ * time and released at once. Owned by the store. */
 sct_status sct_store_value(struct sct_store *s, const struct sct_plan *p, uint32_t v,
                            sct_buf **out, sct_error *err);
 
@@ -34,8 +34,9 @@ void sct_store_forget(struct sct_store *s, const struct sct_tensor *t, uint32_t 
 int sct_store_has(const struct sct_store *s, const struct sct_tensor *t);
 
 /* Host elements of desc to and from a buffer, in whatever width the device stores f32. */
-sct_status sct_dev_write(const struct sct_backend *be, sct_device *dev, sct_buf *b, uint64_t off,
-                         const struct sct_desc *d, const void *src, sct_error *err);
+sct_status sct_dev_write(const struct sct_backend *be, sct_device *dev, sct_buf *b,
+                         uint64_t off, const struct sct_desc *d, const void *src,
+                         sct_error *err);
 sct_status sct_dev_read(const struct sct_backend *be, sct_device *dev, const sct_buf *b,
                         uint64_t off, const struct sct_desc *d, void *dst, sct_error *err);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * fuse.c - drives the rules over the graph, module rules before the linear ones whose parts they
- * contain. */
+ * fuse.c - drives the rules over the graph, module rules before the linear ones whose parts
+ * they contain. */
 #include "core/fuse/match.h"
 
 #include "core/base/status.h"

@@ -33,8 +33,8 @@ bool fuse_linear_dx_gelu(struct fuse *f, uint32_t n)
     const struct sct_gnode *dx = fuse_only(f, gelu->in[1], SCT_OP_LINEAR_DX);
     if (!dx)
         return false;
-    struct sct_gnode c =
-        fuse_candidate(f, n, SCT_OP_LINEAR_DX_GELU, gelu->params, sizeof(struct sct_gelu_params));
+    struct sct_gnode c = fuse_candidate(f, n, SCT_OP_LINEAR_DX_GELU, gelu->params,
+                                        sizeof(struct sct_gelu_params));
     c.n_in = 3;
     c.in[0] = dx->in[0];
     c.in[1] = dx->in[1];
@@ -44,9 +44,9 @@ bool fuse_linear_dx_gelu(struct fuse *f, uint32_t n)
     return fuse_commit(f, n, &c, &gone, 1);
 }
 
-/* ADD of two values of one shape, one of which comes from `op` and has no other use: the operand
- * number of it, or -1. The other one must not be an operand of the same kind made later; the
- * second operand is preferred, so that a residual keeps its place. */
+/* ADD of two values of one shape, one of which comes from `op` and has no other use: the
+ * operand number of it, or -1. The other one must not be an operand of the same kind made
+ * later; the second operand is preferred, so that a residual keeps its place. */
 static int add_side(const struct fuse *f, uint32_t n, uint32_t op)
 {
     const struct sct_gnode *add = &f->g->node[n];

@@ -18,7 +18,8 @@ struct fuse {
 };
 
 /* The node that makes v if it is of this op and still there, else NULL. */
-static inline const struct sct_gnode *fuse_made_by(const struct fuse *f, uint32_t v, uint32_t op)
+static inline const struct sct_gnode *fuse_made_by(const struct fuse *f, uint32_t v,
+                                                   uint32_t op)
 {
     const uint32_t n = f->g->value[v].node;
     if (n == SCT_NO_NODE || f->dead[n] || f->g->node[n].op != op)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * grad.c - the reverse sweep and the sums of gradients.
- * An accumulator (ACCUM op) is threaded through all users of a source, so a shared weight has one
- * running sum; SLOT_SUM closes it when the sweep leaves its last user. */
+ * An accumulator (ACCUM op) is threaded through all users of a source, so a shared weight has
+ * one running sum; SLOT_SUM closes it when the sweep leaves its last user. */
 #include "core/grad/grad.h"
 
 #include <string.h>
@@ -11,9 +11,9 @@
 struct sweep {
     struct sct_vjp v; /* first: acc() gets back to the sweep */
     struct sct_graph *g;
-    uint32_t *grad;  /* per value: its gradient so far, 0 = none */
-    uint8_t *open;   /* per value: grad is an accumulator still open */
-    uint8_t *need;   /* per value: leads to a wanted source */
+    uint32_t *grad;   /* per value: its gradient so far, 0 = none */
+    uint8_t *open;    /* per value: grad is an accumulator still open */
+    uint8_t *need;    /* per value: leads to a wanted source */
     uint32_t n_value; /* values before the sweep began */
     uint8_t asked[SCT_MAX_IN];
     uint32_t node;
@@ -90,9 +90,10 @@ static void sweep_node(struct sweep *s, uint32_t n)
     g->label = node.label;
     g->block = node.block;
     if (!op->vjp) {
-        (void)sct_fail(&g->err, SCT_EINVAL,
-                       "%s: %s has no gradient but lies between a trainable parameter and the loss",
-                       node.label, op->name);
+        (void)sct_fail(
+            &g->err, SCT_EINVAL,
+            "%s: %s has no gradient but lies between a trainable parameter and the loss",
+            node.label, op->name);
         return;
     }
     for (uint32_t o = 0; o < node.n_out; o++) {

@@ -73,7 +73,8 @@ sct_status sct_opts_unknown(const struct sct_opts *o, const char *key, const cha
 sct_status sct_opts_env(struct sct_opts *o, const char *(*get)(const char *name),
                         sct_error *err);
 /* Takes the flag at argv[0]: --key value, --key=value, -k value, -kvalue, and for a BOOL --key,
- * --key on|off, --no-key. *used is the number of words taken, 0 when argv[0] is no flag of this table. */
+ * --key on|off, --no-key. *used is the number of words taken, 0 when argv[0] is no flag of this
+ * table. */
 sct_status sct_opts_arg(struct sct_opts *o, int argc, char *const *argv, int *used,
                         sct_error *err);
 

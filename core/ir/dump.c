@@ -19,9 +19,10 @@ char *sct_graph_dump(const struct sct_graph *g)
     for (uint32_t v = 1; v < g->n_value; v++) {
         if (g->value[v].removed || g->value[v].source == SCT_SRC_NONE)
             continue;
-        sct_str_add(&s, "%s ", g->value[v].source == SCT_SRC_BATCH ? "input"
-                               : g->value[v].tensor->mutable       ? "state"
-                                                                   : "const");
+        sct_str_add(&s, "%s ",
+                    g->value[v].source == SCT_SRC_BATCH ? "input"
+                    : g->value[v].tensor->mutable       ? "state"
+                                                        : "const");
         value_text(&s, g, v);
         sct_str_add(&s, "\n");
     }

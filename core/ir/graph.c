@@ -55,8 +55,10 @@ struct sct_graph *sct_graph_clone(const struct sct_graph *g)
     struct sct_graph *c = sct_graph_create(g->b, g->batch);
     if (!c)
         return NULL;
-    if (sct_grow((void **)&c->value, &c->cap_value, g->n_value, sizeof *c->value, NULL) != SCT_OK ||
-        sct_grow((void **)&c->node, &c->cap_node, g->n_node + 1u, sizeof *c->node, NULL) != SCT_OK)
+    if (sct_grow((void **)&c->value, &c->cap_value, g->n_value, sizeof *c->value, NULL) !=
+            SCT_OK ||
+        sct_grow((void **)&c->node, &c->cap_node, g->n_node + 1u, sizeof *c->node, NULL) !=
+            SCT_OK)
         goto fail;
     memcpy(c->value, g->value, g->n_value * sizeof *g->value);
     if (g->n_node)

@@ -28,10 +28,10 @@ struct sct_value {
     struct sct_desc desc;
     uint32_t node; /* producing node, SCT_NO_NODE for sources */
     uint8_t out, source;
-    bool removed;                   /* no longer part of the graph */
-    bool output;                    /* the host reads it: never eliminated */
+    bool removed;                    /* no longer part of the graph */
+    bool output;                     /* the host reads it: never eliminated */
     const struct sct_tensor *tensor; /* SRC_TENSOR */
-    const char *name;               /* sources and outputs; may be NULL */
+    const char *name;                /* sources and outputs; may be NULL */
 };
 
 #define SCT_NO_NODE 0xffffffffu
@@ -39,8 +39,8 @@ struct sct_value {
 struct sct_gnode {
     uint32_t op;
     uint8_t n_in, n_out, phase;
-    uint32_t block;            /* 1 + block of the model, 0 outside (recompute works on blocks) */
-    uint32_t in[SCT_MAX_IN];   /* value ids */
+    uint32_t block;          /* 1 + block of the model, 0 outside (recompute works on blocks) */
+    uint32_t in[SCT_MAX_IN]; /* value ids */
     uint32_t out[SCT_MAX_OUT]; /* value ids */
     void *params;              /* never NULL */
     const char *label;         /* never NULL */
@@ -60,7 +60,8 @@ struct sct_graph {
     uint8_t phase;
 };
 
-/* An empty graph for batches of `batch` images, micro-batches of b. NULL when memory is short. */
+/* An empty graph for batches of `batch` images, micro-batches of b. NULL when memory is short.
+ */
 struct sct_graph *sct_graph_create(uint32_t b, uint32_t batch);
 /* A deep copy (tensors are shared) or NULL; keeps ids. */
 struct sct_graph *sct_graph_clone(const struct sct_graph *g);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * init.c - initialisers of parameters. Values depend on seed, name and element alone, so adding a
- * parameter does not change another one's start. docs/formats.md, "Random numbers". */
+ * init.c - initialisers of parameters. Values depend on seed, name and element alone, so adding
+ * a parameter does not change another one's start. docs/formats.md, "Random numbers". */
 #include <math.h>
 #include <string.h>
 
@@ -73,7 +73,9 @@ sct_status sct_init_fill(const char *init, uint64_t seed, const char *name,
 {
     struct spec s;
     const uint64_t n = sct_desc_count(d), key = sct_hash_str(SCT_HASH_INIT, name);
+
     enum { CONST, NORMAL, TRUNC, UNIFORM } kind;
+
     double a = 0, b = 0;
     const int ok = parse(init, &s);
     if (ok && strcmp(s.name, "zeros") == 0 && s.n == 0) {
@@ -96,15 +98,17 @@ sct_status sct_init_fill(const char *init, uint64_t seed, const char *name,
         a = s.arg[0];
         b = s.arg[1];
     } else if (ok && strcmp(s.name, "kaiming_uniform") == 0 && s.n == 1) {
-        /* torch.nn.init.kaiming_uniform_: bound = sqrt(3) * sqrt(2 / (1 + a^2)) / sqrt(fan_in) */
+        /* torch.nn.init.kaiming_uniform_: bound = sqrt(3) * sqrt(2 / (1 + a^2)) / sqrt(fan_in)
+         */
         kind = UNIFORM;
         b = sqrt(6.0 / ((1.0 + s.arg[0] * s.arg[0]) * fan_in(d)));
         a = -b;
     } else {
-        return sct_fail(err, SCT_EINVAL,
-                        "%s: unknown initialiser \"%s\"; known: zeros, ones, constant(c), "
-                        "normal(mean, std), trunc_normal(std), uniform(lo, hi), kaiming_uniform(a)",
-                        name, init);
+        return sct_fail(
+            err, SCT_EINVAL,
+            "%s: unknown initialiser \"%s\"; known: zeros, ones, constant(c), "
+            "normal(mean, std), trunc_normal(std), uniform(lo, hi), kaiming_uniform(a)",
+            name, init);
     }
     for (uint64_t e = 0; e < n; e++) {
         double x = a;

@@ -32,11 +32,11 @@ struct sct_param {
     struct sct_tensor own;      /* once it is trainable or added */
     const char *init;           /* added: how it starts */
     struct sct_group group;
-    uint32_t value;  /* of the graph */
+    uint32_t value; /* of the graph */
     bool trainable;
-    bool added;      /* by a strategy (or a fresh head) */
+    bool added; /* by a strategy (or a fresh head) */
     bool is_index;
-    void *host;      /* values that replace init or the base's (loaded adapter); arena */
+    void *host; /* values that replace init or the base's (loaded adapter); arena */
     uint64_t seed;
 };
 

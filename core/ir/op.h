@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * op.h - what the core knows of an op: the row of ops.def, its shape inference, its gradient. */
+ * op.h - what the core knows of an op: the row of ops.def, its shape inference, its gradient.
+ */
 #ifndef SCT_IR_OP_H
 #define SCT_IR_OP_H
 
@@ -20,13 +21,14 @@ struct sct_infer {
     uint32_t b, batch;
     sct_error *err;
 };
+
 typedef sct_status (*sct_infer_fn)(const struct sct_infer *);
 
-/* Gradient of one node: from dout (id 0: that output has no gradient) emit ordinary nodes and set
- * din[i] for every i with need[i]. An input that is the same for all images while the output is
- * per image (a weight, a bias, a token) gets acc(v, i) as the accumulator of an ACCUM op:
- *     din[1] = sct_linear_dw(v->b, v->acc(v, 1), dy, x);
- * din[i] left at none means "no gradient flows" (integer inputs). Descriptions are copies. */
+/* Gradient of one node: from dout (id 0: that output has no gradient) emit ordinary nodes and
+ * set din[i] for every i with need[i]. An input that is the same for all images while the
+ * output is per image (a weight, a bias, a token) gets acc(v, i) as the accumulator of an ACCUM
+ * op: din[1] = sct_linear_dw(v->b, v->acc(v, 1), dy, x); din[i] left at none means "no gradient
+ * flows" (integer inputs). Descriptions are copies. */
 struct sct_vjp {
     struct sct_builder *b;
     const sct_val *in, *out, *dout;
@@ -37,6 +39,7 @@ struct sct_vjp {
     sct_val *din;
     sct_val (*acc)(struct sct_vjp *, uint32_t i);
 };
+
 typedef void (*sct_vjp_fn)(struct sct_vjp *);
 
 struct sct_op_info {
@@ -53,7 +56,7 @@ const struct sct_op_info *sct_op_info(uint32_t op);
 /* SCT_OP_NONE when there is no such op. */
 uint32_t sct_op_find(const char *name);
 
-#define SCT_OP(ID, NAME, IN_MIN, IN_MAX, OUT, GRAD, TOL, ARG, PARAMS, FLAGS)                       \
+#define SCT_OP(ID, NAME, IN_MIN, IN_MAX, OUT, GRAD, TOL, ARG, PARAMS, FLAGS)                   \
     sct_status infer_##NAME(const struct sct_infer *i);
 #include <sctrun/ops.def>
 #undef SCT_OP

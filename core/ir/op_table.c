@@ -6,14 +6,22 @@
 #include "core/ir/op.h"
 #include "core/ops/vjp.h"
 
-#define VJP_DIFF(NAME) vjp_##NAME
+#define VJP_DIFF(NAME)   vjp_##NAME
 #define VJP_NODIFF(NAME) NULL
 
 static const struct sct_op_info table[SCT_OP_COUNT] = {
     {.name = "none"},
-#define SCT_OP(ID, NAME, IN_MIN, IN_MAX, OUT, GRAD, TOL, ARG, PARAMS, FLAGS)                       \
-    {#NAME, IN_MIN, IN_MAX, OUT,          SCT_TOL_##TOL,    ARG, sizeof(struct sct_##PARAMS##_params), \
-     FLAGS, infer_##NAME, VJP_##GRAD(NAME)},
+#define SCT_OP(ID, NAME, IN_MIN, IN_MAX, OUT, GRAD, TOL, ARG, PARAMS, FLAGS)                   \
+    {#NAME,                                                                                    \
+     IN_MIN,                                                                                   \
+     IN_MAX,                                                                                   \
+     OUT,                                                                                      \
+     SCT_TOL_##TOL,                                                                            \
+     ARG,                                                                                      \
+     sizeof(struct sct_##PARAMS##_params),                                                     \
+     FLAGS,                                                                                    \
+     infer_##NAME,                                                                             \
+     VJP_##GRAD(NAME)},
 #include <sctrun/ops.def>
 #undef SCT_OP
 };

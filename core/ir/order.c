@@ -52,7 +52,8 @@ sct_status sct_graph_prune(struct sct_graph *g, sct_error *err)
     return SCT_OK;
 }
 
-/* Depth-first emission in node order, with an explicit stack. state: 0 new, 1 open, 2 placed. */
+/* Depth-first emission in node order, with an explicit stack. state: 0 new, 1 open, 2 placed.
+ */
 static sct_status sort_into(const struct sct_graph *g, uint32_t *order, uint8_t *state,
                             uint32_t *stack, sct_error *err)
 {
@@ -75,8 +76,8 @@ static sct_status sort_into(const struct sct_graph *g, uint32_t *order, uint8_t 
                 if (p == SCT_NO_NODE || state[p] == 2)
                     continue;
                 if (state[p] == 1)
-                    return sct_fail(err, SCT_EINVAL, "%s: %s: the graph has a cycle", node->label,
-                                    sct_op_info(node->op)->name);
+                    return sct_fail(err, SCT_EINVAL, "%s: %s: the graph has a cycle",
+                                    node->label, sct_op_info(node->op)->name);
                 stack[depth++] = p;
                 ready = false;
             }
@@ -144,8 +145,8 @@ static sct_status verify_node(const struct sct_graph *g, uint32_t n, sct_error *
     for (uint32_t i = 0; i < node->n_in; i++) {
         const uint32_t v = node->in[i];
         if (v == 0 || v >= g->n_value || g->value[v].removed)
-            return sct_fail(err, SCT_EINVAL, "%s: %s: input %u is missing", node->label, op->name,
-                            i);
+            return sct_fail(err, SCT_EINVAL, "%s: %s: input %u is missing", node->label,
+                            op->name, i);
         if (g->value[v].node != SCT_NO_NODE && g->value[v].node >= n)
             return sct_fail(err, SCT_EINVAL, "%s: %s: input %u is made later", node->label,
                             op->name, i);

@@ -5,7 +5,8 @@
 
 #include "core/ir/graph.h"
 
-/* Every reader of a dropout or drop path reads its input instead; the nodes are pruned later. */
+/* Every reader of a dropout or drop path reads its input instead; the nodes are pruned later.
+ */
 void sct_graph_strip_random(struct sct_graph *g);
 
 #endif

@@ -67,7 +67,8 @@ static sct_val linear(struct ctx *c, sct_val x, const char *name, uint32_t out, 
     return y;
 }
 
-static void value_site(struct ctx *c, sct_val v, uint32_t role, uint32_t block, const char *name)
+static void value_site(struct ctx *c, sct_val v, uint32_t role, uint32_t block,
+                       const char *name)
 {
     struct sct_site *s = block == SCT_NO_BLOCK
                              ? sct_model_site(c->m, role, "%s", name)
@@ -130,8 +131,9 @@ static sct_val embed(struct ctx *c)
     sct_graph_label(m->g, "patch_embed.proj");
     /* Conv2d's default in timm: uniform(+-1/sqrt(fan_in)) */
     const sct_val w =
-        sct_reshape(c->b, sct_model_value(take(c, "patch_embed.proj.weight",
-                                               "kaiming_uniform(2.2360679775)", 4, wdim)),
+        sct_reshape(c->b,
+                    sct_model_value(take(c, "patch_embed.proj.weight",
+                                         "kaiming_uniform(2.2360679775)", 4, wdim)),
                     2, w2);
     const sct_val bias = vec(c, "patch_embed.proj.bias", "zeros", C);
     sct_val x = sct_linear(c->b, sct_patchify(c->b, img, P), w, bias);
@@ -211,8 +213,10 @@ static void head(struct ctx *c, sct_val x, bool keep)
         w = sct_model_value(take(c, "head.weight", "trunc_normal(0.02)", 2, wd));
         bias = sct_model_value(take(c, "head.bias", "zeros", 1, bd));
     } else {
-        const struct sct_desc dw = sct_desc_make(SCT_F32, 2, wd), db = sct_desc_make(SCT_F32, 1, bd);
-        w = sct_model_value(sct_model_add(m, "head.weight", &dw, m->cfg.head_init, NULL, false));
+        const struct sct_desc dw = sct_desc_make(SCT_F32, 2, wd),
+                              db = sct_desc_make(SCT_F32, 1, bd);
+        w = sct_model_value(
+            sct_model_add(m, "head.weight", &dw, m->cfg.head_init, NULL, false));
         bias = sct_model_value(sct_model_add(m, "head.bias", &db, "zeros", NULL, false));
         sct_weights_ignore(c->w, "head.weight");
         sct_weights_ignore(c->w, "head.bias");
@@ -235,23 +239,27 @@ static void head(struct ctx *c, sct_val x, bool keep)
 static sct_status check(const struct sct_model_config *c, sct_error *err)
 {
     if (!c->image || !c->patch || !c->dim || !c->depth || !c->heads || !c->mlp || !c->classes)
-        return sct_fail(err, SCT_EUSAGE,
-                        "model %s: image_size, patch_size, dim, depth, heads, mlp and the number "
-                        "of classes must be positive",
-                        c->name);
+        return sct_fail(
+            err, SCT_EUSAGE,
+            "model %s: image_size, patch_size, dim, depth, heads, mlp and the number "
+            "of classes must be positive",
+            c->name);
     if (c->image % c->patch || c->image / c->patch > 1024)
-        return sct_fail(err, SCT_EUSAGE,
-                        "model %s: image_size %u is not a multiple of patch_size %u, or has more "
-                        "than 1024 patches a side",
-                        c->name, c->image, c->patch);
+        return sct_fail(
+            err, SCT_EUSAGE,
+            "model %s: image_size %u is not a multiple of patch_size %u, or has more "
+            "than 1024 patches a side",
+            c->name, c->image, c->patch);
     if (c->dim % c->heads || c->dim > 16384 || c->depth > 1024 || c->mlp > 65536 ||
         c->classes > 1000000)
-        return sct_fail(err, SCT_EUSAGE,
-                        "model %s: dim %u must be a multiple of heads %u and at most 16384; depth "
-                        "at most 1024, mlp at most 65536, classes at most 1000000",
-                        c->name, c->dim, c->heads);
+        return sct_fail(
+            err, SCT_EUSAGE,
+            "model %s: dim %u must be a multiple of heads %u and at most 16384; depth "
+            "at most 1024, mlp at most 65536, classes at most 1000000",
+            c->name, c->dim, c->heads);
     if (c->pool == SCT_POOL_TOKEN && !c->class_token)
-        return sct_fail(err, SCT_EUSAGE, "model %s: pool: token needs class_token: true", c->name);
+        return sct_fail(err, SCT_EUSAGE, "model %s: pool: token needs class_token: true",
+                        c->name);
     return SCT_OK;
 }
 

@@ -88,8 +88,8 @@ static sct_status draw(struct sct_weights *w, const char *name, const struct sct
 }
 
 sct_status sct_weights_take(struct sct_weights *w, const char *name, uint32_t nd,
-                            const uint32_t *dim, const char *init, const struct sct_tensor **out,
-                            sct_error *err)
+                            const uint32_t *dim, const char *init,
+                            const struct sct_tensor **out, sct_error *err)
 {
     const struct sct_desc d = sct_desc_make(SCT_F32, nd, dim);
     struct sct_weight *x = find(w, name);
@@ -103,8 +103,9 @@ sct_status sct_weights_take(struct sct_weights *w, const char *name, uint32_t nd
                         w->origin, name);
     if (!sct_desc_same_dims(&x->t.desc, &d)) {
         char want[96], have[96];
-        return sct_fail(err, SCT_EFILE, "%s: tensor %s: expected %s, found %s; is --model right?",
-                        w->origin, name, sct_desc_text(&d, want, sizeof want),
+        return sct_fail(err, SCT_EFILE,
+                        "%s: tensor %s: expected %s, found %s; is --model right?", w->origin,
+                        name, sct_desc_text(&d, want, sizeof want),
                         sct_desc_text(&x->t.desc, have, sizeof have));
     }
     x->used = true;

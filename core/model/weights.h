@@ -35,8 +35,8 @@ sct_status sct_weights_add(struct sct_weights *w, const char *name, const struct
 /* The tensor `name` with exactly these dims; marks it used. EFILE names what is missing or both
  * shapes. init: how it is drawn when random. */
 sct_status sct_weights_take(struct sct_weights *w, const char *name, uint32_t nd,
-                            const uint32_t *dim, const char *init, const struct sct_tensor **out,
-                            sct_error *err);
+                            const uint32_t *dim, const char *init,
+                            const struct sct_tensor **out, sct_error *err);
 /* The tensor of that name, or NULL; does not mark it. */
 const struct sct_tensor *sct_weights_peek(const struct sct_weights *w, const char *name);
 /* Marks a tensor as seen (a head that is replaced). */

@@ -64,7 +64,8 @@ sct_status sct_adapter_get(const struct sct_adapter *a, const char *name, struct
 sct_status sct_adapter_put_key(struct sct_adapter *a, const char *key, const char *json,
                                sct_error *err)
 {
-    struct sct_adapter_key k = {sct_arena_strdup(&a->arena, key), sct_arena_strdup(&a->arena, json)};
+    struct sct_adapter_key k = {sct_arena_strdup(&a->arena, key),
+                                sct_arena_strdup(&a->arena, json)};
     if (!k.key || !k.json)
         return sct_nomem(err);
     for (uint32_t i = 0; i < a->n_key; i++) {
@@ -73,7 +74,8 @@ sct_status sct_adapter_put_key(struct sct_adapter *a, const char *key, const cha
             return SCT_OK;
         }
     }
-    SCT_TRY(sct_grow((void **)&a->key, &a->cap_key, (uint64_t)a->n_key + 1, sizeof *a->key, err));
+    SCT_TRY(
+        sct_grow((void **)&a->key, &a->cap_key, (uint64_t)a->n_key + 1, sizeof *a->key, err));
     a->key[a->n_key++] = k;
     return SCT_OK;
 }
@@ -91,23 +93,24 @@ const char *sct_adapter_name(const struct sct_adapter *a, size_t i)
     return i < a->n ? a->item[i].name : NULL;
 }
 
-static sct_status fill_one(const struct sct_adapter *a, struct sct_model *m, struct sct_param *p,
-                           sct_error *err)
+static sct_status fill_one(const struct sct_adapter *a, struct sct_model *m,
+                           struct sct_param *p, sct_error *err)
 {
     struct sct_desc d;
     const void *data;
     char want[96], have[96];
     SCT_TRY(sct_adapter_get(a, p->name, &d, &data, err));
     if (!sct_desc_same_dims(&d, &p->t->desc) || d.dtype != p->t->desc.dtype)
-        return sct_fail(err, SCT_EFILE, "%s: tensor %s: expected %s, found %s", a->origin, p->name,
-                        sct_desc_text(&p->t->desc, want, sizeof want),
+        return sct_fail(err, SCT_EFILE, "%s: tensor %s: expected %s, found %s", a->origin,
+                        p->name, sct_desc_text(&p->t->desc, want, sizeof want),
                         sct_desc_text(&d, have, sizeof have));
     const size_t bytes = (size_t)sct_desc_count(&d) * sct_dtype_bytes(d.dtype);
     if (p->is_index) {
         if (memcmp(p->host, data, bytes) != 0)
-            return sct_fail(err, SCT_EFILE,
-                            "%s: the strategy was rebuilt with other indices than the stored %s",
-                            a->origin, p->name);
+            return sct_fail(
+                err, SCT_EFILE,
+                "%s: the strategy was rebuilt with other indices than the stored %s", a->origin,
+                p->name);
         return SCT_OK;
     }
     p->host = sct_arena_alloc(&m->arena, bytes);
@@ -124,9 +127,10 @@ sct_status sct_adapter_fill(struct sct_adapter *a, struct sct_model *m, sct_erro
             SCT_TRY(fill_one(a, m, m->param[i], err));
     for (uint32_t i = 0; i < a->n; i++)
         if (!a->item[i].used)
-            return sct_fail(err, SCT_EFILE,
-                            "%s: tensor %s has no place in this model; is it an adapter of another "
-                            "strategy or model?",
-                            a->origin, a->item[i].name);
+            return sct_fail(
+                err, SCT_EFILE,
+                "%s: tensor %s has no place in this model; is it an adapter of another "
+                "strategy or model?",
+                a->origin, a->item[i].name);
     return SCT_OK;
 }

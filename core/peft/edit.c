@@ -10,8 +10,8 @@ struct sct_builder *sct_edit_begin(struct sct_model *m, const struct sct_site *s
 {
     struct sct_graph *g = m->g;
     if (m->edit_site) {
-        (void)sct_fail(&g->err, SCT_EINVAL, "edit of %s: the edit of %s is still open", site->path,
-                       m->site[m->edit_site - 1].path);
+        (void)sct_fail(&g->err, SCT_EINVAL, "edit of %s: the edit of %s is still open",
+                       site->path, m->site[m->edit_site - 1].path);
         return &g->builder;
     }
     if (site->id >= m->n_site) {
@@ -44,8 +44,10 @@ sct_status sct_edit_commit(struct sct_model *m, sct_val v, sct_error *err)
     const struct sct_value *was = sct_graph_value(g, site.out), *now = sct_graph_value(g, v);
     if (!now)
         return sct_fail(err, SCT_EINVAL, "%s: edit_commit of no value", site.path);
-    if (now->desc.dtype != was->desc.dtype || sct_desc_last(&now->desc) != sct_desc_last(&was->desc))
-        return sct_fail(err, SCT_EINVAL, "%s: the edit changes the number of channels", site.path);
+    if (now->desc.dtype != was->desc.dtype ||
+        sct_desc_last(&now->desc) != sct_desc_last(&was->desc))
+        return sct_fail(err, SCT_EINVAL, "%s: the edit changes the number of channels",
+                        site.path);
     if (v.id == site.out.id)
         return SCT_OK;
     sct_graph_redirect(g, site.out.id, v.id, m->edit_mark);

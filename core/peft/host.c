@@ -22,6 +22,7 @@ static void *host_alloc(size_t n)
 }
 
 SCT_PRINTF(2, 3)
+
 static void host_log(int level, const char *fmt, ...)
 {
     char line[1024];
@@ -35,7 +36,8 @@ static void host_log(int level, const char *fmt, ...)
 
 /* ---- look ---- */
 
-static size_t host_sites(const sct_model *m, const char *pattern, struct sct_site *out, size_t cap)
+static size_t host_sites(const sct_model *m, const char *pattern, struct sct_site *out,
+                         size_t cap)
 {
     size_t n = 0;
     for (uint32_t i = 0; i < m->n_site; i++) {
@@ -100,8 +102,8 @@ static sct_status host_watch(sct_model *m, uint32_t what, uint32_t id,
     return SCT_OK;
 }
 
-static const float *host_reading(const sct_readings *r, uint32_t what, uint32_t id, size_t *rows,
-                                 size_t *cols, const float **row_weight)
+static const float *host_reading(const sct_readings *r, uint32_t what, uint32_t id,
+                                 size_t *rows, size_t *cols, const float **row_weight)
 {
     for (uint32_t i = 0; i < r->n; i++) {
         if (r->item[i].what != what || r->item[i].id != id)
@@ -140,7 +142,8 @@ static sct_val host_new_param(sct_model *m, const char *name, const uint32_t *di
 static sct_val host_new_index(sct_model *m, const char *name, const uint32_t *idx, size_t n)
 {
     if (n == 0 || n > UINT32_MAX) {
-        (void)sct_fail(&m->g->err, SCT_EINVAL, "%s: an index list needs at least one entry", name);
+        (void)sct_fail(&m->g->err, SCT_EINVAL, "%s: an index list needs at least one entry",
+                       name);
         return sct_none();
     }
     const uint32_t dim = (uint32_t)n;
@@ -152,8 +155,8 @@ static sct_val host_new_index(sct_model *m, const char *name, const uint32_t *id
     }
     for (size_t i = 0; i < n; i++) {
         if (idx[i] > INT32_MAX || (i && idx[i] <= idx[i - 1])) {
-            (void)sct_fail(&m->g->err, SCT_EINVAL, "%s: indices must ascend, entry %zu does not",
-                           name, i);
+            (void)sct_fail(&m->g->err, SCT_EINVAL,
+                           "%s: indices must ascend, entry %zu does not", name, i);
             return sct_none();
         }
         copy[i] = (int32_t)idx[i];
@@ -178,12 +181,13 @@ static sct_status host_train_some(sct_model *m, uint32_t param, const char *name
                                   sct_error *err)
 {
     if (param >= m->n_param || m->param[param]->trainable)
-        return sct_fail(err, SCT_EINVAL, "train_some: parameter %u does not exist or is trained",
-                        param);
+        return sct_fail(err, SCT_EINVAL,
+                        "train_some: parameter %u does not exist or is trained", param);
     struct sct_graph *g = m->g;
     const uint64_t count = sct_desc_count(&m->param[param]->t->desc);
     if (n && idx[n - 1] >= count)
-        return sct_fail(err, SCT_EINVAL, "train_some: %s has %llu elements, index %u is outside",
+        return sct_fail(err, SCT_EINVAL,
+                        "train_some: %s has %llu elements, index %u is outside",
                         m->param[param]->name, (unsigned long long)count, idx[n - 1]);
     char full[192];
     const sct_val w = sct_model_value(m->param[param]);
@@ -200,7 +204,8 @@ static sct_status host_train_some(sct_model *m, uint32_t param, const char *name
     return sct_graph_infer(g, g->b, err);
 }
 
-static uint64_t host_random_key(const sct_model *m, const struct sct_site *site, const char *role)
+static uint64_t host_random_key(const sct_model *m, const struct sct_site *site,
+                                const char *role)
 {
     (void)m;
     return sct_hash_str(sct_hash_str(SCT_HASH_INIT, site->path), role);
@@ -256,8 +261,8 @@ void sct_strategy_close(struct sct_strategy_run *r)
     r->state = NULL;
 }
 
-static sct_status named(const struct sct_strategy_run *r, sct_status rc, const struct sct_model *m,
-                        sct_error *err)
+static sct_status named(const struct sct_strategy_run *r, sct_status rc,
+                        const struct sct_model *m, sct_error *err)
 {
     if (rc == SCT_OK && m)
         rc = sct_graph_status(m->g, err);
@@ -280,7 +285,8 @@ sct_status sct_strategy_choose(struct sct_strategy_run *r, const struct sct_mode
 {
     if (!r->s->choose)
         return SCT_OK;
-    return named(r, r->s->choose(r->state, sct_strategy_host_table(), m, readings, err), m, err);
+    return named(r, r->s->choose(r->state, sct_strategy_host_table(), m, readings, err), m,
+                 err);
 }
 
 sct_status sct_strategy_apply(struct sct_strategy_run *r, struct sct_model *m, sct_error *err)

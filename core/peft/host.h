@@ -22,7 +22,8 @@ void sct_strategy_close(struct sct_strategy_run *r);
 
 /* Each calls the strategy's function if it has one, adds its name to errors, and reports the
  * builder's sticky error too. */
-sct_status sct_strategy_observe(struct sct_strategy_run *r, struct sct_model *m, sct_error *err);
+sct_status sct_strategy_observe(struct sct_strategy_run *r, struct sct_model *m,
+                                sct_error *err);
 sct_status sct_strategy_choose(struct sct_strategy_run *r, const struct sct_model *m,
                                const struct sct_readings *readings, sct_error *err);
 sct_status sct_strategy_apply(struct sct_strategy_run *r, struct sct_model *m, sct_error *err);

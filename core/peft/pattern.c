@@ -26,7 +26,7 @@ static int number(const char **s, const char *end, uint64_t *v)
 static int index_match(const char *p, const char *end, uint64_t i)
 {
     uint64_t lo = 0, hi = UINT64_MAX, only;
-    p++; /* [ */
+    p++;   /* [ */
     end--; /* ] */
     if (end - p == 1 && *p == '*')
         return 1;
@@ -108,8 +108,8 @@ sct_status sct_pattern_check(const char *pattern, sct_error *err)
         for (size_t k = 0; k < len && (!open || w + k < open); k++)
             if (!isalnum((unsigned char)w[k]) && w[k] != '_' && w[k] != '*')
                 return bad(pattern, i + k, "expected a letter, digit, _ or *", err);
-        if (memchr(w, '*', open ? (size_t)(open - w) : len) && !(len == 2 && w[0] == '*' && w[1] == '*') &&
-            (open ? (size_t)(open - w) : len) != 1)
+        if (memchr(w, '*', open ? (size_t)(open - w) : len) &&
+            !(len == 2 && w[0] == '*' && w[1] == '*') && (open ? (size_t)(open - w) : len) != 1)
             return bad(pattern, i, "* must be a whole word", err);
         if (open) {
             const size_t inside = (size_t)(w + len - open);
@@ -117,7 +117,8 @@ sct_status sct_pattern_check(const char *pattern, sct_error *err)
                 return bad(pattern, i + (size_t)(open - w), "expected name[index]", err);
             if (!(inside == 3 && open[1] == '*') &&
                 strspn(open + 1, "0123456789:") != inside - 2)
-                return bad(pattern, i + (size_t)(open - w) + 1, "expected digits, a:b or *", err);
+                return bad(pattern, i + (size_t)(open - w) + 1, "expected digits, a:b or *",
+                           err);
         }
         i += len;
         if (pattern[i] == '.' && !pattern[++i])

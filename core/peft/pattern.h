@@ -2,9 +2,10 @@
  * pattern.h - patterns over site paths and parameter names.
  *
  * A path is words joined by '.', a word may carry an index: stage[0].block[3].attn.res. In a
- * pattern "**" is any number of words, "*" one word (with or without index) or, inside brackets,
- * any index; "[a:b]" is the half-open range, either end may be left out. Nothing else is special.
- * Parameter names (blocks.0.attn.qkv.weight) have no brackets; "*" stands for one word there. */
+ * pattern "**" is any number of words, "*" one word (with or without index) or, inside
+ * brackets, any index; "[a:b]" is the half-open range, either end may be left out. Nothing else
+ * is special. Parameter names (blocks.0.attn.qkv.weight) have no brackets; "*" stands for one
+ * word there. */
 #ifndef SCT_PEFT_PATTERN_H
 #define SCT_PEFT_PATTERN_H
 

@@ -20,7 +20,8 @@ void sct_readings_destroy(struct sct_readings **r)
 struct sct_reading *sct_readings_add(struct sct_readings *r, uint32_t what, uint32_t id,
                                      uint32_t rows, uint32_t cols, bool weights)
 {
-    if (sct_grow((void **)&r->item, &r->cap, (uint64_t)r->n + 1, sizeof *r->item, NULL) != SCT_OK)
+    if (sct_grow((void **)&r->item, &r->cap, (uint64_t)r->n + 1, sizeof *r->item, NULL) !=
+        SCT_OK)
         return NULL;
     struct sct_reading x = {what, id, rows, cols, NULL, NULL};
     x.value = sct_arena_alloc(&r->arena, (size_t)rows * cols * sizeof *x.value);

@@ -104,7 +104,8 @@ sct_status sct_arena_pack(struct sct_arena_item *item, uint32_t n, uint64_t max,
 static sct_status scope_arena(struct sct_plan *p, uint32_t scope, struct sct_slabs *slabs,
                               sct_error *err)
 {
-    struct sct_arena_item *item = sct_calloc((size_t)p->g->n_value + p->g->n_node, sizeof *item);
+    struct sct_arena_item *item =
+        sct_calloc((size_t)p->g->n_value + p->g->n_node, sizeof *item);
     if (!item)
         return sct_nomem(err);
     uint32_t n = 0;

@@ -39,7 +39,8 @@ static sct_status place_value(struct sct_plan *p, uint32_t v, struct sct_place *
     return SCT_OK;
 }
 
-static sct_status fill_node(struct sct_plan *p, uint32_t n, struct sct_node *node, sct_error *err)
+static sct_status fill_node(struct sct_plan *p, uint32_t n, struct sct_node *node,
+                            sct_error *err)
 {
     const struct sct_gnode *g = &p->g->node[n];
     sct_plan_opdesc(p, n, &node->d);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * choose.c - asks the backend for a row for every node and inserts the PACK nodes it wants.
- * A choice is kept under the node's first output (value ids are stable, node numbers are not). */
+ * A choice is kept under the node's first output (value ids are stable, node numbers are not).
+ */
 #include <string.h>
 
 #include "core/base/status.h"
@@ -93,10 +94,11 @@ static sct_status insert_packs(struct sct_plan *p, const struct sct_choice *by_v
                 continue;
             const uint32_t v = p->g->node[n].in[i];
             if (p->val[v].cls > SCT_SEG_PROLOGUE)
-                return sct_fail(err, SCT_EPLUGIN,
-                                "backend %s, row %s: wants input %u packed, but it changes with "
-                                "every sample",
-                                p->be->name, c->row, i);
+                return sct_fail(
+                    err, SCT_EPLUGIN,
+                    "backend %s, row %s: wants input %u packed, but it changes with "
+                    "every sample",
+                    p->be->name, c->row, i);
             const uint32_t out = packed(p, v, c->pack_in[i], err);
             if (!out)
                 return err ? err->code : SCT_EFAIL;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * inplace.c - an output takes the storage of input 0 where the op allows it, the sizes are equal
- * and that input is not used afterwards.
- * Works on live's result; merged ranges are contiguous because the input ends where the output
- * begins. */
+ * inplace.c - an output takes the storage of input 0 where the op allows it, the sizes are
+ * equal and that input is not used afterwards. Works on live's result; merged ranges are
+ * contiguous because the input ends where the output begins. */
 #include "core/plan/plan.h"
 
 static bool may(const struct sct_plan *p, uint32_t n, uint32_t pos)

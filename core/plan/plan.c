@@ -89,7 +89,8 @@ sct_status sct_plan_create(struct sct_plan **out, const struct sct_graph *g,
                            sct_error *err)
 {
     *out = NULL;
-    SCT_TRY(attempt(out, g, be, dev, info, opts, opts->checkpoint == SCT_CHECKPOINT_BLOCK, err));
+    SCT_TRY(
+        attempt(out, g, be, dev, info, opts, opts->checkpoint == SCT_CHECKPOINT_BLOCK, err));
     if (opts->checkpoint == SCT_CHECKPOINT_AUTO && !fits(*out)) {
         sct_plan_destroy(out);
         SCT_TRY(attempt(out, g, be, dev, info, opts, true, err));
@@ -98,9 +99,9 @@ sct_status sct_plan_create(struct sct_plan **out, const struct sct_graph *g,
         char *text = sct_plan_memory_text(*out);
         const sct_status rc = sct_fail(
             err, SCT_ENOMEM,
-            "the plan does not fit the device: %llu MB allowed\n%suse a smaller --micro-batch, "
+            "the plan does not fit the device: %.2f MB allowed\n%suse a smaller --micro-batch, "
             "--checkpoint block, or a larger --memory-limit",
-            (unsigned long long)(limit_of(*out) >> 20), text ? text : "");
+            (double)limit_of(*out) / 1048576.0, text ? text : "");
         sct_free(text);
         sct_plan_destroy(out);
         return rc;
@@ -170,19 +171,26 @@ char *sct_plan_memory_text(const struct sct_plan *p)
     struct sct_plan_memory m;
     sct_plan_memory(p, &m);
     struct sct_str s = {0};
+
     const struct {
         const char *name;
         uint64_t bytes;
-    } row[] = {{"frozen weights", m.weights},  {"packed weights", m.packs},
-               {"trainable", m.trainable},     {"optimiser state", m.optimizer},
-               {"activations", m.activations}, {"accumulators", m.accumulators},
-               {"step values", m.step},        {"batch", m.batch},
+    } row[] = {{"frozen weights", m.weights},
+               {"packed weights", m.packs},
+               {"trainable", m.trainable},
+               {"optimiser state", m.optimizer},
+               {"activations", m.activations},
+               {"accumulators", m.accumulators},
+               {"step values", m.step},
+               {"batch", m.batch},
                {"total", m.total}};
+
     for (size_t i = 0; i < sizeof row / sizeof row[0]; i++)
         sct_str_add(&s, "  %-16s %10.2f MB\n", row[i].name, (double)row[i].bytes / 1048576.0);
-    sct_str_add(&s, "  %u lane(s) x %u image(s), %u slot(s), checkpoint %s, largest buffer %.2f MB\n",
-                p->shape.lanes, p->shape.b, p->slots, p->recomputed ? "block" : "none",
-                (double)m.largest / 1048576.0);
+    sct_str_add(
+        &s, "  %u lane(s) x %u image(s), %u slot(s), checkpoint %s, largest buffer %.2f MB\n",
+        p->shape.lanes, p->shape.b, p->slots, p->recomputed ? "block" : "none",
+        (double)m.largest / 1048576.0);
     return sct_str_take(&s);
 }
 

@@ -24,28 +24,29 @@
 enum sct_checkpoint { SCT_CHECKPOINT_NONE, SCT_CHECKPOINT_BLOCK, SCT_CHECKPOINT_AUTO };
 
 struct sct_plan_opts {
-    uint32_t micro_batch, lanes;  /* 0: the backend's choice */
-    uint32_t slots;               /* 0: sct_plan_slots */
-    uint32_t checkpoint;          /* enum sct_checkpoint */
-    uint64_t memory_limit;        /* bytes on the device, 0: what the device reports */
+    uint32_t micro_batch, lanes; /* 0: the backend's choice */
+    uint32_t slots;              /* 0: sct_plan_slots */
+    uint32_t checkpoint;         /* enum sct_checkpoint */
+    uint64_t memory_limit;       /* bytes on the device, 0: what the device reports */
     bool no_fuse;
 };
 
 /* What the plan knows of a value. */
 struct sct_pvalue {
-    uint8_t cls;      /* enum sct_segkind */
-    uint8_t scope;    /* enum sct_scope */
-    uint32_t root;    /* the value whose storage it shares (itself if none) */
+    uint8_t cls;          /* enum sct_segkind */
+    uint8_t scope;        /* enum sct_scope */
+    uint32_t root;        /* the value whose storage it shares (itself if none) */
     uint32_t first, last; /* live range on its scope's time line; first > last: never stored */
-    uint32_t slots;   /* SCT_SLOTS: copies */
-    struct sct_place place; /* of the root; buf: slab, for CONST and PERSIST the store's entry */
+    uint32_t slots;       /* SCT_SLOTS: copies */
+    struct sct_place
+        place; /* of the root; buf: slab, for CONST and PERSIST the store's entry */
 };
 
 /* What the plan knows of a node. */
 struct sct_pnode {
-    uint8_t seg;   /* enum sct_segkind */
-    bool view;     /* runs no kernel */
-    bool alias;    /* out[0] in place of in[0] */
+    uint8_t seg; /* enum sct_segkind */
+    bool view;   /* runs no kernel */
+    bool alias;  /* out[0] in place of in[0] */
     struct sct_choice choice;
 };
 
@@ -72,14 +73,15 @@ struct sct_plan {
     struct sct_place *scratch;               /* per node; scope and offset, len 0: none */
     uint64_t accum_bytes, lane_need;         /* one slot; liveness lower bound of a lane */
     bool recomputed;
-    struct sct_progdesc prog; /* filled by bind */
+    struct sct_progdesc prog;                  /* filled by bind */
     uint32_t buf_base[SCT_SCOPE_COUNT], n_buf; /* how place.buf maps to the array of buffers */
     uint32_t *store_val;                       /* buffers CONST/PERSIST: value id per entry */
     uint32_t n_store, cap_store;
 };
 
-/* Plans graph g (copied) for the device; info is the device's own. EUNSUP lists every op without a row; ENOMEM when the
- * device's memory cannot hold it, with the figures. On failure *out is NULL. */
+/* Plans graph g (copied) for the device; info is the device's own. EUNSUP lists every op
+ * without a row; ENOMEM when the device's memory cannot hold it, with the figures. On failure
+ * *out is NULL. */
 sct_status sct_plan_create(struct sct_plan **out, const struct sct_graph *g,
                            const struct sct_backend *be, sct_device *dev,
                            const struct sct_device_info *info, const struct sct_plan_opts *opts,
@@ -97,10 +99,12 @@ struct sct_plan_memory {
     uint64_t accumulators, step, batch, scratch;
     uint64_t total, largest;
 };
+
 void sct_plan_memory(const struct sct_plan *p, struct sct_plan_memory *m);
 /* A table for people. String from sct_alloc or NULL. */
 char *sct_plan_memory_text(const struct sct_plan *p);
-/* The graph with segment, row, scope and offset of everything. String from sct_alloc or NULL. */
+/* The graph with segment, row, scope and offset of everything. String from sct_alloc or NULL.
+ */
 char *sct_plan_dump(const struct sct_plan *p);
 
 /* ---- the passes ---- */
@@ -129,8 +133,9 @@ struct sct_arena_item {
     uint64_t size, off;
     uint32_t first, last, slab, id;
 };
-/* By decreasing size into the smallest gap; slabs of at most max bytes. slabs->bytes is grown by
- * sct_realloc. ENOMEM names the item that is larger than a slab. */
+
+/* By decreasing size into the smallest gap; slabs of at most max bytes. slabs->bytes is grown
+ * by sct_realloc. ENOMEM names the item that is larger than a slab. */
 sct_status sct_arena_pack(struct sct_arena_item *item, uint32_t n, uint64_t max,
                           struct sct_slabs *slabs, sct_error *err);
 

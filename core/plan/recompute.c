@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * recompute.c - checkpointing as a graph rewrite: the forward nodes of a block that its backward
- * needs are cloned and run again before it, so only the values between blocks stay alive.
- * The clones have the same op, parameters and shapes, hence the same row and the same bits
- * (random ops are keyed by site, step and element). The last block is left as it is: its backward
- * follows at once. */
+ * recompute.c - checkpointing as a graph rewrite: the forward nodes of a block that its
+ * backward needs are cloned and run again before it, so only the values between blocks stay
+ * alive. The clones have the same op, parameters and shapes, hence the same row and the same
+ * bits (random ops are keyed by site, step and element). The last block is left as it is: its
+ * backward follows at once. */
 #include <string.h>
 
 #include "core/base/status.h"
@@ -30,8 +30,8 @@ static bool forward_lane(const struct rewrite *r, uint32_t v, uint32_t *block)
     return true;
 }
 
-/* Clones the producer of v and, first, what it needs of the same block. Explicit stack: depth is
- * bounded by the nodes of a block. Returns the clone's id or 0. */
+/* Clones the producer of v and, first, what it needs of the same block. Explicit stack: depth
+ * is bounded by the nodes of a block. Returns the clone's id or 0. */
 static uint32_t clone_value(struct rewrite *r, uint32_t v, uint32_t *stack, sct_error *err)
 {
     struct sct_graph *g = r->p->g;
@@ -78,15 +78,16 @@ static sct_status rewrite(struct rewrite *r, uint32_t *stack, sct_error *err)
     uint32_t block;
     for (uint32_t n = 0; n < r->n_node; n++) /* values that leave their block going forward */
         for (uint32_t i = 0; i < g->node[n].n_in; i++)
-            if (g->node[n].phase == SCT_PHASE_FORWARD && forward_lane(r, g->node[n].in[i], &block) &&
-                g->node[n].block != block)
+            if (g->node[n].phase == SCT_PHASE_FORWARD &&
+                forward_lane(r, g->node[n].in[i], &block) && g->node[n].block != block)
                 r->keep[g->node[n].in[i]] = 1;
     for (uint32_t n = 0; n < r->n_node; n++) {
         if (g->node[n].phase != SCT_PHASE_BACKWARD)
             continue;
         for (uint32_t i = 0; i < g->node[n].n_in; i++) {
             const uint32_t v = g->node[n].in[i];
-            if (v >= r->n_value || r->keep[v] || g->value[v].output || !forward_lane(r, v, &block))
+            if (v >= r->n_value || r->keep[v] || g->value[v].output ||
+                !forward_lane(r, v, &block))
                 continue;
             const uint32_t c = clone_value(r, v, stack, err);
             if (!c)

@@ -108,26 +108,29 @@ static sct_status find(const char *kind, const char *name, sct_status code, char
                 return SCT_OK;
     struct sct_str have = {0};
     sct_plug_list(kind, note, &have);
-    const sct_status rc = sct_fail(
-        err, code, "there is no %s \"%s\"; found:%s; searched beside the program, in %s and in "
-                   "SCTRUN_PLUGIN_PATH",
-        strcmp(kind, "backends") == 0 ? "backend" : "strategy", name,
-        have.s ? have.s : " none", SCT_PREFIX_LIB);
+    const sct_status rc =
+        sct_fail(err, code,
+                 "there is no %s \"%s\"; found:%s; searched beside the program, in %s and in "
+                 "SCTRUN_PLUGIN_PATH",
+                 strcmp(kind, "backends") == 0 ? "backend" : "strategy", name,
+                 have.s ? have.s : " none", SCT_PREFIX_LIB);
     sct_str_free(&have);
     return rc;
 }
 
 /* The table that `entry` returns; its first two words are abi and size. */
-static sct_status open_module(const char *path, const char *entry, uint32_t abi, size_t min_size,
-                              const void **out, sct_error *err)
+static sct_status open_module(const char *path, const char *entry, uint32_t abi,
+                              size_t min_size, const void **out, sct_error *err)
 {
     void *so = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!so)
         return sct_fail(err, SCT_EPLUGIN, "%s cannot be loaded: %s", path, dlerror());
+
     union {
         void *object;
         const void *(*fn)(void);
     } sym = {dlsym(so, entry)};
+
     if (!sym.object)
         return sct_fail(err, SCT_EPLUGIN,
                         "%s has no %s: it is no module of this kind, or of another ABI version",
@@ -136,8 +139,9 @@ static sct_status open_module(const char *path, const char *entry, uint32_t abi,
     if (!table)
         return sct_fail(err, SCT_EPLUGIN, "%s: %s returned no table", path, entry);
     if (table[0] != abi)
-        return sct_fail(err, SCT_EPLUGIN, "%s has ABI %u, this program needs ABI %u; rebuild it",
-                        path, table[0], abi);
+        return sct_fail(err, SCT_EPLUGIN,
+                        "%s has ABI %u, this program needs ABI %u; rebuild it", path, table[0],
+                        abi);
     if (table[1] < min_size)
         return sct_fail(err, SCT_EPLUGIN,
                         "%s: its table has %u bytes, at least %zu are needed; rebuild it", path,
@@ -177,7 +181,8 @@ sct_status sct_plug_strategy(const char *name, const struct sct_strategy **out, 
     return SCT_OK;
 }
 
-static void list_dir(const char *dir, void (*each)(void *, const char *, const char *), void *ctx)
+static void list_dir(const char *dir, void (*each)(void *, const char *, const char *),
+                     void *ctx)
 {
     DIR *d = opendir(dir);
     const struct dirent *e;
@@ -197,8 +202,8 @@ static void list_dir(const char *dir, void (*each)(void *, const char *, const c
         closedir(d);
 }
 
-void sct_plug_list(const char *kind, void (*each)(void *ctx, const char *name, const char *path),
-                   void *ctx)
+void sct_plug_list(const char *kind,
+                   void (*each)(void *ctx, const char *name, const char *path), void *ctx)
 {
     const int backends = strcmp(kind, "backends") == 0;
     char path[MAX_PATH];

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * module.h - finds and opens backends and strategies.
  *
- * A name is searched as <dir>/<kind>/<name>.so in: the folders beside the executable (build tree,
- * tarball), the installed place, then every folder of SCTRUN_PLUGIN_PATH; never in the working
- * directory. A name that holds a '/' is taken as a path. Modules are never unloaded.
+ * A name is searched as <dir>/<kind>/<name>.so in: the folders beside the executable (build
+ * tree, tarball), the installed place, then every folder of SCTRUN_PLUGIN_PATH; never in the
+ * working directory. A name that holds a '/' is taken as a path. Modules are never unloaded.
  * Thread rule: the registry is used by one thread. */
 #ifndef SCT_PLUG_MODULE_H
 #define SCT_PLUG_MODULE_H
@@ -22,12 +22,13 @@ sct_status sct_plug_backend(const char *name, const struct sct_backend **out, sc
 /* The strategy of that name. EPLUGIN with the same messages. */
 sct_status sct_plug_strategy(const char *name, const struct sct_strategy **out, sct_error *err);
 
-/* Names and paths of everything found, one callback each; kind is "backends" or "strategies". */
-void sct_plug_list(const char *kind, void (*each)(void *ctx, const char *name, const char *path),
-                   void *ctx);
+/* Names and paths of everything found, one callback each; kind is "backends" or "strategies".
+ */
+void sct_plug_list(const char *kind,
+                   void (*each)(void *ctx, const char *name, const char *path), void *ctx);
 
-/* A file of the project's data ("configs/models/x.yaml"): beside the executable, then installed.
- * Writes the path to buf; EUSAGE says where it was looked for. */
+/* A file of the project's data ("configs/models/x.yaml"): beside the executable, then
+ * installed. Writes the path to buf; EUSAGE says where it was looked for. */
 sct_status sct_plug_data(const char *file, char *buf, size_t size, sct_error *err);
 
 #endif

@@ -68,8 +68,8 @@ sct_status sct_run_log_eval(struct sct_run_log *l, const struct sct_log_eval *e,
         fflush(l->jsonl) != 0)
         return failed(l, "log.jsonl", err);
     if (fprintf(l->csv, "%llu,%s,%s,%.9g,%.9g,%.9g\n", (unsigned long long)e->epoch,
-                number(e->train_loss, a, sizeof a), number(e->loss, b, sizeof b), e->top1, e->top5,
-                e->lr) < 0 ||
+                number(e->train_loss, a, sizeof a), number(e->loss, b, sizeof b), e->top1,
+                e->top5, e->lr) < 0 ||
         fflush(l->csv) != 0)
         return failed(l, "summary.csv", err);
     return SCT_OK;

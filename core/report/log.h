@@ -26,8 +26,10 @@ struct sct_log_eval {
 
 /* Opens both files in dir, which exists. On failure the log is closed. EFAIL. */
 sct_status sct_run_log_open(struct sct_run_log *l, const char *dir, sct_error *err);
-sct_status sct_run_log_step(struct sct_run_log *l, const struct sct_log_step *s, sct_error *err);
-sct_status sct_run_log_eval(struct sct_run_log *l, const struct sct_log_eval *e, sct_error *err);
+sct_status sct_run_log_step(struct sct_run_log *l, const struct sct_log_step *s,
+                            sct_error *err);
+sct_status sct_run_log_eval(struct sct_run_log *l, const struct sct_log_eval *e,
+                            sct_error *err);
 /* A closed or zero log is fine. */
 sct_status sct_run_log_close(struct sct_run_log *l, sct_error *err);
 

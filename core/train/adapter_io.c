@@ -47,12 +47,13 @@ static void put_model(json_t *base, const struct sct_model_config *c)
     json_object_set_new(
         base, "config",
         json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:b, s:b, s:s, s:o, s:o, s:s}",
-                  "arch", "vit", "image_size", (int)c->image, "patch_size", (int)c->patch, "dim",
-                  (int)c->dim, "depth", (int)c->depth, "heads", (int)c->heads, "mlp", (int)c->mlp,
-                  "classes", (int)c->classes, "pool", c->pool == SCT_POOL_AVG ? "avg" : "token",
-                  "class_token", (int)c->class_token, "fc_norm", (int)c->fc_norm, "gelu",
-                  c->gelu == SCT_GELU_TANH ? "tanh" : "erf", "eps", sct_json_f32(c->eps),
-                  "drop_path", sct_json_f32(c->drop_path), "head_init", c->head_init));
+                  "arch", "vit", "image_size", (int)c->image, "patch_size", (int)c->patch,
+                  "dim", (int)c->dim, "depth", (int)c->depth, "heads", (int)c->heads, "mlp",
+                  (int)c->mlp, "classes", (int)c->classes, "pool",
+                  c->pool == SCT_POOL_AVG ? "avg" : "token", "class_token", (int)c->class_token,
+                  "fc_norm", (int)c->fc_norm, "gelu", c->gelu == SCT_GELU_TANH ? "tanh" : "erf",
+                  "eps", sct_json_f32(c->eps), "drop_path", sct_json_f32(c->drop_path),
+                  "head_init", c->head_init));
 }
 
 static json_t *config_json(const struct sct_tuner *t, const struct sct_adapter_info *i,
@@ -141,9 +142,9 @@ static sct_status write_folder(const char *dir, const struct sct_tuner *t,
     return rc;
 }
 
-sct_status sct_adapter_save(const char *dir, const struct sct_model *m, struct sct_open_device *d,
-                            const struct sct_tuner *t, const struct sct_adapter_info *info,
-                            sct_error *err)
+sct_status sct_adapter_save(const char *dir, const struct sct_model *m,
+                            struct sct_open_device *d, const struct sct_tuner *t,
+                            const struct sct_adapter_info *info, sct_error *err)
 {
     struct sct_adapter *a = sct_adapter_create(dir), *disk = NULL;
     sct_status rc = a ? gather(a, m, d, err) : sct_nomem(err);
@@ -163,14 +164,14 @@ sct_status sct_adapter_save(const char *dir, const struct sct_model *m, struct s
 
 /* ---- loading ---- */
 
-static sct_status get_floats(const struct sct_json_at *at, const char *key, float *out, size_t n,
-                             sct_error *err)
+static sct_status get_floats(const struct sct_json_at *at, const char *key, float *out,
+                             size_t n, sct_error *err)
 {
     const json_t *a = NULL;
     SCT_TRY(sct_json_get_array(at, key, SCT_JSON_REQUIRED, &a, err));
     if (json_array_size(a) != n)
-        return sct_fail(err, SCT_EFILE, "%s: expected %zu numbers at %s.%s", at->file, n, at->path,
-                        key);
+        return sct_fail(err, SCT_EFILE, "%s: expected %zu numbers at %s.%s", at->file, n,
+                        at->path, key);
     for (size_t i = 0; i < n; i++) {
         if (!json_is_number(json_array_get(a, i)))
             return sct_fail(err, SCT_EFILE, "%s: expected numbers at %s.%s", at->file, at->path,
@@ -200,18 +201,21 @@ static sct_status get_model(const struct sct_json_at *at, struct sct_model_confi
     uint32_t avg, tanh_gelu;
     int token = 1, fc = 0;
     double eps = 1e-6, drop = 0;
+
     const struct {
         const char *key;
         uint32_t *to;
     } row[] = {{"image_size", &c->image}, {"patch_size", &c->patch}, {"dim", &c->dim},
                {"depth", &c->depth},      {"heads", &c->heads},      {"mlp", &c->mlp},
                {"classes", &c->classes}};
+
     for (size_t i = 0; i < sizeof row / sizeof row[0]; i++)
-        SCT_TRY(sct_json_get_u32(at, row[i].key, SCT_JSON_REQUIRED, 1, 1000000, row[i].to, err));
+        SCT_TRY(
+            sct_json_get_u32(at, row[i].key, SCT_JSON_REQUIRED, 1, 1000000, row[i].to, err));
     SCT_TRY(sct_json_get_str(at, "arch", SCT_JSON_OPTIONAL, &arch, err));
     if (strcmp(arch, "vit") != 0)
-        return sct_fail(err, SCT_EFILE, "%s: expected vit at %s.arch, found \"%.80s\"", at->file,
-                        at->path, arch);
+        return sct_fail(err, SCT_EFILE, "%s: expected vit at %s.arch, found \"%.80s\"",
+                        at->file, at->path, arch);
     SCT_TRY(get_word(at, "pool", "token", "avg", &avg, err));
     SCT_TRY(get_word(at, "gelu", "erf", "tanh", &tanh_gelu, err));
     SCT_TRY(sct_json_get_str(at, "head_init", SCT_JSON_OPTIONAL, &init, err));
@@ -254,7 +258,8 @@ static sct_status get_options(struct sct_adapter_info *info, const json_t *optio
 {
     const char *key;
     json_t *value;
-    info->set = sct_arena_alloc(&info->arena, (json_object_size(options) + 1) * sizeof *info->set);
+    info->set =
+        sct_arena_alloc(&info->arena, (json_object_size(options) + 1) * sizeof *info->set);
     if (!info->set)
         return sct_nomem(err);
     json_object_foreach((json_t *)(uintptr_t)options, key, value)
@@ -276,7 +281,8 @@ static sct_status get_info(struct sct_adapter_info *info, const struct sct_adapt
                            sct_error *err)
 {
     const struct sct_json_at root = {f->config, f->config_path, "", SCT_EFILE};
-    const json_t *own_obj = NULL, *base_obj = NULL, *config = NULL, *options = NULL, *names = NULL;
+    const json_t *own_obj = NULL, *base_obj = NULL, *config = NULL, *options = NULL,
+                 *names = NULL;
     const char *strategy, *arch, *hash, *weights = "";
     uint32_t version;
     size_t n_names = 0;
@@ -308,7 +314,8 @@ static sct_status get_info(struct sct_adapter_info *info, const struct sct_adapt
     memcpy(info->model.std, info->pre.std, sizeof info->model.std);
     SCT_TRY(sct_json_get_object(&own, "options", SCT_JSON_REQUIRED, &options, err));
     SCT_TRY(get_options(info, options, f->config_path, err));
-    SCT_TRY(sct_json_get_strings(&own, "class_names", SCT_JSON_OPTIONAL, &names, &n_names, err));
+    SCT_TRY(
+        sct_json_get_strings(&own, "class_names", SCT_JSON_OPTIONAL, &names, &n_names, err));
     if (names && n_names != info->model.classes)
         return sct_fail(err, SCT_EFILE, "%s: %zu class names for %u classes", f->config_path,
                         n_names, info->model.classes);
@@ -358,8 +365,8 @@ static sct_status get_keys(struct sct_adapter *a, json_t *root, sct_error *err)
     return SCT_OK;
 }
 
-sct_status sct_adapter_open(struct sct_adapter_info *info, struct sct_adapter **a, const char *dir,
-                            sct_error *err)
+sct_status sct_adapter_open(struct sct_adapter_info *info, struct sct_adapter **a,
+                            const char *dir, sct_error *err)
 {
     struct sct_adapter_folder f;
     memset(info, 0, sizeof *info);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * adapter_io.h - an adapter between a trained model and a folder.
  *
- * The folder is self-describing: adapter_config.json holds the strategy and its options, the base
- * (architecture, hash), preprocessing, class names; adapter_model.safetensors holds every trained
- * tensor, the index lists and always the head. A LoRA folder is one of Hugging Face PEFT. */
+ * The folder is self-describing: adapter_config.json holds the strategy and its options, the
+ * base (architecture, hash), preprocessing, class names; adapter_model.safetensors holds every
+ * trained tensor, the index lists and always the head. A LoRA folder is one of Hugging Face
+ * PEFT. */
 #ifndef SCT_TRAIN_ADAPTER_IO_H
 #define SCT_TRAIN_ADAPTER_IO_H
 
@@ -25,14 +26,14 @@ struct sct_adapter_info {
 };
 
 /* Current values of everything trained, read from the device, into `dir` (replaced). */
-sct_status sct_adapter_save(const char *dir, const struct sct_model *m, struct sct_open_device *d,
-                            const struct sct_tuner *t, const struct sct_adapter_info *info,
-                            sct_error *err);
+sct_status sct_adapter_save(const char *dir, const struct sct_model *m,
+                            struct sct_open_device *d, const struct sct_tuner *t,
+                            const struct sct_adapter_info *info, sct_error *err);
 
 /* Reads a folder: what it says into *info, its tensors into *a (own names, as in memory). EFILE
  * with file and key. Both are empty on failure. */
-sct_status sct_adapter_open(struct sct_adapter_info *info, struct sct_adapter **a, const char *dir,
-                            sct_error *err);
+sct_status sct_adapter_open(struct sct_adapter_info *info, struct sct_adapter **a,
+                            const char *dir, sct_error *err);
 /* After the strategy is open: own names from the disk's form. Replaces *a. */
 sct_status sct_adapter_own_form(struct sct_adapter **a, struct sct_tuner *t, sct_error *err);
 void sct_adapter_info_fini(struct sct_adapter_info *info);

@@ -86,7 +86,8 @@ sct_status sct_finetune(int argc, const char *const *argv,
     const double started = sct_now();
     SCT_TRY(sct_plug_init(callback ? callback->data_dir : NULL,
                           environment("SCTRUN_PLUGIN_PATH"), err));
-    SCT_TRY(sct_settings_init(&run, argc, (char *const *)(uintptr_t)argv, environment, true, err));
+    SCT_TRY(
+        sct_settings_init(&run, argc, (char *const *)(uintptr_t)argv, environment, true, err));
     sct_status rc = SCT_OK;
     if (run.n_word || !run.s.output || run.s.dry_run)
         rc = sct_fail(err, SCT_EUSAGE,

@@ -33,10 +33,10 @@ static sct_status choice(const struct sct_cfg_node *map, const char *key, const 
 static sct_status config_fill(struct sct_model_config *c, const struct sct_cfg_node *m,
                               const char **weights, sct_error *err)
 {
-    static const char *const keys[] = {"arch",  "image_size", "patch_size", "dim",    "depth",
-                                       "heads", "mlp",        "mlp_ratio",  "pool",   "class_token",
-                                       "eps",   "fc_norm",    "gelu",       "mean",   "std",
-                                       "crop_pct", "head_init", "weights",  "classes", NULL};
+    static const char *const keys[] = {
+        "arch",      "image_size", "patch_size",  "dim",     "depth",   "heads", "mlp",
+        "mlp_ratio", "pool",       "class_token", "eps",     "fc_norm", "gelu",  "mean",
+        "std",       "crop_pct",   "head_init",   "weights", "classes", NULL};
     uint32_t arch = 0;
     float ratio = 4.0f;
     const char *init = NULL;
@@ -131,8 +131,9 @@ static sct_status add_tensors(struct sct_base *b, const char *path, sct_error *e
         const struct sct_st_tensor *x = sct_st_at(b->file, i);
         struct sct_desc d = {SCT_F32, x->nd, {0}, 0};
         if (x->nd > SCT_MAX_DIMS)
-            return sct_fail(err, SCT_EFILE, "%s: tensor %s has %u dimensions, at most %d are read",
-                            path, x->name, x->nd, SCT_MAX_DIMS);
+            return sct_fail(err, SCT_EFILE,
+                            "%s: tensor %s has %u dimensions, at most %d are read", path,
+                            x->name, x->nd, SCT_MAX_DIMS);
         for (uint32_t k = 0; k < x->nd; k++) {
             if (x->dim[k] == 0 || x->dim[k] > UINT32_MAX)
                 return sct_fail(err, SCT_EFILE, "%s: tensor %s: dimension %u is %llu", path,
@@ -170,7 +171,8 @@ static int by_name(const void *a, const void *b)
     return strcmp((*x)->t.name, (*y)->t.name);
 }
 
-sct_status sct_base_hash_of(const struct sct_weights *w, char hex[SCT_SHA256_HEX], sct_error *err)
+sct_status sct_base_hash_of(const struct sct_weights *w, char hex[SCT_SHA256_HEX],
+                            sct_error *err)
 {
     struct sct_weight **item = sct_calloc(w->n ? w->n : 1, sizeof(*item));
     if (!item)

@@ -7,20 +7,22 @@
 #include "core/io/sha256.h"
 #include "core/model/weights.h"
 
-/* Reads configs/models/<name>.yaml, or a file when name holds a '/' or ends in .yaml. weights (may
- * be NULL) receives the file that the configuration names for itself, resolved, or "". EUSAGE. */
+/* Reads configs/models/<name>.yaml, or a file when name holds a '/' or ends in .yaml. weights
+ * (may be NULL) receives the file that the configuration names for itself, resolved, or "".
+ * EUSAGE. */
 sct_status sct_model_config_load(struct sct_model_config *cfg, const char *name, char *weights,
                                  size_t size, sct_error *err);
 /* The preset whose name begins the base name of a weight file, as
  * vit_tiny_patch16_224_augreg.safetensors; EUSAGE when there is none. */
 sct_status sct_model_name_guess(const char *weights, char *name, size_t size, sct_error *err);
 
-/* All tensors of a safetensors file, or an empty random set when path is "random". The file stays
- * open (mapped) until sct_base_close. EFILE, ENOMEM. */
+/* All tensors of a safetensors file, or an empty random set when path is "random". The file
+ * stays open (mapped) until sct_base_close. EFILE, ENOMEM. */
 struct sct_base {
     struct sct_weights *w;
     struct sct_st *file;
 };
+
 sct_status sct_base_open(struct sct_base *b, const char *path, uint64_t seed, sct_error *err);
 void sct_base_close(struct sct_base *b);
 

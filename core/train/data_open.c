@@ -28,7 +28,8 @@ static int next_pair(void *ctx, const char **key, const char **value)
     if (n->kind == SCT_CFG_SEQUENCE) {
         size_t used = 0;
         p->value[0] = 0;
-        for (const struct sct_cfg_node *c = n->first; c && used + 1 < sizeof p->value; c = c->next)
+        for (const struct sct_cfg_node *c = n->first; c && used + 1 < sizeof p->value;
+             c = c->next)
             used += (size_t)snprintf(p->value + used, sizeof p->value - used, "%s%s",
                                      used ? " " : "", c->text ? c->text : "");
         *value = p->value;
@@ -99,13 +100,15 @@ sct_status sct_data_open(const struct sct_settings *s, struct sct_source **train
     if (!s->data)
         return sct_fail(err, SCT_EUSAGE, "no data: say --data DIR, or --data task:NAME");
     if (strcmp(s->class_order, "plain") != 0 && strcmp(s->class_order, "natural") != 0)
-        return sct_fail(err, SCT_EUSAGE, "--class-order: expected plain or natural, found \"%s\"",
+        return sct_fail(err, SCT_EUSAGE,
+                        "--class-order: expected plain or natural, found \"%s\"",
                         s->class_order);
     sct_status rc = SCT_OK;
     if (strncmp(s->data, "task:", 5) == 0) {
         rc = open_task(s, train, test, err);
     } else {
-        char *sub = sct_path_join(s->data, "train"), *list = sct_path_join(s->data, s->train_list);
+        char *sub = sct_path_join(s->data, "train"),
+             *list = sct_path_join(s->data, s->train_list);
         const bool folders = sub && list && sct_dir_exists(sub) && !sct_file_exists(list);
         sct_free(sub);
         sct_free(list);

@@ -11,7 +11,8 @@
 
 void sct_cache_dir(const char *(*env)(const char *), char *buf, size_t size)
 {
-    const char *own = env("SCTRUN_CACHE_DIR"), *xdg = env("XDG_CACHE_HOME"), *home = env("HOME");
+    const char *own = env("SCTRUN_CACHE_DIR"), *xdg = env("XDG_CACHE_HOME"),
+               *home = env("HOME");
     buf[0] = 0;
     if (own && *own) {
         if (strcmp(own, "off") != 0)
@@ -26,6 +27,7 @@ void sct_cache_dir(const char *(*env)(const char *), char *buf, size_t size)
 static const char *host_opt(void *ctx, const char *key)
 {
     const struct sct_device_opts *o = ctx;
+
     const struct {
         const char *key, *value;
     } row[] = {{"threads", o->threads},
@@ -33,6 +35,7 @@ static const char *host_opt(void *ctx, const char *key)
                {"gemm", o->gemm},
                {"profile", o->profile},
                {"cache-dir", o->cache_dir}};
+
     for (size_t i = 0; i < sizeof row / sizeof row[0]; i++)
         if (strcmp(row[i].key, key) == 0)
             return row[i].value[0] ? row[i].value : NULL;
@@ -100,10 +103,11 @@ static sct_status pick(struct sct_open_device *d, uint32_t *index, sct_error *er
     }
     sct_status rc = SCT_OK;
     if (n == 0)
-        rc = sct_fail(err, SCT_EDEVICE,
-                      "backend %s found no device; for opencl install a driver, or pocl-opencl-icd "
-                      "to use the CPU",
-                      d->be->name);
+        rc = sct_fail(
+            err, SCT_EDEVICE,
+            "backend %s found no device; for opencl install a driver, or pocl-opencl-icd "
+            "to use the CPU",
+            d->be->name);
     else if (best == 0)
         rc = sct_fail(err, SCT_EDEVICE, "no usable device fits --device %s; found:%s", want,
                       list.s ? list.s : "");

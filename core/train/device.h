@@ -29,9 +29,9 @@ void sct_cache_dir(const char *(*env)(const char *), char *buf, size_t size);
 /* What a backend asks of its host, answered from *opts, which must outlive it. */
 struct sct_host sct_device_host(struct sct_device_opts *opts);
 
-/* Device by "auto" (a GPU if there is one, else the first usable), "P:D", or a part of its name,
- * case aside, that fits one only. EDEVICE lists what is there. d must not move while open. On
- * failure *d is empty. */
+/* Device by "auto" (a GPU if there is one, else the first usable), "P:D", or a part of its
+ * name, case aside, that fits one only. EDEVICE lists what is there. d must not move while
+ * open. On failure *d is empty. */
 sct_status sct_device_open(struct sct_open_device *d, const struct sct_device_opts *opts,
                            sct_error *err);
 /* Programs of the device must be gone. */

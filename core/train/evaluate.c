@@ -116,7 +116,8 @@ sct_status sct_evaluate(struct sct_evaluator *e, struct sct_loader *l,
             rc = each(ctx, &b, e->logits, e->classes, err);
     }
     const double images = s.images ? (double)s.images : 1.0;
-    *r = (struct sct_eval_result){100.0 * (double)s.top1 / images, 100.0 * (double)s.top5 / images,
-                                  s.loss / images, (uint32_t)s.images, sct_now() - start};
+    *r = (struct sct_eval_result){100.0 * (double)s.top1 / images,
+                                  100.0 * (double)s.top5 / images, s.loss / images,
+                                  (uint32_t)s.images, sct_now() - start};
     return rc;
 }

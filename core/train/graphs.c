@@ -55,16 +55,17 @@ static sct_status optim_init(struct sct_optim *o, const struct sct_model *m, uin
         if (!p->trainable)
             continue;
         const struct sct_desc d = p->t->desc;
-        SCT_TRY(state_tensor(o, 2 * o->n, kind == SCT_OPTIM_ADAMW ? "m" : "momentum", p->name, &d,
-                             err));
+        SCT_TRY(state_tensor(o, 2 * o->n, kind == SCT_OPTIM_ADAMW ? "m" : "momentum", p->name,
+                             &d, err));
         SCT_TRY(state_tensor(o, 2 * o->n + 1, "v", p->name, &d, err));
         o->n++;
     }
     return SCT_OK;
 }
 
-static void update(struct sct_graph *g, const struct sct_param *p, const struct sct_tensor *state,
-                   sct_val grad, sct_val coef, const struct sct_optim_opts *opts)
+static void update(struct sct_graph *g, const struct sct_param *p,
+                   const struct sct_tensor *state, sct_val grad, sct_val coef,
+                   const struct sct_optim_opts *opts)
 {
     struct sct_builder *b = sct_graph_builder(g);
     const sct_val w = sct_model_value(p), s0 = sct_graph_tensor(g, &state[0]);
@@ -75,8 +76,8 @@ static void update(struct sct_graph *g, const struct sct_param *p, const struct 
                                            opts->beta2, opts->eps};
         (void)sct_adamw(b, w, s0, sct_graph_tensor(g, &state[1]), grad, coef, &a);
     } else {
-        const struct sct_sgd_params a = {p->group.lr_mult, opts->weight_decay * p->group.wd_mult,
-                                         opts->momentum, 0};
+        const struct sct_sgd_params a = {
+            p->group.lr_mult, opts->weight_decay * p->group.wd_mult, opts->momentum, 0};
         (void)sct_sgd(b, w, s0, grad, coef, &a);
     }
 }
@@ -95,15 +96,15 @@ static sct_val clip_coef(struct sct_graph *g, const sct_val *grad, uint32_t n, f
 }
 
 static sct_status train_graph(struct sct_graph *g, const struct sct_model *m,
-                              const struct sct_optim_opts *opts, struct sct_optim *o, bool grads,
-                              sct_val *want, sct_val *grad, sct_error *err)
+                              const struct sct_optim_opts *opts, struct sct_optim *o,
+                              bool grads, sct_val *want, sct_val *grad, sct_error *err)
 {
     struct sct_builder *b = sct_graph_builder(g);
     const struct labels l = label_inputs(g);
     sct_graph_label(g, "loss");
     const sct_val loss = sct_xent(b, m->logits, l.label, l.mix, l.weight, opts->smoothing);
-    /* an accumulator, not the sum of emitted rows: micro-batches past the valid images do not run,
-     * and their rows would keep the losses of an earlier step */
+    /* an accumulator, not the sum of emitted rows: micro-batches past the valid images do not
+     * run, and their rows would keep the losses of an earlier step */
     sct_graph_output(g, sct_slot_sum(b, sct_sum_to(b, sct_zero(b, 0, NULL), loss)), "loss");
     uint32_t n = 0;
     for (uint32_t i = 0; i < m->n_param; i++)
@@ -119,8 +120,8 @@ static sct_status train_graph(struct sct_graph *g, const struct sct_model *m,
         if (!p->trainable)
             continue;
         if (!grad[n].id)
-            return sct_fail(err, SCT_EINVAL, "the loss does not depend on trainable parameter %s",
-                            p->name);
+            return sct_fail(err, SCT_EINVAL,
+                            "the loss does not depend on trainable parameter %s", p->name);
         char name[256];
         (void)snprintf(name, sizeof name, "grad.%s", p->name);
         if (grads)
@@ -141,13 +142,14 @@ sct_status sct_graph_train(struct sct_graph **out, const struct sct_model *m,
     for (uint32_t i = 0; i < m->n_param; i++)
         n += m->param[i]->trainable;
     if (n == 0)
-        return sct_fail(err, SCT_EUSAGE, "nothing is trainable: the strategy adds no parameter and "
-                                         "the head is kept");
+        return sct_fail(err, SCT_EUSAGE,
+                        "nothing is trainable: the strategy adds no parameter and "
+                        "the head is kept");
     SCT_TRY(optim_init(o, m, n, opts->kind, err));
     struct sct_graph *g = sct_graph_clone(m->g);
     sct_val *want = sct_calloc(n, sizeof *want), *grad = sct_calloc(n, sizeof *grad);
-    sct_status rc = g && want && grad ? train_graph(g, m, opts, o, grads, want, grad, err)
-                                      : sct_nomem(err);
+    sct_status rc =
+        g && want && grad ? train_graph(g, m, opts, o, grads, want, grad, err) : sct_nomem(err);
     sct_free(want);
     sct_free(grad);
     if (rc == SCT_OK)
@@ -187,8 +189,8 @@ sct_status sct_graph_eval(struct sct_graph **out, const struct sct_model *m,
     for (uint32_t i = 0; i < n_sites && rc == SCT_OK; i++) {
         rc = sct_pattern_check(sites[i], err);
         if (rc == SCT_OK && emit_sites(g, m, sites[i]) == 0)
-            rc = sct_fail(err, SCT_EUSAGE, "no site matches \"%s\"; try \"**.out\" or \"input\"",
-                          sites[i]);
+            rc = sct_fail(err, SCT_EUSAGE,
+                          "no site matches \"%s\"; try \"**.out\" or \"input\"", sites[i]);
     }
     sct_graph_label(g, "logits");
     sct_graph_output(g, sct_emit_rows(sct_graph_builder(g), m->logits), "logits");
@@ -205,7 +207,8 @@ sct_status sct_graph_eval(struct sct_graph **out, const struct sct_model *m,
 }
 
 static void watch_value(struct sct_graph *g, const struct sct_model *m,
-                        const struct sct_watch_item *w, const struct labels *l, const char *name)
+                        const struct sct_watch_item *w, const struct labels *l,
+                        const char *name)
 {
     struct sct_builder *b = sct_graph_builder(g);
     const struct sct_site *s = &m->site[w->id];

@@ -12,11 +12,12 @@
 enum sct_optimizer { SCT_OPTIM_ADAMW, SCT_OPTIM_SGD };
 
 struct sct_optim_opts {
-    uint32_t kind; /* enum sct_optimizer */
+    uint32_t kind;                                                    /* enum sct_optimizer */
     float weight_decay, beta1, beta2, eps, momentum, clip, smoothing; /* clip 0: none */
 };
 
-/* Optimiser state of a model's trainable parameters: tensors named "optim.<slot>.<parameter>". */
+/* Optimiser state of a model's trainable parameters: tensors named "optim.<slot>.<parameter>".
+ */
 struct sct_optim {
     struct sct_arena arena;
     struct sct_tensor *state; /* [2 * n]: for parameter i at 2 i and 2 i + 1 */
@@ -25,16 +26,16 @@ struct sct_optim {
 
 void sct_optim_fini(struct sct_optim *o);
 
-/* The graph of one step: forward, loss, gradients, optimiser. `grads`: the gradients are outputs
- * "grad.<parameter>" and nothing is updated (tests). o is filled for the model's trainable
- * parameters (in model order) and must live as long as the graph. EUSAGE when nothing is
- * trainable. On failure *out is NULL. */
+/* The graph of one step: forward, loss, gradients, optimiser. `grads`: the gradients are
+ * outputs "grad.<parameter>" and nothing is updated (tests). o is filled for the model's
+ * trainable parameters (in model order) and must live as long as the graph. EUSAGE when nothing
+ * is trainable. On failure *out is NULL. */
 sct_status sct_graph_train(struct sct_graph **out, const struct sct_model *m,
                            const struct sct_optim_opts *opts, struct sct_optim *o, bool grads,
                            sct_error *err);
 
-/* The graph of an evaluation: random ops off. Sites whose path matches a pattern of sites[] (may
- * be NULL) become outputs under their path. EUSAGE when a pattern matches nothing. */
+/* The graph of an evaluation: random ops off. Sites whose path matches a pattern of sites[]
+ * (may be NULL) become outputs under their path. EUSAGE when a pattern matches nothing. */
 sct_status sct_graph_eval(struct sct_graph **out, const struct sct_model *m,
                           const char *const *sites, uint32_t n_sites, sct_error *err);
 

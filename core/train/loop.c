@@ -59,8 +59,8 @@ void sct_params_line(const struct sct_model *m, char *buf, size_t size)
     sct_model_count(m, &trainable, &head, &all);
     thousands(trainable, a, sizeof a);
     thousands(all, b, sizeof b);
-    (void)snprintf(buf, size, "trainable params: %s || all params: %s || trainable%%: %.4f", a, b,
-                   all ? 100.0 * (double)trainable / (double)all : 0.0);
+    (void)snprintf(buf, size, "trainable params: %s || all params: %s || trainable%%: %.4f", a,
+                   b, all ? 100.0 * (double)trainable / (double)all : 0.0);
 }
 
 struct sct_optim_opts sct_train_optim_opts(const struct sct_settings *s)
@@ -75,8 +75,8 @@ struct sct_optim_opts sct_train_optim_opts(const struct sct_settings *s)
                                    .smoothing = s->smoothing};
 }
 
-static sct_status plan_training(struct sct_session *x, struct sct_optim *o, struct sct_plan **plan,
-                                sct_error *err)
+static sct_status plan_training(struct sct_session *x, struct sct_optim *o,
+                                struct sct_plan **plan, sct_error *err)
 {
     struct sct_graph *g = NULL;
     struct sct_plan_opts po;
@@ -117,9 +117,9 @@ static sct_status save(struct loop *l, const char *name, sct_error *err)
         return SCT_OK;
     SCT_TRY(sct_session_describe(l->x, err));
     char *path = sct_path_join(l->dir, name);
-    const sct_status rc =
-        path ? sct_adapter_save(path, l->x->model, &l->x->device, &l->x->tuner, &l->x->info, err)
-             : sct_nomem(err);
+    const sct_status rc = path ? sct_adapter_save(path, l->x->model, &l->x->device,
+                                                  &l->x->tuner, &l->x->info, err)
+                               : sct_nomem(err);
     sct_free(path);
     return rc;
 }
@@ -188,7 +188,8 @@ static sct_status one_step(struct loop *l, const struct sct_batch *b, double lr,
     return sct_exec_fetch(l->exec, "loss", loss, err);
 }
 
-static sct_status log_step(struct loop *l, uint32_t epoch, double loss, double lr, sct_error *err)
+static sct_status log_step(struct loop *l, uint32_t epoch, double loss, double lr,
+                           sct_error *err)
 {
     if (l->step % l->s->log_interval != 0)
         return SCT_OK;
@@ -205,11 +206,11 @@ static sct_status log_step(struct loop *l, uint32_t epoch, double loss, double l
 static sct_status evaluate(struct loop *l, uint32_t epoch, double lr, sct_error *err)
 {
     struct sct_eval_result e;
-    SCT_TRY(sct_evaluate(&l->eval, l->x->test_loader, l->x->test, l->s->test_limit, &e, NULL, NULL,
-                         err));
-    const double train_loss =
-        l->epoch_batches ? l->epoch_loss / (double)l->epoch_batches : 0;
-    const struct sct_log_eval row = {l->step, epoch, train_loss, e.loss, e.top1, e.top5, lr, e.images};
+    SCT_TRY(sct_evaluate(&l->eval, l->x->test_loader, l->x->test, l->s->test_limit, &e, NULL,
+                         NULL, err));
+    const double train_loss = l->epoch_batches ? l->epoch_loss / (double)l->epoch_batches : 0;
+    const struct sct_log_eval row = {l->step, epoch,  train_loss, e.loss,
+                                     e.top1,  e.top5, lr,         e.images};
     SCT_TRY(sct_run_log_eval(&l->log, &row, err));
     l->r->last = e;
     if (e.top1 > l->r->best.top1 || l->r->best.images == 0) {
@@ -256,10 +257,11 @@ static sct_status one_epoch(struct loop *l, uint32_t epoch, sct_error *err)
         if (!isfinite(loss)) {
             const struct sct_log_step s = {l->step, epoch + 1, (double)loss, lr, 0};
             (void)sct_run_log_step(&l->log, &s, NULL);
-            return sct_fail(err, SCT_ENONFINITE,
-                            "the loss of step %llu (epoch %u) is not finite; try a smaller --lr or "
-                            "--clip-grad 1",
-                            (unsigned long long)l->step, epoch + 1);
+            return sct_fail(
+                err, SCT_ENONFINITE,
+                "the loss of step %llu (epoch %u) is not finite; try a smaller --lr or "
+                "--clip-grad 1",
+                (unsigned long long)l->step, epoch + 1);
         }
         SCT_TRY(log_step(l, epoch + 1, (double)loss, lr, err));
     }
@@ -281,12 +283,9 @@ static sct_status prepare(struct loop *l, sct_error *err)
     l->steps = (uint64_t)l->steps_per_epoch * l->s->epochs;
     if (l->s->max_steps && l->s->max_steps < l->steps)
         l->steps = l->s->max_steps;
-    l->lr = (struct sct_lr){l->s->lr_schedule,
-                            (double)l->s->lr,
-                            (double)l->s->warmup_epochs,
-                            (double)l->s->epochs,
-                            (double)l->s->warmup_lr,
-                            (double)l->s->min_lr,
+    l->lr = (struct sct_lr){l->s->lr_schedule,           (double)l->s->lr,
+                            (double)l->s->warmup_epochs, (double)l->s->epochs,
+                            (double)l->s->warmup_lr,     (double)l->s->min_lr,
                             l->steps_per_epoch};
     l->order = sct_calloc(l->count, sizeof *l->order);
     if (!l->order)

@@ -27,7 +27,8 @@ struct sct_train_result {
 /* Trains x->model as the settings say. dir: the run folder, made already, or NULL: nothing is
  * written. each (may be NULL) is called at every logged step and evaluation. ENONFINITE at the
  * first loss that is not finite; what was best before is kept. stop (may be NULL) is looked at
- * after every step: nonzero ends the run early, saved. started: sct_now() of the process start. */
+ * after every step: nonzero ends the run early, saved. started: sct_now() of the process start.
+ */
 sct_status sct_train(struct sct_session *x, const char *dir, double started,
                      void (*each)(void *ctx, const struct sct_progress *p), void *ctx,
                      volatile int *stop, struct sct_train_result *r, sct_error *err);

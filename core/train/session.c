@@ -137,8 +137,8 @@ static sct_status open_loaders(struct sct_session *x, uint32_t batch, sct_error 
     return SCT_OK;
 }
 
-static sct_status open_all(struct sct_session *x, uint32_t need, const char *(*env)(const char *),
-                           sct_error *err)
+static sct_status open_all(struct sct_session *x, uint32_t need,
+                           const char *(*env)(const char *), sct_error *err)
 {
     const struct sct_settings *s = x->s;
     if (s->adapter)
@@ -186,7 +186,8 @@ sct_status sct_session_open(struct sct_session *x, struct sct_settings_run *run,
 sct_status sct_session_plan_opts(const struct sct_session *x, struct sct_plan_opts *o,
                                  sct_error *err)
 {
-    *o = (struct sct_plan_opts){.micro_batch = x->s->micro_batch, .checkpoint = x->s->checkpoint};
+    *o = (struct sct_plan_opts){.micro_batch = x->s->micro_batch,
+                                .checkpoint = x->s->checkpoint};
     return sct_parse_bytes(x->s->memory_limit, "--memory-limit", &o->memory_limit, err);
 }
 
@@ -230,10 +231,11 @@ static sct_status class_names(struct sct_session *x, sct_error *err)
         if (!name)
             return sct_nomem(err);
         if (sct_utf8_valid(name, strlen(name)) != strlen(name))
-            return sct_fail(err, SCT_EDATA,
-                            "the name of class %u is not UTF-8 text, so no adapter can hold it; "
-                            "rename it in %s",
-                            i, x->s->data);
+            return sct_fail(
+                err, SCT_EDATA,
+                "the name of class %u is not UTF-8 text, so no adapter can hold it; "
+                "rename it in %s",
+                i, x->s->data);
     }
     for (uint32_t i = 0; old && i < have; i++)
         if (strcmp(old[i], x->class_names[i]) != 0) {
@@ -259,10 +261,11 @@ static sct_status check_base(struct sct_session *x, sct_error *err)
     SCT_TRY(sct_base_hash_of(x->base.w, hex, err));
     if (strcmp(hex, x->info.base_hash) == 0)
         return SCT_OK;
-    return sct_fail(err, SCT_EFILE,
-                    "%s was trained on another base: expected weights with hash %.16s..., %s has "
-                    "%.16s...",
-                    x->s->adapter, x->info.base_hash, x->weights, hex);
+    return sct_fail(
+        err, SCT_EFILE,
+        "%s was trained on another base: expected weights with hash %.16s..., %s has "
+        "%.16s...",
+        x->s->adapter, x->info.base_hash, x->weights, hex);
 }
 
 /* The strategy's choice, from the adapter or from a calibration run. */
@@ -281,8 +284,8 @@ static sct_status decide(struct sct_session *x, uint32_t batch, sct_error *err)
                         sct_source_count(x->train));
         rc = sct_session_plan_opts(x, &o, err);
         if (rc == SCT_OK)
-            rc = sct_calibrate(&x->tuner, plain, &x->device, x->train_loader, x->train, x->seed, &o,
-                               err);
+            rc = sct_calibrate(&x->tuner, plain, &x->device, x->train_loader, x->train, x->seed,
+                               &o, err);
     }
     sct_model_destroy(&plain);
     return rc;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * session.h - what the commands share: device, base, data, models, in the order they are needed.
+ * session.h - what the commands share: device, base, data, models, in the order they are
+ * needed.
  *
  *   open   settings -> device -> base weights -> data sources -> (adapter)
  *   build  plain model -> calibration -> adapted model

@@ -10,33 +10,55 @@
 #include "core/plug/module.h"
 
 #define OFF(F) offsetof(struct sct_settings, F)
-#define STR(K, HELP, DEF, GROUP, META)                                                             \
-    {{#K, HELP, SCT_OPT_STRING, OFF(K), 0, 0, 0, DEF}, NULL, GROUP, META, 0}
-#define UINT(K, HELP, DEF, MIN, MAX, GROUP)                                                        \
-    {{#K, HELP, SCT_OPT_UINT, OFF(K), DEF, MIN, MAX, NULL}, NULL, GROUP, NULL, 0}
-#define FLT(K, HELP, DEF, MIN, MAX, GROUP)                                                         \
-    {{#K, HELP, SCT_OPT_FLOAT, OFF(K), DEF, MIN, MAX, NULL}, NULL, GROUP, NULL, 0}
-#define ONOFF(K, HELP, DEF, GROUP)                                                                 \
-    {{#K, HELP, SCT_OPT_BOOL, OFF(K), DEF, 0, 1, NULL}, NULL, GROUP, NULL, 0}
-#define WORD(K, HELP, WORDS, GROUP)                                                                \
-    {{#K, HELP, SCT_OPT_CHOICE, OFF(K), 0, 0, 0, WORDS}, NULL, GROUP, NULL, 0}
+#define STR(K, HELP, DEF, GROUP, META)                                                         \
+    {                                                                                          \
+        {#K, HELP, SCT_OPT_STRING, OFF(K), 0, 0, 0, DEF}, NULL, GROUP, META, 0                 \
+    }
+#define UINT(K, HELP, DEF, MIN, MAX, GROUP)                                                    \
+    {                                                                                          \
+        {#K, HELP, SCT_OPT_UINT, OFF(K), DEF, MIN, MAX, NULL}, NULL, GROUP, NULL, 0            \
+    }
+#define FLT(K, HELP, DEF, MIN, MAX, GROUP)                                                     \
+    {                                                                                          \
+        {#K, HELP, SCT_OPT_FLOAT, OFF(K), DEF, MIN, MAX, NULL}, NULL, GROUP, NULL, 0           \
+    }
+#define ONOFF(K, HELP, DEF, GROUP)                                                             \
+    {                                                                                          \
+        {#K, HELP, SCT_OPT_BOOL, OFF(K), DEF, 0, 1, NULL}, NULL, GROUP, NULL, 0                \
+    }
+#define WORD(K, HELP, WORDS, GROUP)                                                            \
+    {                                                                                          \
+        {#K, HELP, SCT_OPT_CHOICE, OFF(K), 0, 0, 0, WORDS}, NULL, GROUP, NULL, 0               \
+    }
 
 static const char device[] = "Device", model[] = "Model", data[] = "Data", train[] = "Training",
                   memory[] = "Memory", output[] = "Output";
 
 static const struct sct_flag flags[] = {
     {{"backend", "ref, cpu, opencl, or a path", SCT_OPT_STRING, OFF(backend), 0, 0, 0, "cpu"},
-     "SCTRUN_BACKEND", device, "NAME", 0},
+     "SCTRUN_BACKEND",
+     device,
+     "NAME",
+     0},
     {{"device", "auto, P:D, or part of a device's name", SCT_OPT_STRING, OFF(device), 0, 0, 0,
       "auto"},
-     "SCTRUN_DEVICE", device, "DEVICE", 0},
+     "SCTRUN_DEVICE",
+     device,
+     "DEVICE",
+     0},
     {{"threads", "CPU threads; 0 is all", SCT_OPT_UINT, OFF(threads), 0, 0, 1024, NULL},
-     "SCTRUN_THREADS", device, NULL, 0},
+     "SCTRUN_THREADS",
+     device,
+     NULL,
+     0},
     WORD(gemm, "opencl: whose matrix products", "auto|own|clblast", device),
     WORD(isa, "cpu: instruction set at most", "auto|base|avx2|avx512", device),
     {{"strategy", "what is trained: sct, lora, linear, full, or a path", SCT_OPT_STRING,
       OFF(strategy), 0, 0, 0, "sct"},
-     NULL, model, "NAME", 0},
+     NULL,
+     model,
+     "NAME",
+     0},
     STR(model, "architecture: a name in configs/models, or a YAML file", NULL, model, "NAME"),
     STR(weights, "base weights: a safetensors file, or random", NULL, model, "FILE"),
     STR(adapter, "start from (train) or use (eval, predict, dump) this adapter", NULL, model,
@@ -47,7 +69,8 @@ static const struct sct_flag flags[] = {
     STR(data, "a VTAB-1k folder, an image folder, or task:NAME", NULL, data, "DIR"),
     STR(train_list, "training list", "train800val200.txt", data, "FILE"),
     STR(test_list, "test list", "test.txt", data, "FILE"),
-    STR(class_order, "image folders: classes sorted as plain or natural", "plain", data, "ORDER"),
+    STR(class_order, "image folders: classes sorted as plain or natural", "plain", data,
+        "ORDER"),
     UINT(test_limit, "use only the first test images; 0: all", 0, 0, 0, data),
     WORD(resize, "how pictures become square",
          "squash-bicubic|squash-bilinear|crop-bicubic|crop-bilinear", data),
@@ -71,13 +94,20 @@ static const struct sct_flag flags[] = {
     FLT(momentum, "of sgd", 0.9, 0, 0.999999, train),
     FLT(clip_grad, "largest norm of the gradient; 0: no clipping", 0, 0, 1e9, train),
     FLT(smoothing, "label smoothing", 0, 0, 0.99, train),
-    {{"seed", "of everything random", SCT_OPT_UINT, OFF(seed_low), 0, 0, 0, NULL}, NULL, train,
-     NULL, 0},
+    {{"seed", "of everything random", SCT_OPT_UINT, OFF(seed_low), 0, 0, 0, NULL},
+     NULL,
+     train,
+     NULL,
+     0},
     UINT(max_steps, "stop after so many steps; 0: none", 0, 0, 0, train),
     UINT(eval_interval, "epochs between evaluations; 0: only the last", 0, 0, 100000, train),
-    {{"micro_batch", "images a lane takes at once; 0: the backend's choice", SCT_OPT_UINT,
-      OFF(micro_batch), 0, 0, 65536, NULL},
-     NULL, memory, NULL, 0},
+    {{"micro_batch",
+      "images a lane takes at once, at most a slot's share of the batch; 0: the backend's choice",
+      SCT_OPT_UINT, OFF(micro_batch), 0, 0, 65536, NULL},
+     NULL,
+     memory,
+     NULL,
+     0},
     WORD(checkpoint, "recompute activations: none, block, auto (when memory is short)",
          "none|block|auto", memory),
     STR(memory_limit, "bytes the plan may take on the device, as 900M", NULL, memory, "BYTES"),
@@ -110,7 +140,8 @@ sct_status sct_parse_bytes(const char *text, const char *what, uint64_t *out, sc
     end += unit > 1;
     if (end == text || *end || !(v >= 0) || v * unit > 9e15)
         return sct_fail(err, SCT_EUSAGE,
-                        "%s: expected a number of bytes like 64M or 1.5G, found \"%s\"", what, text);
+                        "%s: expected a number of bytes like 64M or 1.5G, found \"%s\"", what,
+                        text);
     *out = (uint64_t)(v * unit);
     return SCT_OK;
 }
@@ -121,7 +152,8 @@ sct_status sct_parse_triple(const char *text, const char *what, float out[3], sc
     float v[3];
     if (sscanf(text, "%f,%f,%f%c", &v[0], &v[1], &v[2], &tail) != 3)
         return sct_fail(err, SCT_EUSAGE,
-                        "%s: expected three numbers like 0.5,0.5,0.5, found \"%s\"", what, text);
+                        "%s: expected three numbers like 0.5,0.5,0.5, found \"%s\"", what,
+                        text);
     memcpy(out, v, sizeof v);
     return SCT_OK;
 }
@@ -129,7 +161,8 @@ sct_status sct_parse_triple(const char *text, const char *what, float out[3], sc
 static sct_status add_set(struct sct_settings_run *r, const char *key, const char *value,
                           const char *where, sct_error *err)
 {
-    SCT_TRY(sct_grow((void **)&r->set, &r->cap_set, (uint64_t)r->n_set + 1, sizeof *r->set, err));
+    SCT_TRY(
+        sct_grow((void **)&r->set, &r->cap_set, (uint64_t)r->n_set + 1, sizeof *r->set, err));
     struct sct_set *s = &r->set[r->n_set];
     s->key = sct_arena_strdup(r->arena, key);
     s->value = sct_arena_strdup(r->arena, value);
@@ -251,7 +284,8 @@ static sct_status read_all(struct sct_settings_run *r, int argc, char *const *ar
         SCT_TRY(read_config(r, path, err));
         char own[4200];
         (void)snprintf(own, sizeof own, "configs/demo/%.200s.yaml", r->s.strategy);
-        if (!strchr(r->s.strategy, '/') && sct_plug_data(own, path, sizeof path, NULL) == SCT_OK)
+        if (!strchr(r->s.strategy, '/') &&
+            sct_plug_data(own, path, sizeof path, NULL) == SCT_OK)
             SCT_TRY(read_config(r, path, err));
     }
     if (config) {

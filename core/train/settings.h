@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * settings.h - everything a run can be told, in one table: flags, YAML keys, environment, help.
- * Sources, weakest first: defaults, configs/strategies/<strategy>.yaml, the demo's configuration
- * (when neither data nor weights are given), -c FILE, environment, flags. */
+ * Sources, weakest first: defaults, configs/strategies/<strategy>.yaml, the demo's
+ * configuration (when neither data nor weights are given), -c FILE, environment, flags. */
 #ifndef SCT_TRAIN_SETTINGS_H
 #define SCT_TRAIN_SETTINGS_H
 
@@ -15,7 +15,8 @@ struct sct_settings {
     const char *cache_bytes, *memory_limit, *head_init, *image, *site;
     uint32_t epochs, batch_size, max_steps, log_interval, eval_interval, test_limit;
     uint32_t threads, micro_batch, checkpoint, resize, lr_schedule, optimizer, seed_low;
-    uint32_t gemm, isa, shuffle, drop_last, json, dry_run, quiet, profile, pass_order, num_classes;
+    uint32_t gemm, isa, shuffle, drop_last, json, dry_run, quiet, profile, pass_order,
+        num_classes;
     float lr, weight_decay, warmup_epochs, smoothing, drop_path, momentum, clip_grad;
     float warmup_lr, min_lr, crop_pct;
 };
@@ -38,10 +39,10 @@ struct sct_settings_run {
     uint32_t n_word;
 };
 
-/* Reads the command line (without program and subcommand), the environment and the configuration
- * files. demo: the demo's configuration counts when neither data nor weights, model, adapter nor -c
- * are given (train). EUSAGE for whatever is wrong in them. On success the caller ends it with _fini; on
- * failure it is empty. Borrows argv. */
+/* Reads the command line (without program and subcommand), the environment and the
+ * configuration files. demo: the demo's configuration counts when neither data nor weights,
+ * model, adapter nor -c are given (train). EUSAGE for whatever is wrong in them. On success the
+ * caller ends it with _fini; on failure it is empty. Borrows argv. */
 sct_status sct_settings_init(struct sct_settings_run *r, int argc, char *const *argv,
                              const char *(*env)(const char *), bool demo, sct_error *err);
 void sct_settings_fini(struct sct_settings_run *r);

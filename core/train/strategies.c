@@ -121,8 +121,7 @@ static sct_status collect(struct calibration *c, struct sct_exec *x, const uint3
             return sct_fail(err, SCT_EINVAL, "calibration has no output %s", name);
         const uint32_t cols = value ? sct_desc_last(d) : (uint32_t)sct_desc_count(d);
         const uint32_t rows = value ? d->dim[0] : 1;
-        struct sct_reading *r =
-            sct_readings_add(c->out, w->what, w->id, rows, cols, value);
+        struct sct_reading *r = sct_readings_add(c->out, w->what, w->id, rows, cols, value);
         if (!r)
             return sct_nomem(err);
         for (uint32_t k = 0; value && k < c->m->cfg.classes; k++)
@@ -193,8 +192,9 @@ static sct_status all_protocols(struct calibration *c, sct_error *err)
     return rc;
 }
 
-sct_status sct_calibrate(struct sct_tuner *t, struct sct_model *plain, struct sct_open_device *d,
-                         struct sct_loader *loader, const struct sct_source *source, uint64_t seed,
+sct_status sct_calibrate(struct sct_tuner *t, struct sct_model *plain,
+                         struct sct_open_device *d, struct sct_loader *loader,
+                         const struct sct_source *source, uint64_t seed,
                          const struct sct_plan_opts *plan, sct_error *err)
 {
     SCT_TRY(sct_strategy_observe(&t->run, plain, err));

@@ -20,10 +20,11 @@ sct_status sct_tuner_open(struct sct_tuner *t, const char *name, const struct sc
                           uint32_t n_set, sct_error *err);
 void sct_tuner_close(struct sct_tuner *t);
 
-/* Runs what the watches of `plain` ask for over the training images and lets the strategy choose.
- * loader: over the training source, evaluation transform; batch images at once. */
-sct_status sct_calibrate(struct sct_tuner *t, struct sct_model *plain, struct sct_open_device *d,
-                         struct sct_loader *loader, const struct sct_source *source, uint64_t seed,
+/* Runs what the watches of `plain` ask for over the training images and lets the strategy
+ * choose. loader: over the training source, evaluation transform; batch images at once. */
+sct_status sct_calibrate(struct sct_tuner *t, struct sct_model *plain,
+                         struct sct_open_device *d, struct sct_loader *loader,
+                         const struct sct_source *source, uint64_t seed,
                          const struct sct_plan_opts *plan, sct_error *err);
 
 #endif

@@ -34,8 +34,8 @@ typedef struct sct_device sct_device; /* defined by the backend */
 typedef struct sct_buf sct_buf;       /* defined by the backend */
 typedef struct sct_prog sct_prog;     /* defined by the backend */
 
-/* How often a node runs; a value's class is that of the node that makes it, or EPILOGUE when the
- * node is an ACCUM or EMIT. Ordered: a node takes the largest class of its inputs. */
+/* How often a node runs; a value's class is that of the node that makes it, or EPILOGUE when
+ * the node is an ACCUM or EMIT. Ordered: a node takes the largest class of its inputs. */
 enum sct_segkind {
     SCT_SEG_SETUP,    /* once, shared by every plan: frozen parameters only */
     SCT_SEG_PROLOGUE, /* once a step (in evaluation: once a run): trainable parameters too */
@@ -47,7 +47,8 @@ enum sct_segkind {
 /* Whose storage a value has. */
 enum sct_scope {
     SCT_CONST,   /* made by setup or uploaded once; shared by all plans */
-    SCT_PERSIST, /* parameters being trained, optimiser state, accumulators that outlive a step */
+    SCT_PERSIST, /* parameters being trained, optimiser state, accumulators that outlive a step
+                  */
     SCT_STEP,    /* lives within one step: prologue and epilogue values */
     SCT_LANE,    /* one arena per lane: body values, [b][..] */
     SCT_BATCH,   /* the whole batch, [batch][..] */
@@ -75,14 +76,15 @@ struct sct_opdesc {
     uint32_t cls[SCT_MAX_IN]; /* enum sct_segkind of each input */
     uint32_t segment;         /* where the node runs */
     uint32_t alias_in0;       /* out[0] has the storage of in[0] */
-    uint32_t team;            /* threads that share one body node (sct_shape.team), at least 1 */
+    uint32_t team; /* threads that share one body node (sct_shape.team), at least 1 */
     const void *params;
 };
 
-/* A backend's answer for a node. In: row NULL, or the name of the row that is demanded. Out: the
- * row's name (static storage), its summation order (rows of one number give the same bits and may
- * be swapped freely), the private layout wanted for each input (0: dense; only inputs of class
- * SETUP or PROLOGUE may be packed), and bytes of scratch while the node runs (per lane). */
+/* A backend's answer for a node. In: row NULL, or the name of the row that is demanded. Out:
+ * the row's name (static storage), its summation order (rows of one number give the same bits
+ * and may be swapped freely), the private layout wanted for each input (0: dense; only inputs
+ * of class SETUP or PROLOGUE may be packed), and bytes of scratch while the node runs (per
+ * lane). */
 struct sct_choice {
     uint32_t size;
     const char *row;
@@ -91,16 +93,17 @@ struct sct_choice {
     uint64_t scratch;
 };
 
-/* What shape is asked for. want_b and want_lanes: 0 is the backend's choice. lane_bytes_b1: arena
- * of one lane at b = 1. accum_bytes: all accumulators, one slot. */
+/* What shape is asked for. want_b and want_lanes: 0 is the backend's choice. lane_bytes_b1:
+ * arena of one lane at b = 1. accum_bytes: all accumulators, one slot. */
 struct sct_load {
     uint32_t size, batch, slots, want_b, want_lanes;
-    uint64_t lane_bytes_b1, accum_bytes, budget; /* budget: bytes for all lanes, 0: none given */
+    uint64_t lane_bytes_b1, accum_bytes,
+        budget; /* budget: bytes for all lanes, 0: none given */
 };
 
 /* b <= ceil(batch / slots), lanes <= slots. team: threads per lane. slots: 0 takes the load's
- * number (cpu and ref must: it fixes the bits); a device that has no use for several says 1, and b
- * may then reach batch. */
+ * number (cpu and ref must: it fixes the bits); a device that has no use for several says 1,
+ * and b may then reach batch. */
 struct sct_shape {
     uint32_t size, lanes, b, team, slots;
 };
@@ -131,8 +134,9 @@ struct sct_segment {
     const struct sct_node *node; /* in execution order */
 };
 
-/* A whole program. Everything pointed to lives until drop. micro covers the batch in image order,
- * slot by slot; with `valid` images only those micro-batches are run whose first < valid. */
+/* A whole program. Everything pointed to lives until drop. micro covers the batch in image
+ * order, slot by slot; with `valid` images only those micro-batches are run whose first <
+ * valid. */
 struct sct_progdesc {
     uint32_t size, n_seg;
     const struct sct_segment *seg;
@@ -148,14 +152,15 @@ struct sct_device_info {
     uint32_t usable;  /* 0: refused, status says why */
     uint32_t threads; /* CPU: threads used; GPU: compute units */
     uint64_t memory, max_alloc;
-    char id[32];      /* "0:0": how --device names it */
+    char id[32]; /* "0:0": how --device names it */
     char platform[96], name[128], vendor[64], driver[96];
     char status[192]; /* code path, or the reason for refusal and what to do */
 };
 
-/* What the core hands to a backend. opt returns a setting or NULL: "threads" (number), "isa" (cpu:
- * base|avx2|avx512), "gemm" (opencl: auto|own|clblast), "cache-dir" (writable folder, or NULL: no
- * disk cache). Strings live as long as the host. log: level of enum sct_log_level, one line. */
+/* What the core hands to a backend. opt returns a setting or NULL: "threads" (number), "isa"
+ * (cpu: base|avx2|avx512), "gemm" (opencl: auto|own|clblast), "cache-dir" (writable folder, or
+ * NULL: no disk cache). Strings live as long as the host. log: level of enum sct_log_level, one
+ * line. */
 struct sct_host {
     uint32_t abi, size;
     void *ctx;
@@ -179,7 +184,8 @@ struct sct_backend {
     /* Bytes that a value of this description occupies (private layouts; f64 mode of ref). */
     uint64_t (*bytes)(const sct_device *, const struct sct_desc *);
     /* Answers for one node. SCT_EUNSUP (err untouched or filled) is an answer: no row. */
-    sct_status (*probe)(sct_device *, const struct sct_opdesc *, struct sct_choice *, sct_error *);
+    sct_status (*probe)(sct_device *, const struct sct_opdesc *, struct sct_choice *,
+                        sct_error *);
     /* Names of all rows of an op, best first, whether or not this device can run them now.
      * Returns their number, writes at most cap. A name that starts with "ref/" is the reference
      * kernel serving. */
@@ -206,7 +212,7 @@ struct sct_backend {
      * return before the work is done. */
     sct_status (*run)(sct_prog *, uint32_t seg, uint32_t micro0, uint32_t n);
     sct_status (*sync)(sct_device *, sct_error *); /* waits; reports errors of the device */
-    void (*drop)(sct_prog **);                      /* waits; NULL and *NULL are ignored */
+    void (*drop)(sct_prog **);                     /* waits; NULL and *NULL are ignored */
 
     /* ---- optional ---- */
     /* Seconds spent in node `node` of segment `seg` since the program was bound with profiling

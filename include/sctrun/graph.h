@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * graph.h - dtypes, tensor descriptions, value handles, the builder interface.
  *
- * Every value is dense and row-major. A value of the body (one that depends on a sample) has the
- * number of images as its first dimension. */
+ * Every value is dense and row-major. A value of the body (one that depends on a sample) has
+ * the number of images as its first dimension. */
 #ifndef SCTRUN_GRAPH_H
 #define SCTRUN_GRAPH_H
 
@@ -15,22 +15,24 @@ extern "C" {
 enum { SCT_MAX_IN = 8, SCT_MAX_OUT = 4, SCT_MAX_DIMS = 6 };
 
 /* What a value holds. Accumulation inside kernels is always f32 or better. */
-#define SCT_DTYPE_MAP(X)                                                                          \
-    X(F32, 0, "f32", 4)                                                                          \
-    X(BF16, 1, "bf16", 2)                                                                        \
-    X(F16, 2, "f16", 2)                                                                          \
-    X(I32, 3, "i32", 4)                                                                          \
+#define SCT_DTYPE_MAP(X)                                                                       \
+    X(F32, 0, "f32", 4)                                                                        \
+    X(BF16, 1, "bf16", 2)                                                                      \
+    X(F16, 2, "f16", 2)                                                                        \
+    X(I32, 3, "i32", 4)                                                                        \
     X(U8, 4, "u8", 1)
 
 enum sct_dtype {
+
 #define SCT_DTYPE_ENUM(ID, VALUE, NAME, BYTES) SCT_##ID = VALUE,
     SCT_DTYPE_MAP(SCT_DTYPE_ENUM)
 #undef SCT_DTYPE_ENUM
         SCT_DTYPE_COUNT
 };
 
-/* Element type and shape. layout 0 is dense row-major; any other number is private to the backend
- * that asked for it and occurs only on the output of a PACK node. nd = 0 is a scalar. */
+/* Element type and shape. layout 0 is dense row-major; any other number is private to the
+ * backend that asked for it and occurs only on the output of a PACK node. nd = 0 is a scalar.
+ */
 struct sct_desc {
     uint32_t dtype, nd;
     uint32_t dim[SCT_MAX_DIMS];
@@ -42,9 +44,10 @@ typedef struct {
     uint32_t id;
 } sct_val;
 
-/* What the constructors of ops.h call. A failed emit records the first error (op, path, shapes) in
- * the builder and returns "none"; further calls with a required input of "none" do nothing, so model code checks
- * once, at the end. outs, if not NULL, receives all outputs of the node. One thread at a time. */
+/* What the constructors of ops.h call. A failed emit records the first error (op, path, shapes)
+ * in the builder and returns "none"; further calls with a required input of "none" do nothing,
+ * so model code checks once, at the end. outs, if not NULL, receives all outputs of the node.
+ * One thread at a time. */
 struct sct_builder {
     uint32_t size;
     sct_val (*emit)(struct sct_builder *b, uint32_t op, const sct_val *in, uint32_t n_in,

@@ -2,11 +2,12 @@
  * ops.h - what every op computes: its inputs, outputs, parameters, and its typed constructor.
  *
  * Shape letters: B images of the micro-batch, N tokens, C channels, H heads, D head size, K
- * selected channels, R rank, L labels. [..] is any number of leading dimensions. Dense row-major.
+ * selected channels, R rank, L labels. [..] is any number of leading dimensions. Dense
+ * row-major.
  *
- * Parameter structs grow by appending, and what is appended must mean the old behaviour when it is
- * zero. A constructor returns
- * "none" after the builder's first error. Formulas of gradients stand in core/ops. */
+ * Parameter structs grow by appending, and what is appended must mean the old behaviour when it
+ * is zero. A constructor returns "none" after the builder's first error. Formulas of gradients
+ * stand in core/ops. */
 #ifndef SCTRUN_OPS_H
 #define SCTRUN_OPS_H
 
@@ -20,6 +21,7 @@ extern "C" {
 
 enum sct_op {
     SCT_OP_NONE,
+
 #define SCT_OP(ID, NAME, IN_MIN, IN_MAX, OUT, GRAD, TOL, ARG, PARAMS, FLAGS) SCT_OP_##ID,
 #include <sctrun/ops.def>
 #undef SCT_OP
@@ -45,73 +47,95 @@ enum sct_gelu { SCT_GELU_ERF, SCT_GELU_TANH };
 struct sct_no_params {
     uint32_t unused;
 };
+
 struct sct_reshape_params { /* dim[i] = 0 keeps the input's dimension i */
     uint32_t nd, dim[SCT_MAX_DIMS];
 };
+
 struct sct_cast_params {
     uint32_t dtype;
 };
+
 struct sct_fill_params { /* shape of in[0] if given, else this one (f32) */
     float value;
     uint32_t nd, dim[SCT_MAX_DIMS];
 };
+
 struct sct_zero_params { /* f32 */
     uint32_t nd, dim[SCT_MAX_DIMS];
 };
+
 struct sct_pack_params { /* layout: the number the backend's probe asked for */
     uint32_t layout;
 };
+
 struct sct_patchify_params { /* UNPATCHIFY needs the picture's size too */
     uint32_t patch, channels, height, width;
 };
+
 struct sct_scale_params {
     float mul, add;
 };
+
 struct sct_gelu_params {
     uint32_t kind; /* enum sct_gelu */
 };
+
 struct sct_norm_params {
     float eps;
 };
+
 struct sct_attention_params {
     uint32_t heads;
     float scale; /* 0: 1/sqrt(D) */
 };
+
 struct sct_wattention_params { /* grid must be a multiple of the window; shift < window */
     uint32_t heads;
     float scale; /* 0: 1/sqrt(D) */
     uint32_t grid_h, grid_w, win_h, win_w, shift_h, shift_w;
 };
+
 struct sct_range_params { /* rows or channels [first, first + count) of total */
     uint32_t first, count, total;
 };
-struct sct_grid_params { /* from h x w to out_h x out_w (PAD_GRID, CROP_GRID); merge: h x w in */
+
+struct sct_grid_params { /* from h x w to out_h x out_w (PAD_GRID, CROP_GRID); merge: h x w in
+                          */
     uint32_t h, w, out_h, out_w;
 };
+
 struct sct_channels_params { /* width of the result */
     uint32_t channels;
 };
+
 struct sct_random_params { /* key: hash of site path and role; rate in [0, 1) */
     uint64_t key;
     float rate;
     uint32_t off; /* 1: identity (evaluation) */
 };
+
 struct sct_xent_params {
     float smoothing;
 };
+
 struct sct_clip_params {
     float max_norm;
 };
+
 struct sct_adamw_params { /* lr of the step state times lr_mult */
     float lr_mult, weight_decay, beta1, beta2, eps;
 };
+
 struct sct_sgd_params {
     float lr_mult, weight_decay, momentum;
     uint32_t nesterov;
 };
+
 struct sct_observe_params { /* skip: prefix tokens not counted; any_class: all in row 0 */
     uint32_t skip, any_class;
 };
+
 struct sct_module_params { /* SCT_MODULE: scale. LORA_MODULE: scale, first channel */
     float scale;
     uint32_t first;
@@ -132,34 +156,40 @@ static inline sct_val sct_emit_(struct sct_builder *b, enum sct_op op, const sct
     return b->emit(b, (uint32_t)op, in, n_in, out, params, size);
 }
 
-#define SCT_UNARY_(OP, X, P)                                                                      \
-    const sct_val in_[1] = {X};                                                                  \
+#define SCT_UNARY_(OP, X, P)                                                                   \
+    const sct_val in_[1] = {X};                                                                \
     return sct_emit_(b, OP, in_, 1, &(P), sizeof(P))
 
-/* ---- between the batch and the body ------------------------------------------------------- */
+/* ---- between the batch and the body -------------------------------------------------------
+ */
 
-/* batch [batch][..] -> [B][..]: rows first.. of the micro-batch; rows past its count are zero. */
+/* batch [batch][..] -> [B][..]: rows first.. of the micro-batch; rows past its count are zero.
+ */
 static inline sct_val sct_feed(struct sct_builder *b, sct_val batch)
 {
     return sct_emit_(b, SCT_OP_FEED, &batch, 1, NULL, 0);
 }
+
 /* [B][..] -> batch [batch][..]: writes rows first.. first + count - 1. */
 static inline sct_val sct_emit_rows(struct sct_builder *b, sct_val x)
 {
     return sct_emit_(b, SCT_OP_EMIT, &x, 1, NULL, 0);
 }
+
 /* u8 [B][H][W][3], table f32 [3][256] -> f32 [B][3][H][W]: out[c] = table[c][byte]. */
 static inline sct_val sct_image(struct sct_builder *b, sct_val bytes, sct_val table)
 {
     const sct_val in[2] = {bytes, table};
     return sct_emit_(b, SCT_OP_IMAGE, in, 2, NULL, 0);
 }
+
 /* [B][3][H][W] -> [B][H/P * W/P][3*P*P], patches row-major, inside one (channel, y, x). */
 static inline sct_val sct_patchify(struct sct_builder *b, sct_val x, uint32_t patch)
 {
     const struct sct_patchify_params p = {patch, 0, 0, 0};
     SCT_UNARY_(SCT_OP_PATCHIFY, x, p);
 }
+
 /* The inverse. */
 static inline sct_val sct_unpatchify(struct sct_builder *b, sct_val x, uint32_t patch,
                                      uint32_t channels, uint32_t height, uint32_t width)
@@ -168,7 +198,8 @@ static inline sct_val sct_unpatchify(struct sct_builder *b, sct_val x, uint32_t 
     SCT_UNARY_(SCT_OP_UNPATCHIFY, x, p);
 }
 
-/* ---- shape, constants, layout ------------------------------------------------------------- */
+/* ---- shape, constants, layout -------------------------------------------------------------
+ */
 
 static inline sct_val sct_reshape(struct sct_builder *b, sct_val x, uint32_t nd,
                                   const uint32_t *dim)
@@ -178,22 +209,26 @@ static inline sct_val sct_reshape(struct sct_builder *b, sct_val x, uint32_t nd,
         p.dim[i] = dim[i];
     SCT_UNARY_(SCT_OP_RESHAPE, x, p);
 }
+
 static inline sct_val sct_copy(struct sct_builder *b, sct_val x)
 {
     return sct_emit_(b, SCT_OP_COPY, &x, 1, NULL, 0);
 }
+
 /* f32 <-> bf16, f16 (round to nearest even). */
 static inline sct_val sct_cast(struct sct_builder *b, sct_val x, uint32_t dtype)
 {
     const struct sct_cast_params p = {dtype};
     SCT_UNARY_(SCT_OP_CAST, x, p);
 }
+
 /* A constant in the shape of `like` (or, with like = none, of p). */
 static inline sct_val sct_fill_like(struct sct_builder *b, sct_val like, float value)
 {
     const struct sct_fill_params p = {value, 0, {0}};
     SCT_UNARY_(SCT_OP_FILL, like, p);
 }
+
 /* A fresh accumulator: zero at the start of every step (of every run in an evaluation plan). */
 static inline sct_val sct_zero(struct sct_builder *b, uint32_t nd, const uint32_t *dim)
 {
@@ -202,6 +237,7 @@ static inline sct_val sct_zero(struct sct_builder *b, uint32_t nd, const uint32_
         p.dim[i] = dim[i];
     return sct_emit_(b, SCT_OP_ZERO, NULL, 0, &p, sizeof p);
 }
+
 /* x in a private layout of the backend. Inserted by the choose pass, never by models. */
 static inline sct_val sct_pack(struct sct_builder *b, sct_val x, uint32_t layout)
 {
@@ -209,7 +245,8 @@ static inline sct_val sct_pack(struct sct_builder *b, sct_val x, uint32_t layout
     SCT_UNARY_(SCT_OP_PACK, x, p);
 }
 
-/* ---- elementwise -------------------------------------------------------------------------- */
+/* ---- elementwise --------------------------------------------------------------------------
+ */
 
 /* x + y; y has x's shape or a suffix of it ([C], [N][C]) and is then repeated. */
 static inline sct_val sct_add(struct sct_builder *b, sct_val x, sct_val y)
@@ -217,24 +254,28 @@ static inline sct_val sct_add(struct sct_builder *b, sct_val x, sct_val y)
     const sct_val in[2] = {x, y};
     return sct_emit_(b, SCT_OP_ADD, in, 2, NULL, 0);
 }
+
 /* x * y, same rule. */
 static inline sct_val sct_mul(struct sct_builder *b, sct_val x, sct_val y)
 {
     const sct_val in[2] = {x, y};
     return sct_emit_(b, SCT_OP_MUL, in, 2, NULL, 0);
 }
+
 /* mul * x + add (two roundings). mul = 0 means 0. */
 static inline sct_val sct_scale(struct sct_builder *b, sct_val x, float mul, float add)
 {
     const struct sct_scale_params p = {mul, add};
     SCT_UNARY_(SCT_OP_SCALE, x, p);
 }
+
 /* ERF: x/2 (1 + erf(x/sqrt 2)). TANH: x/2 (1 + tanh(sqrt(2/pi)(x + 0.044715 x^3))). */
 static inline sct_val sct_gelu(struct sct_builder *b, sct_val x, uint32_t kind)
 {
     const struct sct_gelu_params p = {kind};
     SCT_UNARY_(SCT_OP_GELU, x, p);
 }
+
 /* dy * gelu'(x). */
 static inline sct_val sct_gelu_dx(struct sct_builder *b, sct_val x, sct_val dy, uint32_t kind)
 {
@@ -243,7 +284,8 @@ static inline sct_val sct_gelu_dx(struct sct_builder *b, sct_val x, sct_val dy, 
     return sct_emit_(b, SCT_OP_GELU_DX, in, 2, &p, sizeof p);
 }
 
-/* ---- linear (PyTorch's weight [out][in]) -------------------------------------------------- */
+/* ---- linear (PyTorch's weight [out][in]) --------------------------------------------------
+ */
 
 /* x [..][in], w [out][in], bias [out] or none -> [..][out] = x w^T + bias. */
 static inline sct_val sct_linear(struct sct_builder *b, sct_val x, sct_val w, sct_val bias)
@@ -251,18 +293,21 @@ static inline sct_val sct_linear(struct sct_builder *b, sct_val x, sct_val w, sc
     const sct_val in[3] = {x, w, bias};
     return sct_emit_(b, SCT_OP_LINEAR, in, bias.id ? 3 : 2, NULL, 0);
 }
+
 /* dy [..][out], w [out][in] -> [..][in] = dy w. */
 static inline sct_val sct_linear_dx(struct sct_builder *b, sct_val dy, sct_val w)
 {
     const sct_val in[2] = {dy, w};
     return sct_emit_(b, SCT_OP_LINEAR_DX, in, 2, NULL, 0);
 }
+
 /* acc [out][in] += dy^T x, over all rows of dy [..][out] and x [..][in], in row order. */
 static inline sct_val sct_linear_dw(struct sct_builder *b, sct_val acc, sct_val dy, sct_val x)
 {
     const sct_val in[3] = {acc, dy, x};
     return sct_emit_(b, SCT_OP_LINEAR_DW, in, 3, NULL, 0);
 }
+
 /* acc, a suffix shape of x, += sum of x over the leading dimensions, in row order. */
 static inline sct_val sct_sum_to(struct sct_builder *b, sct_val acc, sct_val x)
 {
@@ -270,9 +315,11 @@ static inline sct_val sct_sum_to(struct sct_builder *b, sct_val acc, sct_val x)
     return sct_emit_(b, SCT_OP_SUM_TO, in, 2, NULL, 0);
 }
 
-/* ---- norm ---------------------------------------------------------------------------------- */
+/* ---- norm ----------------------------------------------------------------------------------
+ */
 
-/* x [..][C], g [C], beta [C] -> y [..][C], mean [..], rstd [..] (biased variance, two passes). */
+/* x [..][C], g [C], beta [C] -> y [..][C], mean [..], rstd [..] (biased variance, two passes).
+ */
 static inline sct_val sct_layernorm(struct sct_builder *b, sct_val x, sct_val g, sct_val beta,
                                     float eps)
 {
@@ -280,13 +327,15 @@ static inline sct_val sct_layernorm(struct sct_builder *b, sct_val x, sct_val g,
     const struct sct_norm_params p = {eps};
     return sct_emit_(b, SCT_OP_LAYERNORM, in, 3, &p, sizeof p);
 }
+
 /* (x, g, mean, rstd, dy) -> dx. */
-static inline sct_val sct_layernorm_dx(struct sct_builder *b, sct_val x, sct_val g, sct_val mean,
-                                       sct_val rstd, sct_val dy)
+static inline sct_val sct_layernorm_dx(struct sct_builder *b, sct_val x, sct_val g,
+                                       sct_val mean, sct_val rstd, sct_val dy)
 {
     const sct_val in[5] = {x, g, mean, rstd, dy};
     return sct_emit_(b, SCT_OP_LAYERNORM_DX, in, 5, NULL, 0);
 }
+
 /* acc [C] += sum over rows of dy * (x - mean) * rstd, in row order. */
 static inline sct_val sct_layernorm_dg(struct sct_builder *b, sct_val acc, sct_val x,
                                        sct_val mean, sct_val rstd, sct_val dy)
@@ -295,7 +344,8 @@ static inline sct_val sct_layernorm_dg(struct sct_builder *b, sct_val acc, sct_v
     return sct_emit_(b, SCT_OP_LAYERNORM_DG, in, 5, NULL, 0);
 }
 
-/* ---- attention ----------------------------------------------------------------------------- */
+/* ---- attention -----------------------------------------------------------------------------
+ */
 
 /* qkv [B][N][3C], q|k|v each H heads of D -> out [B][N][C], lse [B][H][N] (natural log of the
  * softmax's denominator of the scaled scores). */
@@ -305,6 +355,7 @@ static inline sct_val sct_attention(struct sct_builder *b, sct_val qkv, uint32_t
     const struct sct_attention_params p = {heads, scale};
     SCT_UNARY_(SCT_OP_ATTENTION, qkv, p);
 }
+
 /* (qkv, out, lse, dout) -> dqkv [B][N][3C]; probabilities are recomputed from lse. */
 static inline sct_val sct_attention_dx(struct sct_builder *b, sct_val qkv, sct_val out,
                                        sct_val lse, sct_val dout, uint32_t heads, float scale)
@@ -313,10 +364,11 @@ static inline sct_val sct_attention_dx(struct sct_builder *b, sct_val qkv, sct_v
     const struct sct_attention_params p = {heads, scale};
     return sct_emit_(b, SCT_OP_ATTENTION_DX, in, 4, &p, sizeof p);
 }
+
 /* Swin: qkv [B][grid_h*grid_w][3C], table [(2 win_h - 1)(2 win_w - 1)][H] -> out [B][N][C], lse
  * [B][H][N]. Tokens attend inside windows of the grid rolled by -shift; a score gets
- * table[(dy + win_h - 1)(2 win_w - 1) + dx + win_w - 1][head] (dy, dx: query minus key) and, when
- * shifted, -100 where the two tokens lie in different regions (Swin paper, 3.2; timm
+ * table[(dy + win_h - 1)(2 win_w - 1) + dx + win_w - 1][head] (dy, dx: query minus key) and,
+ * when shifted, -100 where the two tokens lie in different regions (Swin paper, 3.2; timm
  * swin_transformer.py). Scores are scaled before the table is added; out and lse stand at the
  * token's own place in the grid, not rolled. */
 static inline sct_val sct_wattention(struct sct_builder *b, sct_val qkv, sct_val table,
@@ -325,6 +377,7 @@ static inline sct_val sct_wattention(struct sct_builder *b, sct_val qkv, sct_val
     const sct_val in[2] = {qkv, table};
     return sct_emit_(b, SCT_OP_WATTENTION, in, 2, p, sizeof *p);
 }
+
 /* (qkv, table, out, lse, dout) -> dqkv. */
 static inline sct_val sct_wattention_dx(struct sct_builder *b, sct_val qkv, sct_val table,
                                         sct_val out, sct_val lse, sct_val dout,
@@ -333,6 +386,7 @@ static inline sct_val sct_wattention_dx(struct sct_builder *b, sct_val qkv, sct_
     const sct_val in[5] = {qkv, table, out, lse, dout};
     return sct_emit_(b, SCT_OP_WATTENTION_DX, in, 5, p, sizeof *p);
 }
+
 /* acc (table's shape) += gradient of table. (acc, qkv, table, out, lse, dout). */
 static inline sct_val sct_wattention_dt(struct sct_builder *b, sct_val acc, sct_val qkv,
                                         sct_val table, sct_val out, sct_val lse, sct_val dout,
@@ -342,7 +396,8 @@ static inline sct_val sct_wattention_dt(struct sct_builder *b, sct_val acc, sct_
     return sct_emit_(b, SCT_OP_WATTENTION_DT, in, 6, p, sizeof *p);
 }
 
-/* ---- tokens -------------------------------------------------------------------------------- */
+/* ---- tokens --------------------------------------------------------------------------------
+ */
 
 /* [B][N1][C] and [B][N2][C] -> [B][N1+N2][C]; one of the two may be [N][C] and is then repeated
  * for every image (class token, prompts). */
@@ -351,6 +406,7 @@ static inline sct_val sct_concat_tokens(struct sct_builder *b, sct_val x, sct_va
     const sct_val in[2] = {x, y};
     return sct_emit_(b, SCT_OP_CONCAT_TOKENS, in, 2, NULL, 0);
 }
+
 /* [B][N][C] -> [B][count][C]. */
 static inline sct_val sct_slice_tokens(struct sct_builder *b, sct_val x, uint32_t first,
                                        uint32_t count)
@@ -358,6 +414,7 @@ static inline sct_val sct_slice_tokens(struct sct_builder *b, sct_val x, uint32_
     const struct sct_range_params p = {first, count, 0};
     SCT_UNARY_(SCT_OP_SLICE_TOKENS, x, p);
 }
+
 /* [B][count][C] -> [B][total][C], zero outside [first, first + count). */
 static inline sct_val sct_pad_tokens(struct sct_builder *b, sct_val x, uint32_t first,
                                      uint32_t total)
@@ -365,12 +422,14 @@ static inline sct_val sct_pad_tokens(struct sct_builder *b, sct_val x, uint32_t 
     const struct sct_range_params p = {first, 0, total};
     SCT_UNARY_(SCT_OP_PAD_TOKENS, x, p);
 }
+
 /* [B][N][C] -> [B][C]: mean of tokens first..N-1. */
 static inline sct_val sct_mean_tokens(struct sct_builder *b, sct_val x, uint32_t first)
 {
     const struct sct_range_params p = {first, 0, 0};
     SCT_UNARY_(SCT_OP_MEAN_TOKENS, x, p);
 }
+
 /* [B][C] -> [B][total][C]: x / (total - first) in tokens first.., zero before. */
 static inline sct_val sct_spread_tokens(struct sct_builder *b, sct_val x, uint32_t first,
                                         uint32_t total)
@@ -378,6 +437,7 @@ static inline sct_val sct_spread_tokens(struct sct_builder *b, sct_val x, uint32
     const struct sct_range_params p = {first, 0, total};
     SCT_UNARY_(SCT_OP_SPREAD_TOKENS, x, p);
 }
+
 /* [B][h*w][C] -> [B][h/2*w/2][4C]: neighbours in the order (0,0),(1,0),(0,1),(1,1) of (row,
  * column), h and w even. */
 static inline sct_val sct_patch_merge(struct sct_builder *b, sct_val x, uint32_t h, uint32_t w)
@@ -385,12 +445,14 @@ static inline sct_val sct_patch_merge(struct sct_builder *b, sct_val x, uint32_t
     const struct sct_grid_params p = {h, w, 0, 0};
     SCT_UNARY_(SCT_OP_PATCH_MERGE, x, p);
 }
+
 /* The inverse: [B][h/2*w/2][4C] -> [B][h*w][C]. */
 static inline sct_val sct_patch_split(struct sct_builder *b, sct_val x, uint32_t h, uint32_t w)
 {
     const struct sct_grid_params p = {h, w, 0, 0};
     SCT_UNARY_(SCT_OP_PATCH_SPLIT, x, p);
 }
+
 /* [B][h*w][C] -> [B][out_h*out_w][C], zero rows and columns added below and right. */
 static inline sct_val sct_pad_grid(struct sct_builder *b, sct_val x, uint32_t h, uint32_t w,
                                    uint32_t out_h, uint32_t out_w)
@@ -398,6 +460,7 @@ static inline sct_val sct_pad_grid(struct sct_builder *b, sct_val x, uint32_t h,
     const struct sct_grid_params p = {h, w, out_h, out_w};
     SCT_UNARY_(SCT_OP_PAD_GRID, x, p);
 }
+
 /* [B][h*w][C] -> [B][out_h*out_w][C]: the top left part. */
 static inline sct_val sct_crop_grid(struct sct_builder *b, sct_val x, uint32_t h, uint32_t w,
                                     uint32_t out_h, uint32_t out_w)
@@ -406,7 +469,8 @@ static inline sct_val sct_crop_grid(struct sct_builder *b, sct_val x, uint32_t h
     SCT_UNARY_(SCT_OP_CROP_GRID, x, p);
 }
 
-/* ---- channels and elements; idx is i32 [K], distinct, in range ------------------------------ */
+/* ---- channels and elements; idx is i32 [K], distinct, in range ------------------------------
+ */
 
 /* [..][C] -> [..][K]. */
 static inline sct_val sct_gather_ch(struct sct_builder *b, sct_val x, sct_val idx)
@@ -414,6 +478,7 @@ static inline sct_val sct_gather_ch(struct sct_builder *b, sct_val x, sct_val id
     const sct_val in[2] = {x, idx};
     return sct_emit_(b, SCT_OP_GATHER_CH, in, 2, NULL, 0);
 }
+
 /* y [..][K] -> [..][channels], zero elsewhere. */
 static inline sct_val sct_scatter_ch(struct sct_builder *b, sct_val y, sct_val idx,
                                      uint32_t channels)
@@ -422,24 +487,30 @@ static inline sct_val sct_scatter_ch(struct sct_builder *b, sct_val y, sct_val i
     const struct sct_channels_params p = {channels};
     return sct_emit_(b, SCT_OP_SCATTER_CH, in, 2, &p, sizeof p);
 }
+
 /* x [..][C] with x[idx] + y. */
-static inline sct_val sct_scatter_add_ch(struct sct_builder *b, sct_val x, sct_val idx, sct_val y)
+static inline sct_val sct_scatter_add_ch(struct sct_builder *b, sct_val x, sct_val idx,
+                                         sct_val y)
 {
     const sct_val in[3] = {x, idx, y};
     return sct_emit_(b, SCT_OP_SCATTER_ADD_CH, in, 3, NULL, 0);
 }
+
 /* x [..][C] with x[idx] = y. */
-static inline sct_val sct_scatter_set_ch(struct sct_builder *b, sct_val x, sct_val idx, sct_val y)
+static inline sct_val sct_scatter_set_ch(struct sct_builder *b, sct_val x, sct_val idx,
+                                         sct_val y)
 {
     const sct_val in[3] = {x, idx, y};
     return sct_emit_(b, SCT_OP_SCATTER_SET_CH, in, 3, NULL, 0);
 }
+
 /* x with x[idx] = 0. */
 static inline sct_val sct_mask_ch(struct sct_builder *b, sct_val x, sct_val idx)
 {
     const sct_val in[2] = {x, idx};
     return sct_emit_(b, SCT_OP_MASK_CH, in, 2, NULL, 0);
 }
+
 /* [..][C] -> [..][count]. */
 static inline sct_val sct_slice_ch(struct sct_builder *b, sct_val x, uint32_t first,
                                    uint32_t count)
@@ -447,6 +518,7 @@ static inline sct_val sct_slice_ch(struct sct_builder *b, sct_val x, uint32_t fi
     const struct sct_range_params p = {first, count, 0};
     SCT_UNARY_(SCT_OP_SLICE_CH, x, p);
 }
+
 /* [..][count] -> [..][total], zero outside. */
 static inline sct_val sct_pad_ch(struct sct_builder *b, sct_val x, uint32_t first,
                                  uint32_t total)
@@ -454,6 +526,7 @@ static inline sct_val sct_pad_ch(struct sct_builder *b, sct_val x, uint32_t firs
     const struct sct_range_params p = {first, 0, total};
     SCT_UNARY_(SCT_OP_PAD_CH, x, p);
 }
+
 /* x [..][C] with y [..][k] added to channels first..first+k-1. */
 static inline sct_val sct_add_ch(struct sct_builder *b, sct_val x, sct_val y, uint32_t first)
 {
@@ -461,12 +534,14 @@ static inline sct_val sct_add_ch(struct sct_builder *b, sct_val x, sct_val y, ui
     const struct sct_range_params p = {first, 0, 0};
     return sct_emit_(b, SCT_OP_ADD_CH, in, 2, &p, sizeof p);
 }
+
 /* Elements of a parameter: w any shape, idx i32 [K] flat positions -> [K]. */
 static inline sct_val sct_gather_el(struct sct_builder *b, sct_val w, sct_val idx)
 {
     const sct_val in[2] = {w, idx};
     return sct_emit_(b, SCT_OP_GATHER_EL, in, 2, NULL, 0);
 }
+
 /* w with w[idx] + delta, delta [K]. */
 static inline sct_val sct_scatter_add_el(struct sct_builder *b, sct_val w, sct_val idx,
                                          sct_val delta)
@@ -475,15 +550,18 @@ static inline sct_val sct_scatter_add_el(struct sct_builder *b, sct_val w, sct_v
     return sct_emit_(b, SCT_OP_SCATTER_ADD_EL, in, 3, NULL, 0);
 }
 
-/* ---- random -------------------------------------------------------------------------------- */
+/* ---- random --------------------------------------------------------------------------------
+ */
 
 /* Element e of the step's batch survives when u(seed, key, step, e) >= rate and is divided by
- * 1 - rate. u: docs/formats.md "Random numbers"; one Philox4x32-10 block gives elements 4i..4i+3. */
+ * 1 - rate. u: docs/formats.md "Random numbers"; one Philox4x32-10 block gives elements
+ * 4i..4i+3. */
 static inline sct_val sct_dropout(struct sct_builder *b, sct_val x, float rate, uint64_t key)
 {
     const struct sct_random_params p = {key, rate, 0};
     SCT_UNARY_(SCT_OP_DROPOUT, x, p);
 }
+
 /* The same for whole images (element e = image of the batch). */
 static inline sct_val sct_droppath(struct sct_builder *b, sct_val x, float rate, uint64_t key)
 {
@@ -491,18 +569,20 @@ static inline sct_val sct_droppath(struct sct_builder *b, sct_val x, float rate,
     SCT_UNARY_(SCT_OP_DROPPATH, x, p);
 }
 
-/* ---- loss ---------------------------------------------------------------------------------- */
+/* ---- loss ----------------------------------------------------------------------------------
+ */
 
 /* logits [B][L], label i32 [B][2], mix [B], weight [B] -> loss [B]. Target t = (1 - s)(mix at
  * label 0, 1 - mix at label 1) + s/L; loss = -weight * sum t log softmax(logits). A sample of
  * weight 0 gives exactly 0, whatever its logits. */
-static inline sct_val sct_xent(struct sct_builder *b, sct_val logits, sct_val label, sct_val mix,
-                               sct_val weight, float smoothing)
+static inline sct_val sct_xent(struct sct_builder *b, sct_val logits, sct_val label,
+                               sct_val mix, sct_val weight, float smoothing)
 {
     const sct_val in[4] = {logits, label, mix, weight};
     const struct sct_xent_params p = {smoothing};
     return sct_emit_(b, SCT_OP_XENT, in, 4, &p, sizeof p);
 }
+
 /* (logits, label, mix, weight, dloss [B]) -> dlogits = dloss weight (softmax - t). */
 static inline sct_val sct_xent_dx(struct sct_builder *b, sct_val logits, sct_val label,
                                   sct_val mix, sct_val weight, sct_val dloss, float smoothing)
@@ -512,7 +592,8 @@ static inline sct_val sct_xent_dx(struct sct_builder *b, sct_val logits, sct_val
     return sct_emit_(b, SCT_OP_XENT_DX, in, 5, &p, sizeof p);
 }
 
-/* ---- sums after the body, optimisers ------------------------------------------------------- */
+/* ---- sums after the body, optimisers -------------------------------------------------------
+ */
 
 /* Accumulator of S slots -> their sum, slot 0 first. Inserted by the core. In kernels the input
  * has the shape [S][..]. */
@@ -520,32 +601,38 @@ static inline sct_val sct_slot_sum(struct sct_builder *b, sct_val acc)
 {
     return sct_emit_(b, SCT_OP_SLOT_SUM, &acc, 1, NULL, 0);
 }
+
 /* Any shape -> scalar (nd 0): sum of all elements in order. */
 static inline sct_val sct_sum_all(struct sct_builder *b, sct_val x)
 {
     return sct_emit_(b, SCT_OP_SUM_ALL, &x, 1, NULL, 0);
 }
+
 /* x, and a scalar to start from or none -> scalar start + sum of x*x. */
 static inline sct_val sct_sumsq(struct sct_builder *b, sct_val x, sct_val start)
 {
     const sct_val in[2] = {x, start};
     return sct_emit_(b, SCT_OP_SUMSQ, in, start.id ? 2 : 1, NULL, 0);
 }
-/* Scalar sum of squares -> scalar min(1, max_norm / (sqrt(x) + 1e-6)) (torch clip_grad_norm_). */
+
+/* Scalar sum of squares -> scalar min(1, max_norm / (sqrt(x) + 1e-6)) (torch clip_grad_norm_).
+ */
 static inline sct_val sct_clip_coef(struct sct_builder *b, sct_val sumsq, float max_norm)
 {
     const struct sct_clip_params p = {max_norm};
     SCT_UNARY_(SCT_OP_CLIP_COEF, sumsq, p);
 }
+
 /* (p, m, v, g, coef or none) -> p, m, v, in place. g is multiplied by coef. t = step + 1:
  * p *= 1 - lr wd; m = b1 m + (1-b1) g; v = b2 v + (1-b2) g g;
  * p -= lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + eps)   (torch.optim.AdamW). */
-static inline sct_val sct_adamw(struct sct_builder *b, sct_val p, sct_val m, sct_val v, sct_val g,
-                                sct_val coef, const struct sct_adamw_params *params)
+static inline sct_val sct_adamw(struct sct_builder *b, sct_val p, sct_val m, sct_val v,
+                                sct_val g, sct_val coef, const struct sct_adamw_params *params)
 {
     const sct_val in[5] = {p, m, v, g, coef};
     return sct_emit_(b, SCT_OP_ADAMW, in, coef.id ? 5 : 4, params, sizeof *params);
 }
+
 /* (p, buf, g, coef or none) -> p, buf, in place: g += wd p; buf = momentum buf + g;
  * p -= lr (nesterov ? g + momentum buf : buf)   (torch.optim.SGD, dampening 0). */
 static inline sct_val sct_sgd(struct sct_builder *b, sct_val p, sct_val buf, sct_val g,
@@ -555,7 +642,8 @@ static inline sct_val sct_sgd(struct sct_builder *b, sct_val p, sct_val buf, sct
     return sct_emit_(b, SCT_OP_SGD, in, coef.id ? 4 : 3, params, sizeof *params);
 }
 
-/* ---- observers ----------------------------------------------------------------------------- */
+/* ---- observers -----------------------------------------------------------------------------
+ */
 
 /* acc [L][C] += weight * x*x over tokens skip.. of x [B][N][C], into row label[image][0] (row 0
  * with any_class). label i32 [B][2], weight [B]. */
@@ -567,6 +655,7 @@ static inline sct_val sct_obs_sumsq_label(struct sct_builder *b, sct_val acc, sc
     const struct sct_observe_params p = {skip, any_class};
     return sct_emit_(b, SCT_OP_OBS_SUMSQ_LABEL, in, 4, &p, sizeof p);
 }
+
 /* acc += g * g, element by element, after the body (squares of batch gradients). */
 static inline sct_val sct_obs_sumsq(struct sct_builder *b, sct_val acc, sct_val g)
 {
@@ -581,14 +670,12 @@ static inline sct_val sct_obs_sumsq(struct sct_builder *b, sct_val acc, sct_val 
  * LINEAR_DX_GELU    (dy, w, pre){gelu}      -> linear_dx(dy, w) * gelu'(pre)
  * LINEAR_DX_ADD     (res, dy, w)            -> res + linear_dx(dy, w)
  * LAYERNORM_DX_ADD  (res, x, g, mean, rstd, dy) -> res + layernorm_dx(x, g, mean, rstd, dy)
- * SCT_MODULE        (h, idx, w [K][K], bias?){scale} -> h with h[idx] + scale * linear(h[idx], w,
- *                   bias); and h[idx] as it was
- * SCT_MODULE_DX     (dy, idx, w){scale}     -> dy with dy[idx] + linear_dx(dl, w); and
- *                   dl = scale * dy[idx]
- * LORA_MODULE       (y, x, a [R][in], b [k][R]){scale, first} -> y with scale * linear(linear(x, a), b)
- *                   added to channels first..first+k-1; and t = linear(x, a)
- * LORA_MODULE_DX    (dx, dy, a, b){scale, first} -> dx + linear_dx(dt, a); and
- *                   dt = linear_dx(du, b); and du = scale * dy[first..first+k-1]
+ * SCT_MODULE        (h, idx, w [K][K], bias?){scale} -> h with h[idx] + scale * linear(h[idx],
+ * w, bias); and h[idx] as it was SCT_MODULE_DX     (dy, idx, w){scale}     -> dy with dy[idx] +
+ * linear_dx(dl, w); and dl = scale * dy[idx] LORA_MODULE       (y, x, a [R][in], b
+ * [k][R]){scale, first} -> y with scale * linear(linear(x, a), b) added to channels
+ * first..first+k-1; and t = linear(x, a) LORA_MODULE_DX    (dx, dy, a, b){scale, first} -> dx +
+ * linear_dx(dt, a); and dt = linear_dx(du, b); and du = scale * dy[first..first+k-1]
  */
 
 #undef SCT_UNARY_

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * sctrun.h - the library for applications: fine-tune and evaluate from C, with the options of the
- * sctrun program.
+ * sctrun.h - the library for applications: fine-tune and evaluate from C, with the options of
+ * the sctrun program.
  *
  *     const char *argv[] = {"--backend", "cpu", "--strategy", "sct", "--output", "runs/a"};
  *     struct sct_finetune_result r = {.size = sizeof r};
@@ -23,8 +23,8 @@ SCT_EXPORT const char *sct_version(void);
 /* Text of a status; static storage. */
 SCT_EXPORT const char *sct_status_string(sct_status s);
 
-/* Called on the calling thread; text lives for the call. event: "log", "step", "eval". stop: the
- * callback may set *stop to 1 to end the run after the step, saved. */
+/* Called on the calling thread; text lives for the call. event: "log", "step", "eval". stop:
+ * the callback may set *stop to 1 to end the run after the step, saved. */
 struct sct_finetune_event {
     uint32_t size, epoch, epochs;
     const char *event, *text; /* text: of a log line, else "" */
@@ -32,6 +32,7 @@ struct sct_finetune_event {
     double loss, lr, images_per_s, top1;
     volatile int *stop;
 };
+
 struct sct_finetune_callback {
     uint32_t size;
     void *ctx;
@@ -40,14 +41,15 @@ struct sct_finetune_callback {
      * place. */
     const char *data_dir;
 };
+
 struct sct_finetune_result {
     uint32_t size, best_epoch;
     double best_top1, last_top1, seconds, images_per_s; /* top-1 in per cent */
     uint64_t trainable, all, steps, peak_device_bytes;
 };
 
-/* What `sctrun train argv...` does; the run folder is --output, which must be given. callback may be
- * NULL. result is filled on success. Everything is borrowed for the call. */
+/* What `sctrun train argv...` does; the run folder is --output, which must be given. callback
+ * may be NULL. result is filled on success. Everything is borrowed for the call. */
 SCT_EXPORT sct_status sct_finetune(int argc, const char *const *argv,
                                    const struct sct_finetune_callback *callback,
                                    struct sct_finetune_result *result, sct_error *err);

@@ -12,6 +12,7 @@ extern "C" {
 enum sct_site_kind { SCT_SITE_VALUE, SCT_SITE_LINEAR };
 
 enum sct_site_role {
+
 #define SCT_SITE(ID, NAME, KIND) SCT_ROLE_##ID,
 #include <sctrun/sites.def>
 #undef SCT_SITE
@@ -20,8 +21,8 @@ enum sct_site_role {
 
 #define SCT_NO_BLOCK 0xffffffffu
 
-/* A site of one model. Ids of sites and parameters are equal in the plain model that is observed
- * and in the fresh one that is changed. */
+/* A site of one model. Ids of sites and parameters are equal in the plain model that is
+ * observed and in the fresh one that is changed. */
 struct sct_site {
     uint32_t size, id;
     uint32_t kind, role;            /* enum sct_site_kind, enum sct_site_role */

@@ -91,9 +91,11 @@ struct sct_strategy_host {
 
     /* ---- look ---- */
     /* Matching sites in model order; returns their number even above cap. Pattern:
-     * "**.attn.res", "stage[2].block[9:18].mlp.*"; "**" any prefix, "*" one segment or index, "a:b" half-open. */
+     * "**.attn.res", "stage[2].block[9:18].mlp.*"; "**" any prefix, "*" one segment or index,
+     * "a:b" half-open. */
     size_t (*sites)(const sct_model *, const char *pattern, struct sct_site *out, size_t cap);
-    /* Parameter ids by timm name with the same wildcards ("blocks[*]" is written "blocks.*"). */
+    /* Parameter ids by timm name with the same wildcards ("blocks[*]" is written "blocks.*").
+     */
     size_t (*params)(const sct_model *, const char *pattern, uint32_t *out, size_t cap);
     const char *(*param_name)(const sct_model *, uint32_t param);
     sct_status (*param_desc)(const sct_model *, uint32_t param, struct sct_desc *out);
@@ -109,13 +111,13 @@ struct sct_strategy_host {
 
     /* ---- change (apply only); arrays are copied ---- */
     /* One edit is open at a time. Build from site->out (and in); commit redirects every older
-     * consumer of site->out to v and moves all sites that tapped it. Edits stack; after a commit
-     * ask for the sites again, a site that was edited since is refused. */
+     * consumer of site->out to v and moves all sites that tapped it. Edits stack; after a
+     * commit ask for the sites again, a site that was edited since is refused. */
     struct sct_builder *(*edit_begin)(sct_model *, const struct sct_site *);
     sct_status (*edit_commit)(sct_model *, sct_val v, sct_error *);
-    /* A trainable parameter (f32). init: "zeros", "ones", "normal(0, 0.02)", "trunc_normal(0.02)",
-     * "kaiming_uniform(2.236068)" (argument: a), "uniform(lo, hi)", "constant(c)". Errors are
-     * sticky: reported by edit_commit or by the end of apply. */
+    /* A trainable parameter (f32). init: "zeros", "ones", "normal(0, 0.02)",
+     * "trunc_normal(0.02)", "kaiming_uniform(2.236068)" (argument: a), "uniform(lo, hi)",
+     * "constant(c)". Errors are sticky: reported by edit_commit or by the end of apply. */
     sct_val (*new_param)(sct_model *, const char *name, const uint32_t *dim, uint32_t nd,
                          const char *init, const struct sct_group *);
     sct_val (*new_index)(sct_model *, const char *name, const uint32_t *idx, size_t n);
@@ -129,12 +131,12 @@ struct sct_strategy_host {
 
     /* ---- remember ---- */
     /* A stored tensor; *data is owned by the adapter. EFILE names it when it is missing. */
-    sct_status (*get)(const sct_adapter *, const char *name, struct sct_desc *, const void **data,
-                      sct_error *);
-    sct_status (*put)(sct_adapter *, const char *name, const struct sct_desc *, const void *data,
-                      sct_error *);
-    /* Configuration keys beside the tensors; value is JSON text ("8", "\"q,v\"", "[1, 2]"). get_key
-     * returns NULL when there is none; the text belongs to the adapter. */
+    sct_status (*get)(const sct_adapter *, const char *name, struct sct_desc *,
+                      const void **data, sct_error *);
+    sct_status (*put)(sct_adapter *, const char *name, const struct sct_desc *,
+                      const void *data, sct_error *);
+    /* Configuration keys beside the tensors; value is JSON text ("8", "\"q,v\"", "[1, 2]").
+     * get_key returns NULL when there is none; the text belongs to the adapter. */
     sct_status (*put_key)(sct_adapter *, const char *key, const char *json, sct_error *);
     const char *(*get_key)(const sct_adapter *, const char *key);
     /* Names in the order they were put, NULL past the end. */
@@ -156,9 +158,10 @@ struct sct_strategy {
                        const sct_adapter *, sct_error *);
     void (*fini)(void *st, const struct sct_strategy_host *);
     /* ---- optional: another form on disk (a Hugging Face PEFT folder) ---- */
-    /* Both take the tensors and keys of `from` and put the other form into `to`, which is empty. */
-    sct_status (*to_disk)(const void *st, const struct sct_strategy_host *, const sct_adapter *from,
-                          sct_adapter *to, sct_error *);
+    /* Both take the tensors and keys of `from` and put the other form into `to`, which is
+     * empty. */
+    sct_status (*to_disk)(const void *st, const struct sct_strategy_host *,
+                          const sct_adapter *from, sct_adapter *to, sct_error *);
     sct_status (*from_disk)(void *st, const struct sct_strategy_host *, const sct_adapter *from,
                             sct_adapter *to, sct_error *);
 };

@@ -213,41 +213,8 @@ void attention_wide(CG float *qkv, ulong qkv_off, CG float *table, ulong table_o
     }
 }
 
-/* P = e^(s - lse), ds = P (dout . v - dout . out); dq = scale ds k; dk = scale ds^T q; dv = P^T
- * dout. P and ds of a unit stay whole in scratch between the two halves. */
-KERNEL(1)
-
-void attention_dx_wide(CG float *qkv, ulong qkv_off, CG float *table, ulong table_off,
-                       CG float *out, ulong out_off, CG float *lse, ulong lse_off,
-                       CG float *dout, ulong dout_off, __global float *dqkv, ulong dqkv_off,
-                       __global float *scratch, ulong scratch_off, WIN_ARGS, uint total,
-                       ulong room)
-{
-    WIDE_BASE;
-    __global float *kt = bias + (size_t)(grid_w ? wn : 1) * wp;
-    __global float *vt = kt + (size_t)wp * d, *q = vt + (size_t)wp * d;
-    __global float *k = q + (size_t)wn * dp, *g = k + (size_t)wn * dp;
-    __global float *ps = g + (size_t)wn * dp, *ds = ps + (size_t)wn * wp;
-    out += out_off;
-    lse += lse_off;
-    dout += dout_off;
-    dqkv += dqkv_off;
-    for (uint u = u0; u < u1; u++) {
-        const struct unit o = unit_of(&p, b, u);
-        CG float *from = qkv + (ulong)o.img * n * c3 + o.h * d;
-        CG float *y = out + (ulong)o.img * n * c1 + o.h * d;
-        CG float *dy = dout + (ulong)o.img * n * c1 + o.h * d;
-        __global float *to = dqkv + (ulong)o.img * n * c3 + o.h * d;
-        CG float *regions = load_places(&p, o.w, tok, reg, wp) ? reg : 0;
-        if (head != o.h)
-            load_bias(&p, table, o.h, bias, wp);
-        head = o.h;
-        load_rows(&p, tok, from, c3, q, dp, scale);
-        load_rows(&p, tok, from + c1, c3, k, dp, 1.0f);
-        load_rows(&p, tok, dy, c1, g, dp, 1.0f);
-        load_panels(&p, tok, from + c1, c3, kt, wp);
-        load_panels(&p, tok, from + 2 * c1, c3, vt, wp);
-#define DO(M, R)                                                                               \
+/* Rows R.. of P and ds from the scores, and dq. Names are those of attention_dx_wide. */
+#define DX_QUERIES(M, R)                                                                       \
     {                                                                                          \
         __global float *p_rows = ps + (size_t)(R)*wp, *ds_rows = ds + (size_t)(R)*wp;          \
         TILE_SCORES(M, R, q, kt, p_rows, dp);                                                  \
@@ -285,10 +252,9 @@ void attention_dx_wide(CG float *qkv, ulong qkv_off, CG float *table, ulong tabl
             }                                                                                  \
         }                                                                                      \
     }
-        TILE_ROWS(uint, 0u, wn, DO);
-#undef DO
+
 /* Columns R.. of P and ds against all rows of dout and q (which carries the scale). */
-#define DO(M, R)                                                                               \
+#define DX_KEYS(M, R)                                                                          \
     for (uint c = 0; c < d; c += TILE_COLS) {                                                  \
         VF zk[M][2], zv[M][2];                                                                 \
         __global float *q_tile = q + c, *g_tile = g + c, *p_cols = ps + (R),                   \
@@ -310,7 +276,42 @@ void attention_dx_wide(CG float *qkv, ulong qkv_off, CG float *table, ulong tabl
             store_row(dv, zv[h][1], c + SCT_SIMD, d, 1.0f);                                    \
         }                                                                                      \
     }
-        TILE_ROWS(uint, 0u, wn, DO);
-#undef DO
+
+/* P = e^(s - lse), ds = P (dout . v - dout . out); dq = scale ds k; dk = scale ds^T q; dv = P^T
+ * dout. P and ds of a unit stay whole in scratch between the two halves. */
+KERNEL(1)
+
+void attention_dx_wide(CG float *qkv, ulong qkv_off, CG float *table, ulong table_off,
+                       CG float *out, ulong out_off, CG float *lse, ulong lse_off,
+                       CG float *dout, ulong dout_off, __global float *dqkv, ulong dqkv_off,
+                       __global float *scratch, ulong scratch_off, WIN_ARGS, uint total,
+                       ulong room)
+{
+    WIDE_BASE;
+    __global float *kt = bias + (size_t)(grid_w ? wn : 1) * wp;
+    __global float *vt = kt + (size_t)wp * d, *q = vt + (size_t)wp * d;
+    __global float *k = q + (size_t)wn * dp, *g = k + (size_t)wn * dp;
+    __global float *ps = g + (size_t)wn * dp, *ds = ps + (size_t)wn * wp;
+    out += out_off;
+    lse += lse_off;
+    dout += dout_off;
+    dqkv += dqkv_off;
+    for (uint u = u0; u < u1; u++) {
+        const struct unit o = unit_of(&p, b, u);
+        CG float *from = qkv + (ulong)o.img * n * c3 + o.h * d;
+        CG float *y = out + (ulong)o.img * n * c1 + o.h * d;
+        CG float *dy = dout + (ulong)o.img * n * c1 + o.h * d;
+        __global float *to = dqkv + (ulong)o.img * n * c3 + o.h * d;
+        CG float *regions = load_places(&p, o.w, tok, reg, wp) ? reg : 0;
+        if (head != o.h)
+            load_bias(&p, table, o.h, bias, wp);
+        head = o.h;
+        load_rows(&p, tok, from, c3, q, dp, scale);
+        load_rows(&p, tok, from + c1, c3, k, dp, 1.0f);
+        load_rows(&p, tok, dy, c1, g, dp, 1.0f);
+        load_panels(&p, tok, from + c1, c3, kt, wp);
+        load_panels(&p, tok, from + 2 * c1, c3, vt, wp);
+        TILE_ROWS(uint, 0u, wn, DX_QUERIES);
+        TILE_ROWS(uint, 0u, wn, DX_KEYS);
     }
 }

@@ -71,6 +71,8 @@ enum kresult kcheck_build(struct kprog *p, struct kdevice *dev, const struct sct
         kprog_begin(p, dev, c->batch, slots, body ? c->b : 1, 1, lane_bytes(c), err);
     if (k != K_OK)
         return k;
+    if (!body)
+        p->slots = slots; /* what the case's shapes hold, whatever the device would choose */
     for (uint32_t i = 0; i < c->n_in; i++) {
         uint32_t scope, cls;
         input_home(c, i, &scope, &cls);

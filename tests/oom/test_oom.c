@@ -33,7 +33,8 @@ static const struct sct_model_config tiny = {.name = "tiny",
 
 static sct_status train_plan(struct sct_model *m, struct test_dev *d, sct_error *err)
 {
-    const struct sct_optim_opts o = {.beta1 = 0.9f, .beta2 = 0.999f, .eps = 1e-8f, .clip = 1.0f};
+    const struct sct_optim_opts o = {
+        .beta1 = 0.9f, .beta2 = 0.999f, .eps = 1e-8f, .clip = 1.0f};
     const struct sct_plan_opts po = {.checkpoint = SCT_CHECKPOINT_BLOCK};
     struct sct_optim optim = {0};
     struct sct_graph *g = NULL;
@@ -70,7 +71,8 @@ static sct_status model_and_plan(const char *strategy, sct_error *err)
     if (test_dev_open(&d, "ref", NULL, NULL, err) != 0)
         return err->code;
     struct sct_weights *w = sct_weights_create("random", true, 1);
-    sct_status rc = w ? sct_vit_build(&m, &tiny, w, &vo, err) : sct_fail(err, SCT_ENOMEM, "weights");
+    sct_status rc =
+        w ? sct_vit_build(&m, &tiny, w, &vo, err) : sct_fail(err, SCT_ENOMEM, "weights");
     if (rc == SCT_OK)
         rc = sct_plug_strategy(strategy, &s, err);
     if (rc == SCT_OK)
@@ -108,8 +110,9 @@ static const char *no_env(const char *name)
 static sct_status settings(sct_error *err)
 {
     struct sct_settings_run r;
-    char *argv[] = {(char[]){"--lr"}, (char[]){"0.1"}, (char[]){"--set"}, (char[]){"k=3"},
-                    (char[]){"--data"}, (char[]){"x"}, (char[]){"--strategy"}, (char[]){"./none"}};
+    char *argv[] = {(char[]){"--lr"},       (char[]){"0.1"},    (char[]){"--set"},
+                    (char[]){"k=3"},        (char[]){"--data"}, (char[]){"x"},
+                    (char[]){"--strategy"}, (char[]){"./none"}};
     const sct_status rc = sct_settings_init(&r, 8, argv, no_env, false, err);
     if (rc == SCT_OK)
         sct_settings_fini(&r);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * test_plan.c - properties of plans and runs, on a small ViT: memory, placement, same bits, what
- * the host reads. usage: test_plan ref|cpu|opencl */
+ * test_plan.c - properties of plans and runs, on a small ViT: memory, placement, same bits,
+ * what the host reads. usage: test_plan ref|cpu|opencl */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,7 +99,8 @@ static void placement(const struct test_dev *d)
     int overlap = 0, odd = 0;
     for (uint32_t a = 1; p && a < p->g->n_value; a++) {
         const struct sct_pvalue *x = &p->val[a];
-        if (x->root != a || x->scope != SCT_LANE || x->first > x->last || p->g->value[a].removed)
+        if (x->root != a || x->scope != SCT_LANE || x->first > x->last ||
+            p->g->value[a].removed)
             continue;
         odd += x->place.off % SCT_ALIGN != 0;
         for (uint32_t b = a + 1; b < p->g->n_value; b++) {
@@ -150,9 +151,9 @@ static int run_variant(const char *backend, const struct variant *v, int full, f
 static void same_bits(const char *backend)
 {
     static const struct variant v[] = {
-        {"threads=1", 1, 0, SCT_CHECKPOINT_NONE}, {"threads=2", 1, 0, SCT_CHECKPOINT_NONE},
-        {"threads=3", 1, 0, SCT_CHECKPOINT_NONE}, {"threads=2", 2, 0, SCT_CHECKPOINT_NONE},
-        {"threads=2", 3, 0, SCT_CHECKPOINT_NONE}, {"threads=3", 2, 1, SCT_CHECKPOINT_NONE},
+        {"threads=1", 1, 0, SCT_CHECKPOINT_NONE},  {"threads=2", 1, 0, SCT_CHECKPOINT_NONE},
+        {"threads=3", 1, 0, SCT_CHECKPOINT_NONE},  {"threads=2", 2, 0, SCT_CHECKPOINT_NONE},
+        {"threads=2", 3, 0, SCT_CHECKPOINT_NONE},  {"threads=3", 2, 1, SCT_CHECKPOINT_NONE},
         {"threads=2", 1, 0, SCT_CHECKPOINT_BLOCK}, {"threads=1", 3, 0, SCT_CHECKPOINT_BLOCK},
     };
     for (int full = 0; full < 2; full++) {
@@ -177,13 +178,15 @@ static void same_bits(const char *backend)
 /* Devices that may differ in the last bits between shapes: two runs alike must not. */
 static void repeatable(const char *backend)
 {
-    const struct variant v = {NULL, 2, 0, SCT_CHECKPOINT_NONE}, w = {NULL, 3, 0, SCT_CHECKPOINT_NONE};
+    const struct variant v = {NULL, 2, 0, SCT_CHECKPOINT_NONE},
+                         w = {NULL, 3, 0, SCT_CHECKPOINT_NONE};
     float a[3], b[3], c[3];
     uint64_t sa = 1, sb = 2, sc = 3;
     const int ok = run_variant(backend, &v, 1, a, &sa) && run_variant(backend, &v, 1, b, &sb) &&
                    run_variant(backend, &w, 1, c, &sc);
     expect(ok && sa == sb, "two runs give the same bits");
-    expect(ok && fabsf(a[0] - c[0]) <= 1e-6f * fabsf(a[0]), "the first loss agrees over b to 1e-6");
+    expect(ok && fabsf(a[0] - c[0]) <= 1e-6f * fabsf(a[0]),
+           "the first loss agrees over b to 1e-6");
 }
 
 /* ---- what the host reads ---- */

@@ -6,8 +6,8 @@
 
 #include "core/base/hash.h"
 
-int test_vit_build(struct test_vit *t, uint32_t batch, uint32_t depth, int full, float drop_path,
-                   sct_error *err)
+int test_vit_build(struct test_vit *t, uint32_t batch, uint32_t depth, int full,
+                   float drop_path, sct_error *err)
 {
     const struct sct_model_config cfg = {.name = "test",
                                          .head_init = "normal(0, 0.2)",

@@ -18,13 +18,14 @@ struct test_vit {
     struct sct_graph *g;
 };
 
-/* Model of `depth` blocks for batches of `batch`; full: every parameter trained, else the head and
- * the first block's fc1. drop_path > 0 makes random nodes. 0 on success. */
-int test_vit_build(struct test_vit *t, uint32_t batch, uint32_t depth, int full, float drop_path,
-                   sct_error *err);
+/* Model of `depth` blocks for batches of `batch`; full: every parameter trained, else the head
+ * and the first block's fc1. drop_path > 0 makes random nodes. 0 on success. */
+int test_vit_build(struct test_vit *t, uint32_t batch, uint32_t depth, int full,
+                   float drop_path, sct_error *err);
 void test_vit_free(struct test_vit *t);
 
-/* `steps` training steps; losses into loss[steps]; a checksum of all trained values into *sum. */
+/* `steps` training steps; losses into loss[steps]; a checksum of all trained values into *sum.
+ */
 sct_status test_vit_train(struct test_vit *t, const struct sct_backend *be, sct_device *dev,
                           const struct sct_device_info *info, const struct sct_plan_opts *o,
                           uint32_t valid, uint32_t steps, float *loss, uint64_t *sum,
