@@ -70,6 +70,7 @@ static sct_status dump_graph(struct sct_session *x, const char *what, sct_error 
     else if (rc == SCT_OK && strcmp(what, "dot") == 0)
         text = sct_graph_dot(g);
     else if (rc == SCT_OK && (strcmp(what, "plan") == 0 || strcmp(what, "memory") == 0)) {
+        po.after = x->s->after;
         rc = sct_plan_create(&plan, g, x->device.be, x->device.dev, &x->device.info, &po, err);
         if (rc == SCT_OK)
             text = strcmp(what, "plan") == 0 ? sct_plan_dump(plan) : sct_plan_memory_text(plan);

@@ -7,6 +7,13 @@
 #include "core/base/status.h"
 #include "core/base/str.h"
 
+/* Whether the caller wants to look at the plan after this pass. */
+static bool stop_after(struct sct_plan *p, const char *pass)
+{
+    p->stopped = p->opts.after && strcmp(p->opts.after, pass) == 0;
+    return p->stopped;
+}
+
 /* Everything up to and including the shape, on graphs of one image a micro-batch. */
 static sct_status front(struct sct_plan *p, bool recompute, sct_error *err)
 {
@@ -16,6 +23,8 @@ static sct_status front(struct sct_plan *p, bool recompute, sct_error *err)
     SCT_TRY(sct_graph_verify(p->g, err));
     p->slots = 1;
     SCT_TRY(sct_plan_segment(p, err));
+    if (stop_after(p, "segment"))
+        return SCT_OK;
     p->accum_bytes = 0;
     for (uint32_t v = 1; v < p->g->n_value; v++)
         if (!p->g->value[v].removed && p->val[v].root == v && p->val[v].scope == SCT_SLOTS)
@@ -26,8 +35,12 @@ static sct_status front(struct sct_plan *p, bool recompute, sct_error *err)
     if (!p->opts.no_fuse)
         SCT_TRY(sct_plan_fuse(p, err));
     SCT_TRY(sct_plan_segment(p, err));
+    if (stop_after(p, "fuse"))
+        return SCT_OK;
     if (recompute)
         SCT_TRY(sct_plan_recompute(p, err));
+    if (stop_after(p, "recompute"))
+        return SCT_OK;
     SCT_TRY(sct_plan_choose(p, false, err));
     SCT_TRY(sct_plan_live(p, err));
     sct_plan_inplace(p);
@@ -39,10 +52,20 @@ static sct_status back(struct sct_plan *p, sct_error *err)
 {
     SCT_TRY(sct_graph_infer(p->g, p->shape.b, err));
     SCT_TRY(sct_plan_segment(p, err));
+    if (stop_after(p, "shape"))
+        return SCT_OK;
     SCT_TRY(sct_plan_choose(p, true, err));
+    if (stop_after(p, "choose"))
+        return SCT_OK;
     SCT_TRY(sct_plan_live(p, err));
+    if (stop_after(p, "live"))
+        return SCT_OK;
     sct_plan_inplace(p);
+    if (stop_after(p, "inplace"))
+        return SCT_OK;
     SCT_TRY(sct_plan_arena(p, err));
+    if (stop_after(p, "arena"))
+        return SCT_OK;
     return sct_plan_bind(p, err);
 }
 
@@ -62,8 +85,11 @@ static sct_status attempt(struct sct_plan **out, const struct sct_graph *g,
     sct_status rc = p->g ? SCT_OK : sct_nomem(err);
     if (rc == SCT_OK)
         rc = front(p, recompute, err);
-    if (rc == SCT_OK)
+    if (rc == SCT_OK && !p->stopped)
         rc = back(p, err);
+    if (rc == SCT_OK && opts->after && !p->stopped)
+        rc = sct_fail(err, SCT_EUSAGE,
+                      "there is no pass \"%s\"; expected one of " SCT_PLAN_PASSES, opts->after);
     if (rc == SCT_OK)
         *out = p;
     else
@@ -91,6 +117,8 @@ sct_status sct_plan_create(struct sct_plan **out, const struct sct_graph *g,
     *out = NULL;
     SCT_TRY(
         attempt(out, g, be, dev, info, opts, opts->checkpoint == SCT_CHECKPOINT_BLOCK, err));
+    if ((*out)->stopped)
+        return SCT_OK;
     if (opts->checkpoint == SCT_CHECKPOINT_AUTO && !fits(*out)) {
         sct_plan_destroy(out);
         SCT_TRY(attempt(out, g, be, dev, info, opts, true, err));
@@ -212,6 +240,8 @@ char *sct_plan_dump(const struct sct_plan *p)
                             sct_desc_text(&p->g->value[node->out[o]].desc, d, sizeof d),
                             scope[r->scope], (unsigned long long)r->place.off,
                             v->root != node->out[o] ? "=" : "");
+                if (r->first <= r->last && (r->scope == SCT_LANE || r->scope == SCT_STEP))
+                    sct_str_add(&s, "[%u..%u]", r->first, r->last);
             }
             sct_str_add(&s, " = %s(", sct_op_info(node->op)->name);
             for (uint32_t j = 0; j < node->n_in; j++)

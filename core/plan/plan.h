@@ -6,10 +6,10 @@
  *   segment    class of every value, segment of every node
  *   fuse       (core/fuse) composite ops where the backend has the row
  *   recompute  clones forward nodes of a block before its backward (checkpoint: block)
+ *   shape      slots, lanes, images per micro-batch (asked with the arena of one image)
+ *   choose     the backend's row for every node; inserts PACK; lists what is unsupported
  *   live       first and last use of every value
  *   inplace    which outputs take the storage of their input
- *   shape      slots, lanes, images per micro-batch
- *   choose     the backend's row for every node; inserts PACK; lists what is unsupported
  *   arena      offsets
  *   bind       the program description the backend gets
  * A plan allocates no device memory: its figures are known before the first step.
@@ -29,6 +29,7 @@ struct sct_plan_opts {
     uint32_t checkpoint;         /* enum sct_checkpoint */
     uint64_t memory_limit;       /* bytes on the device, 0: what the device reports */
     bool no_fuse;
+    const char *after; /* stop after this pass and return what there is, for dumps; or NULL */
 };
 
 /* What the plan knows of a value. */
@@ -69,10 +70,10 @@ struct sct_plan {
     uint32_t slots;
     struct sct_micro *micro;
     uint32_t n_micro;
-    struct sct_slabs lane, step, batch, acc; /* device memory beside the store */
-    struct sct_place *scratch;               /* per node; scope and offset, len 0: none */
-    uint64_t accum_bytes, lane_need;         /* one slot; liveness lower bound of a lane */
-    bool recomputed;
+    struct sct_slabs lane, step, batch, acc;   /* device memory beside the store */
+    struct sct_place *scratch;                 /* per node; scope and offset, len 0: none */
+    uint64_t accum_bytes, lane_need;           /* one slot; liveness lower bound of a lane */
+    bool recomputed, stopped;                  /* stopped: by opts.after, not to be run */
     struct sct_progdesc prog;                  /* filled by bind */
     uint32_t buf_base[SCT_SCOPE_COUNT], n_buf; /* how place.buf maps to the array of buffers */
     uint32_t *store_val;                       /* buffers CONST/PERSIST: value id per entry */
@@ -90,6 +91,9 @@ void sct_plan_destroy(struct sct_plan **p);
 
 /* Slots for accumulators of `bytes` (one copy): min(batch, 16, max(1, 64 MiB / bytes)). */
 uint32_t sct_plan_slots(uint64_t bytes, uint32_t batch);
+
+/* Names of the passes in their order, for messages: "segment, fuse, ...". */
+#define SCT_PLAN_PASSES "segment, fuse, recompute, shape, choose, live, inplace, arena"
 
 /* Bytes by purpose, for --dry-run and for error messages. */
 struct sct_plan_memory {

@@ -120,6 +120,8 @@ static const struct sct_flag flags[] = {
     ONOFF(profile, "time every node of the step and print the slowest", 0, output),
     STR(image, "predict, dump: a picture or a folder of pictures", NULL, output, "FILE"),
     STR(site, "dump: pattern of sites, as **.attn.res", NULL, output, "PATTERN"),
+    STR(after, "dump plan: as it is after this pass (segment, fuse, ...)", NULL, output,
+        "PASS"),
     {{NULL, NULL, 0, 0, 0, 0, 0, NULL}, NULL, NULL, NULL, 0},
 };
 
