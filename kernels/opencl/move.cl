@@ -163,7 +163,13 @@ static inline uint f32_of_f16(uint h)
     const uint sign = (h & 0x8000u) << 16, e = h >> 10 & 31u, m = h & 0x3ffu;
     if (e == 31)
         return sign | 0x7f800000u | m << 13;
-    return e ? sign | (e + 112) << 23 | m << 13 : sign | as_uint((float)m * 0x1p-24f);
+    if (e)
+        return sign | (e + 112) << 23 | m << 13;
+    if (!m)
+        return sign;
+    /* m 2^-24 in integers: a device may flush denormals, and Oclgrind miscompiles the product */
+    const uint top = 31 - clz(m);
+    return sign | (top + 103) << 23 | (m << (23 - top) & 0x7fffffu);
 }
 
 KERNEL(LANES)
