@@ -178,7 +178,7 @@ void sct_model_count(const struct sct_model *m, uint64_t *trainable, uint64_t *h
         *all += n;
         if (p->trainable)
             *trainable += n;
-        if (strncmp(p->name, "head.", 5) == 0)
+        if (sct_name_is_head(p->name))
             *head += n;
     }
 }

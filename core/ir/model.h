@@ -5,6 +5,8 @@
 #ifndef SCT_IR_MODEL_H
 #define SCT_IR_MODEL_H
 
+#include <string.h>
+
 #include <sctrun/sites.h>
 #include <sctrun/strategy.h>
 
@@ -58,7 +60,6 @@ struct sct_model {
     uint64_t seed; /* of initialisers */
     /* the edit that is open: site id + 1, nodes that existed, value replaced */
     uint32_t edit_site, edit_mark;
-    bool changed; /* shapes must be inferred again */
 };
 
 /* An empty model for batches of `batch`. NULL when memory is short. */
@@ -73,6 +74,13 @@ struct sct_param *sct_model_add(struct sct_model *m, const char *name, const str
                                 const char *init, const struct sct_group *group, bool is_index);
 /* The parameter becomes trainable. */
 void sct_model_train(struct sct_model *m, struct sct_param *p, const struct sct_group *group);
+
+/* Whether a parameter or tensor of that name belongs to the classifier head. */
+static inline bool sct_name_is_head(const char *name)
+{
+    return strncmp(name, "head.", 5) == 0;
+}
+
 struct sct_param *sct_model_find(const struct sct_model *m, const char *name);
 /* Its value in the graph. */
 sct_val sct_model_value(const struct sct_param *p);

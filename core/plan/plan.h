@@ -99,8 +99,8 @@ uint32_t sct_plan_slots(uint64_t bytes, uint32_t batch);
 struct sct_plan_memory {
     uint64_t weights, packs;       /* CONST: dense, packed */
     uint64_t trainable, optimizer; /* PERSIST: parameters, other state */
-    uint64_t activations;          /* all lanes */
-    uint64_t accumulators, step, batch, scratch;
+    uint64_t activations;          /* all lanes, with their scratch */
+    uint64_t accumulators, step, batch;
     uint64_t total, largest;
 };
 

@@ -15,7 +15,7 @@ static sct_status gather(struct sct_adapter *a, const struct sct_model *m,
 {
     for (uint32_t i = 0; i < m->n_param; i++) {
         const struct sct_param *p = m->param[i];
-        const bool head = strncmp(p->name, "head.", 5) == 0;
+        const bool head = sct_name_is_head(p->name);
         if (!p->trainable && !p->is_index && !head)
             continue;
         const uint64_t n = sct_desc_count(&p->t->desc);
@@ -123,7 +123,8 @@ static sct_status write_folder(const char *dir, const struct sct_tuner *t,
     struct sct_st_item *item = sct_calloc(a->n ? a->n : 1, sizeof *item);
     json_t *root = config_json(t, info, a);
     sct_status rc = item && root ? SCT_OK : sct_nomem(err);
-    if (rc == SCT_OK && strcmp(info->strategy, "lora") == 0)
+    const char *type = json_string_value(json_object_get(root, "peft_type"));
+    if (rc == SCT_OK && type && strcmp(type, "LORA") == 0)
         rc = peft_defaults(root, err);
     for (uint32_t i = 0; rc == SCT_OK && i < a->n; i++) {
         const struct sct_adapter_tensor *x = &a->item[i];

@@ -184,7 +184,7 @@ sct_status sct_base_hash_of(const struct sct_weights *w, char hex[SCT_SHA256_HEX
     sct_status rc = SCT_OK;
     for (uint32_t i = 0; i < w->n && rc == SCT_OK; i++) {
         const struct sct_tensor *t = &item[i]->t;
-        if (strncmp(t->name, "head.", 5) == 0)
+        if (sct_name_is_head(t->name))
             continue;
         float *v = sct_calloc((size_t)sct_desc_count(&t->desc), sizeof *v);
         rc = v ? t->load(t, v, err) : sct_nomem(err);

@@ -23,7 +23,7 @@ struct loop {
     uint32_t *order;
     uint32_t count, steps_per_epoch;
     uint64_t step, steps;
-    double started, train_seconds, window_loss;
+    double started, train_seconds;
     uint64_t images, window_images, epoch_batches;
     double window_start, epoch_loss;
     struct sct_train_result *r;
