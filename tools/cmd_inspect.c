@@ -95,6 +95,15 @@ static sct_status inspect_adapter(const char *dir, int json, sct_error *err)
     return rc;
 }
 
+/* Other folders are opened as weights. */
+static bool is_adapter(const char *path)
+{
+    char *config = sct_path_join(path, SCT_ADAPTER_CONFIG);
+    const bool found = config && sct_file_exists(config);
+    sct_free(config);
+    return found;
+}
+
 sct_status cmd_inspect(struct cli *c, sct_error *err)
 {
     struct sct_settings_run run;
@@ -103,7 +112,7 @@ sct_status cmd_inspect(struct cli *c, sct_error *err)
     sct_status rc = cli_words(&run, 1, "inspect", err);
     if (rc == SCT_OK && !path)
         rc = sct_fail(err, SCT_EUSAGE, "inspect: say which file or folder");
-    else if (rc == SCT_OK && sct_dir_exists(path))
+    else if (rc == SCT_OK && is_adapter(path))
         rc = inspect_adapter(path, run.s.json != 0, err);
     else if (rc == SCT_OK)
         rc = inspect_file(path, run.s.json != 0, NULL, err);

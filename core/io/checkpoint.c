@@ -4,36 +4,9 @@
 
 #include "core/base/status.h"
 #include "core/io/ckpt_impl.h"
+#include "core/io/file.h"
 
 #include <string.h>
-
-sct_status sct_ckpt_add_safetensors(struct sct_ckpt *ck, const unsigned char *base, size_t size,
-                                    const char *path, uint32_t file, sct_error *err)
-{
-    struct sct_st *st = NULL;
-    SCT_TRY(sct_st_open_memory(&st, base, size, path, err));
-    ck->file[file].st = st;
-    const char *key, *value;
-    for (size_t i = 0; (key = sct_st_metadata_at(st, i, &value)); i++)
-        SCT_TRY(sct_ckpt_metadata(ck, key, value, err));
-    for (size_t i = 0; i < sct_st_count(st); i++) {
-        const struct sct_st_tensor *t = sct_st_at(st, i);
-        const struct sct_ckpt_blob b = {t->data, t->size, SCT_CKPT_NO_ENTRY, true};
-        struct sct_ckpt_claim c = {.name = t->name,
-                                   .name_size = strlen(t->name),
-                                   .dim = t->dim,
-                                   .nd = t->nd,
-                                   .dtype = t->dtype};
-        SCT_TRY(sct_ckpt_add_blob(ck, &b, &c.blob, err));
-        SCT_TRY(sct_ckpt_add_tensor(ck, &c, err));
-    }
-    return SCT_OK;
-}
-
-sct_status sct_ckpt_read_safetensors(struct sct_ckpt *ck, sct_error *err)
-{
-    return sct_ckpt_add_safetensors(ck, ck->base, ck->size, ck->path, 0, err);
-}
 
 static struct sct_ckpt *create(const char *path)
 {
@@ -45,20 +18,83 @@ static struct sct_ckpt *create(const char *path)
     return ck;
 }
 
-/* The header length of safetensors is below 2^32, so bytes 4 to 7 are zero: no other container
- * begins so. */
+/* The header length of safetensors is below 2^32, so bytes 4 to 7 are zero. */
 static bool is_safetensors(const unsigned char *p, size_t n)
 {
     return n >= 8 && !p[4] && !p[5] && !p[6] && !p[7];
 }
 
-static const struct container {
+static bool is_zip(const unsigned char *p, size_t n)
+{
+    return n >= 4 && (memcmp(p, "PK\3\4", 4) == 0 || memcmp(p, "PK\5\6", 4) == 0);
+}
+
+static bool is_pickle(const unsigned char *p, size_t n)
+{
+    /* the length of a safetensors header may look so too, but then comes its JSON */
+    const bool other = is_safetensors(p, n) && n > 8 && p[8] && strchr("{ \t\r\n", p[8]);
+    return n >= 2 && p[0] == 0x80 && p[1] >= 2 && p[1] <= 5 && !other;
+}
+
+static bool is_json(const unsigned char *p, size_t n)
+{
+    size_t i = 0;
+    while (i < n && (p[i] == ' ' || p[i] == '\n' || p[i] == '\r' || p[i] == '\t'))
+        i++;
+    return i < n && p[i] == '{';
+}
+
+static sct_status read_zip(struct sct_ckpt *ck, sct_error *err)
+{
+    SCT_TRY(sct_zip_open(&ck->zip, ck->base, ck->size, ck->path, err));
+    const bool torch = sct_ckpt_torch_pickle(ck->zip) != SCT_ZIP_NONE;
+    ck->kind = torch ? "torch zip" : "npz";
+    return torch ? sct_ckpt_read_torch_zip(ck, err) : sct_ckpt_read_npz(ck, err);
+}
+
+/* The first that recognises its bytes reads the file. */
+static const struct {
     const char *kind;
     bool (*recognise)(const unsigned char *p, size_t n);
     sct_status (*read)(struct sct_ckpt *ck, sct_error *err);
 } containers[] = {
+    {"zip", is_zip, read_zip},
+    {"torch legacy", is_pickle, sct_ckpt_read_torch_legacy},
     {"safetensors", is_safetensors, sct_ckpt_read_safetensors},
+    {"safetensors index", is_json, sct_ckpt_read_index},
 };
+
+/* What people give instead of weights, and what helps. */
+static const struct {
+    size_t at, n;
+    const char *bytes, *what;
+} others[] = {
+    {257, 5, "ustar",
+     "a tar archive; unpack it or, if PyTorch wrote it, save it "
+     "again with a newer one"},
+    {0, 6, "\x93NUMPY", "a single NumPy array, which has no name; put arrays in an .npz"},
+    {0, 4, "\x89HDF", "an HDF5 file; convert it to safetensors"},
+    {0, 4, "GGUF", "a GGUF file; convert it to safetensors"},
+    {0, 2, "\x1f\x8b", "compressed by gzip; unpack it"},
+    {0, 23, "version https://git-lfs", "a Git LFS pointer, not the file; run git lfs pull"},
+    {0, 9, "<!DOCTYPE", "a web page; the download went wrong"},
+    {0, 5, "<html", "a web page; the download went wrong"},
+};
+
+static sct_status unknown(const struct sct_ckpt *ck, sct_error *err)
+{
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (ck->size >= others[i].at + others[i].n &&
+            memcmp(ck->base + others[i].at, others[i].bytes, others[i].n) == 0)
+            return sct_fail(err, SCT_EFILE, "%s: %s", ck->path, others[i].what);
+    char begin[3 * 8 + 1] = "";
+    for (size_t i = 0; i < 8 && i < ck->size; i++)
+        (void)snprintf(begin + 3 * i, sizeof begin - 3 * i, " %02x", ck->base[i]);
+    return sct_fail(err, SCT_EFILE,
+                    "%s: not a weight file: expected safetensors, its index, .npz or PyTorch's "
+                    ".pth, found %zu bytes that begin with%s; is the download complete?",
+                    ck->path, ck->size, begin[0] ? begin : " nothing");
+}
 
 static sct_status read_container(struct sct_ckpt *ck, sct_error *err)
 {
@@ -69,19 +105,16 @@ static sct_status read_container(struct sct_ckpt *ck, sct_error *err)
         SCT_TRY(containers[i].read(ck, err));
         return sct_ckpt_finish(ck, err);
     }
-    return sct_fail(err, SCT_EFILE,
-                    "%s: not a weight file: expected safetensors; is the download complete?",
-                    ck->path);
+    return unknown(ck, err);
 }
 
-sct_status sct_ckpt_open(struct sct_ckpt **out, const char *path, sct_error *err)
+static sct_status open_file(struct sct_ckpt **out, const char *path, sct_error *err)
 {
-    *out = NULL;
     struct sct_ckpt *ck = create(path);
     if (!ck)
         return sct_nomem(err);
     uint32_t file;
-    sct_status rc = sct_ckpt_add_file(ck, path, &file, err);
+    sct_status rc = sct_ckpt_add_file(ck, ck->path, &file, err);
     if (rc == SCT_OK) {
         ck->base = ck->file[file].map.base;
         ck->size = ck->file[file].map.size;
@@ -93,6 +126,18 @@ sct_status sct_ckpt_open(struct sct_ckpt **out, const char *path, sct_error *err
     }
     *out = ck;
     return SCT_OK;
+}
+
+sct_status sct_ckpt_open(struct sct_ckpt **out, const char *path, sct_error *err)
+{
+    *out = NULL;
+    if (!sct_dir_exists(path))
+        return open_file(out, path, err);
+    char *file;
+    SCT_TRY(sct_ckpt_in_folder(path, &file, err));
+    const sct_status rc = open_file(out, file, err);
+    sct_free(file);
+    return rc;
 }
 
 sct_status sct_ckpt_open_memory(struct sct_ckpt **out, const void *data, size_t n,
@@ -125,6 +170,7 @@ void sct_ckpt_close(struct sct_ckpt **out)
         sct_st_close(&ck->file[i].st);
         sct_map_close(&ck->file[i].map);
     }
+    sct_zip_close(&ck->zip);
     sct_free(ck->file);
     sct_free(ck->tensor);
     sct_free(ck->place);

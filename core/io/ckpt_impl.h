@@ -10,17 +10,17 @@
 #include "core/base/mem.h"
 #include "core/io/checkpoint.h"
 #include "core/io/map.h"
+#include "core/io/zip.h"
 
 #include <stdbool.h>
 
 struct sct_ckpt_blob {
-    const unsigned char *data; /* NULL: compressed, see entry */
+    const unsigned char *data; /* NULL: compressed, inflated when it is read */
     uint64_t size;             /* bytes, uncompressed */
-    uint32_t entry;            /* of the zip, SCT_CKPT_NO_ENTRY without */
-    bool checked;              /* its checksum was compared */
+    uint64_t skip;             /* compressed: bytes of the entry in front of it */
+    uint32_t entry;            /* of the zip, SCT_ZIP_NONE without */
+    bool checked;              /* its checksum needs no look, or had it */
 };
-
-enum { SCT_CKPT_NO_ENTRY = UINT32_MAX };
 
 /* Where a tensor's elements are. stride is NULL for C order, else in elements, one a dim. */
 struct sct_ckpt_place {
@@ -45,6 +45,7 @@ struct sct_ckpt {
     const unsigned char *base; /* the opened file: mapped, or the caller's */
     size_t size;
     struct sct_ckpt_file *file;
+    struct sct_zip *zip; /* NULL unless the file is one */
     struct sct_ckpt_tensor *tensor;
     struct sct_ckpt_place *place; /* one a tensor */
     struct sct_ckpt_blob *blob;
@@ -88,9 +89,16 @@ sct_status sct_ckpt_finish(struct sct_ckpt *ck, sct_error *err);
 
 /* Readers of one container each: ck has path, base and size. */
 sct_status sct_ckpt_read_safetensors(struct sct_ckpt *ck, sct_error *err);
+sct_status sct_ckpt_read_index(struct sct_ckpt *ck, sct_error *err);
+sct_status sct_ckpt_read_npz(struct sct_ckpt *ck, sct_error *err);
+sct_status sct_ckpt_read_torch_zip(struct sct_ckpt *ck, sct_error *err);
+sct_status sct_ckpt_read_torch_legacy(struct sct_ckpt *ck, sct_error *err);
 
-/* Adds the tensors of one safetensors file, which the checkpoint closes. */
-sct_status sct_ckpt_add_safetensors(struct sct_ckpt *ck, const unsigned char *base, size_t size,
-                                    const char *path, uint32_t file, sct_error *err);
+/* Number of the member that makes a zip PyTorch's, or SCT_ZIP_NONE. */
+uint32_t sct_ckpt_torch_pickle(const struct sct_zip *z);
+
+/* The one weight file or index in a folder; *path is the caller's, by sct_free, and NULL on
+ * failure. SCT_EFILE: none, or more than one, with their names. */
+sct_status sct_ckpt_in_folder(const char *folder, char **path, sct_error *err);
 
 #endif

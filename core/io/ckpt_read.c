@@ -4,6 +4,7 @@
  * elements at a time. */
 #include "core/io/ckpt_impl.h"
 
+#include "core/base/status.h"
 #include "core/io/elements.h"
 
 #include <string.h>
@@ -59,18 +60,38 @@ static sct_status gather(const struct sct_ckpt_tensor *t, const uint64_t *stride
     return SCT_OK;
 }
 
+static sct_status convert_all(const struct sct_ckpt *ck, const struct sct_ckpt_tensor *t,
+                              const unsigned char *blob, convert_fn convert, void *dst,
+                              sct_error *err)
+{
+    const struct sct_ckpt_place *p = &ck->place[t - ck->tensor];
+    struct sct_elements e = {ck->path, t->name, 0, t->dtype};
+    if (p->stride)
+        return gather(t, p->stride, blob + p->offset, &e, convert, dst, err);
+    return convert(&e, blob + p->offset, (size_t)t->count, dst, err);
+}
+
+/* Zips only: compares the checksum of a stored member, or inflates a compressed one. */
 static sct_status read_tensor(struct sct_ckpt *ck, const struct sct_ckpt_tensor *t,
                               convert_fn convert, void *dst, sct_error *err)
 {
-    const struct sct_ckpt_place *p = &ck->place[t - ck->tensor];
-    const struct sct_ckpt_blob *b = &ck->blob[p->blob];
-    struct sct_elements e = {ck->path, t->name, 0, t->dtype};
+    struct sct_ckpt_blob *b = &ck->blob[ck->place[t - ck->tensor].blob];
     if (t->count == 0)
         return SCT_OK;
-    const unsigned char *src = b->data + p->offset;
-    if (p->stride)
-        return gather(t, p->stride, src, &e, convert, dst, err);
-    return convert(&e, src, (size_t)t->count, dst, err);
+    if (b->data) {
+        if (!b->checked)
+            SCT_TRY(sct_zip_check(ck->zip, b->entry, err));
+        b->checked = true;
+        return convert_all(ck, t, b->data, convert, dst, err);
+    }
+    unsigned char *all = sct_alloc((size_t)(b->skip + b->size));
+    if (!all)
+        return sct_nomem(err);
+    sct_status rc = sct_zip_read(ck->zip, b->entry, all, err);
+    if (rc == SCT_OK)
+        rc = convert_all(ck, t, all + b->skip, convert, dst, err);
+    sct_free(all);
+    return rc;
 }
 
 sct_status sct_ckpt_read_f32(struct sct_ckpt *ck, const struct sct_ckpt_tensor *t, float *dst,
