@@ -173,12 +173,23 @@ sct_status sct_ckpt_add_tensor(struct sct_ckpt *ck, const struct sct_ckpt_claim 
     return SCT_OK;
 }
 
+/* A line that quotes a file: what is not UTF-8, or would move a terminal's cursor, is replaced.
+ */
+static void clean(char *s, size_t n)
+{
+    for (size_t bad; (bad = sct_utf8_valid(s, n)) < n;)
+        s[bad] = '?';
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)s[i] < 0x20 || s[i] == 0x7f)
+            s[i] = '?';
+}
+
 static sct_status push_note(struct sct_ckpt *ck, const char *line, sct_error *err)
 {
-    /* Cut inside a character, or quoted from a file: what is not text ends the line. */
-    const char *copy = copy_text(ck, line, sct_utf8_valid(line, strlen(line)));
+    char *copy = copy_text(ck, line, strlen(line));
     if (!copy)
         return sct_nomem(err);
+    clean(copy, strlen(copy));
     SCT_TRY(sct_grow((void **)&ck->note, &ck->cap_note, (uint64_t)ck->n_note + 1,
                      sizeof *ck->note, err));
     ck->note[ck->n_note++] = copy;

@@ -3,7 +3,9 @@
 """Writes tests/io/containers: the same small tensors in every container that weights come in, and files
 that must be refused.
 
-    python3 tools/golden/make_containers.py tests/io/containers   (torch 2.13, numpy 2.4)
+    python3 tools/golden/make_containers.py tests/io/containers tests/fuzz/corpus
+                                                                    (torch 2.13, numpy 2.4)
+The keys of legacy streams are addresses, so those files differ from run to run.
 """
 import argparse
 import collections
@@ -164,5 +166,63 @@ def main(folder):
         pickle.dump({"w": [1, 2, 3]}, f, protocol=2)
 
 
+def put(path, data):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as f:
+        f.write(data)
+
+
+def saved(obj, **kw):
+    b = io.BytesIO()
+    torch.save(obj, b, **kw)
+    return b.getvalue()
+
+
+def corpus(folder):
+    """Beginnings for the fuzzers: few bytes, every feature. Torch archives have no checksums, so
+    that a changed pickle gets as far as the machine that reads it."""
+    at = lambda *name: os.path.join(folder, *name)  # noqa: E731
+    w, f16 = torch.arange(6.).view(2, 3), torch.ones(2).half()
+    shared = torch.arange(4.)
+    objects = {
+        "views": {"a": w.t(), "b": shared[1:], "c": shared[:2]},
+        "wrapped": {"state_dict": collections.OrderedDict({"module.w": f16}), "epoch": 1,
+                    "args": argparse.Namespace(lr=0.5), "list": [torch.nn.Parameter(f16), None]},
+    }
+    torch.serialization.set_crc32_options(False)
+    for name, obj in objects.items():
+        put(at("torch_zip", name), saved(obj))
+        put(at("torch_legacy", name), saved(obj, _use_new_zipfile_serialization=False))
+        put(at("torch_legacy", name + "4"),
+            saved(obj, _use_new_zipfile_serialization=False, pickle_protocol=4))
+    put(at("torch_zip", "v3"), saved({"u": torch.tensor([1], dtype=torch.uint16)}))
+    torch.serialization.set_crc32_options(True)
+    put(at("torch_zip", "checksums"), saved({"w": f16}))
+    for protocol in (2, 4, 5):
+        put(at("pickle", "protocol%d" % protocol), pickle.dumps(
+            {"a": (1, -2, 300, 1 << 80, 2.5), "b": [None, True, {3}, frozenset([4])], 3: b"xy",
+             "long": "x" * 300, "o": collections.OrderedDict(z=argparse.Namespace(q=1))},
+            protocol))
+    with zipfile.ZipFile(io.BytesIO(saved({"w": w}))) as z:
+        put(at("pickle", "tensor"), z.read("archive/data.pkl"))
+    put(at("npy", "f4"), npy(np.zeros((2, 3), "<f4"))[:128])
+    put(at("npy", "fortran2"), npy(np.asfortranarray(np.zeros((2, 3), "<f2")), (2, 0)))
+    put(at("npy", "scalar"), npy(np.array(True)))
+    put(at("npy", "short"), b"\x93NUMPY\1\0\x3a\0{\"shape\":(4L,5L),'descr':'|V2',"
+        b"'fortran_order':False, }  \n")
+    arrays_ = {"a.npy": npy(np.ones((2, 2), "<f4")), "b/c.npy": npy(np.ones(3, "<i8")),
+               "note": b"x"}
+    for name, compress in (("stored", False), ("deflated", True)):
+        npz("npz.tmp", arrays_, compress)
+        with open("npz.tmp", "rb") as f:
+            put(at("npz", name), f.read())
+    os.remove("npz.tmp")
+    put(at("index", "two"), b'{"metadata": {"total_size": 8, "format": "pt"}, "weight_map": '
+        b'{"a": "model-1.safetensors", "b": "model-2.safetensors"}}\n')
+    put(at("index", "path"), b'{"weight_map": {"a": "../model.safetensors"}}')
+    put(at("index", "kind"), b' {"weight_map": {"a": [1, {}]}, "x": "\\u00e4"}')
+
+
 if __name__ == "__main__":
     main(sys.argv[1])
+    corpus(sys.argv[2])
