@@ -4,8 +4,8 @@
  * libzip does not say where in the archive a member's data begins, and the directory alone does
  * not either (the local header in front of the data has lengths of its own). So the archive is
  * handed to libzip through a source of ours, which remembers where it was read last: the first
- * byte of a stored member was read from the place that is wanted. A wrong place would not go
- * unnoticed: the checksum is compared before the data is used. */
+ * byte of a stored member was read from the place that is wanted. A wrong place would be
+ * noticed by the checksum, which is compared before the data is used. */
 #include "core/io/zip.h"
 
 #include "core/base/mem.h"

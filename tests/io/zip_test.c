@@ -4,13 +4,17 @@
 #include "core/io/zip.h"
 #include "tests/io/io_suite.h"
 
+#include "core/io/checkpoint.h"
+
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include <zlib.h>
 
 struct archive {
     unsigned char b[1 << 16];
     size_t n, directory, end; /* where the central directory and its end record begin */
+    uint64_t base;            /* place of b in the file, when other bytes are in front */
 };
 
 struct member {
@@ -60,10 +64,8 @@ struct placed {
 
 /* Local header as PyTorch writes it: sizes 0, a data descriptor behind the data, an extra field
  * of a length that the directory does not tell. */
-static struct placed put_member(struct archive *z, const struct member *m)
+static void put_local(struct archive *z, const struct member *m)
 {
-    struct placed p = {.at = z->n};
-    p.crc = (uint32_t)crc32(0, m->data, (uInt)m->n);
     put(z, 4, 0x04034b50);
     put(z, 2, 20);
     put(z, 2, 0x0808);
@@ -78,6 +80,13 @@ static struct placed put_member(struct archive *z, const struct member *m)
     put(z, 2, 0x4246);
     put(z, 2, 5);
     put_bytes(z, "ZZZZZ", 5);
+}
+
+static struct placed put_member(struct archive *z, const struct member *m)
+{
+    struct placed p = {.at = z->base + z->n};
+    p.crc = (uint32_t)crc32(0, m->data, (uInt)m->n);
+    put_local(z, m);
     const size_t from = z->n;
     if (m->deflate)
         z->n += squeeze(m, z->b + z->n, sizeof z->b - z->n);
@@ -122,6 +131,7 @@ static void put_entry(struct archive *z, const struct member *m, const struct pl
 static void put_end64(struct archive *z, size_t members)
 {
     const size_t at = z->n;
+    const uint64_t size = at - z->directory;
     put(z, 4, 0x06064b50);
     put(z, 8, 44);
     put(z, 2, 45);
@@ -130,21 +140,17 @@ static void put_end64(struct archive *z, size_t members)
     put(z, 4, 0);
     put(z, 8, members);
     put(z, 8, members);
-    put(z, 8, at - z->directory);
-    put(z, 8, z->directory);
+    put(z, 8, size);
+    put(z, 8, z->base + z->directory);
     put(z, 4, 0x07064b50);
     put(z, 4, 0);
-    put(z, 8, at);
+    put(z, 8, z->base + at);
     put(z, 4, 1);
 }
 
-static void build(struct archive *z, const struct member *m, size_t n)
+static void put_directory(struct archive *z, const struct member *m, const struct placed *p,
+                          size_t n)
 {
-    struct placed p[8];
-    ck_assert_uint_le(n, 8);
-    z->n = 0;
-    for (size_t i = 0; i < n; i++)
-        p[i] = put_member(z, &m[i]);
     z->directory = z->n;
     for (size_t i = 0; i < n; i++)
         put_entry(z, &m[i], &p[i]);
@@ -160,6 +166,17 @@ static void build(struct archive *z, const struct member *m, size_t n)
     put(z, 4, zip64 ? UINT32_MAX : size);
     put(z, 4, zip64 ? UINT32_MAX : z->directory);
     put(z, 2, 0);
+}
+
+static void build(struct archive *z, const struct member *m, size_t n)
+{
+    struct placed p[8];
+    ck_assert_uint_le(n, 8);
+    z->n = 0;
+    z->base = 0;
+    for (size_t i = 0; i < n; i++)
+        p[i] = put_member(z, &m[i]);
+    put_directory(z, m, p, n);
 }
 
 static const char text[] = "the quick brown fox, the quick brown fox, the quick brown fox";
@@ -327,6 +344,62 @@ START_TEST(reads_the_head_of_a_bomb)
 
 END_TEST
 
+enum { NPY_HEAD = 128 };
+
+/* The head of an array of floats of one dimension. */
+static void npy_head(void *to, const char *count)
+{
+    char text[NPY_HEAD - 10 + 1];
+    const int n = snprintf(text, sizeof text,
+                           "{'descr': '<f4', 'fortran_order': False, 'shape': (%s,), }", count);
+    memcpy(to, "\x93NUMPY\1\0\x76\0", 10);
+    memset((char *)to + 10, ' ', NPY_HEAD - 10);
+    memcpy((char *)to + 10, text, (size_t)n);
+}
+
+/* An array of 5 GiB, a hole in the file, and a small one behind it: what is beyond 4 GiB is
+ * found, and opening touches a few pages, not the elements. */
+START_TEST(opens_a_giant)
+{
+    static const unsigned char half_and_two[] = {0, 0, 0, 0x3f, 0, 0, 0, 0x40};
+    sct_error err;
+    struct archive front = {.n = 0}, back = {.n = 0};
+    struct sct_ckpt *ck;
+    struct rusage before, after;
+    unsigned char array[NPY_HEAD + sizeof half_and_two];
+    float f[2];
+    const struct member m[] = {{"big.npy", "", NPY_HEAD + (UINT64_C(5) << 30), false, true},
+                               {"small.npy", array, sizeof array, false, true}};
+    put_local(&front, &m[0]);
+    npy_head(front.b + front.n, "1342177280");
+    npy_head(array, "2");
+    memcpy(array + NPY_HEAD, half_and_two, sizeof half_and_two);
+    back.base = front.n + m[0].n;
+    const struct placed p[] = {{0, m[0].n, 1}, put_member(&back, &m[1])};
+    put_directory(&back, m, p, 2);
+
+    FILE *out = fopen(scratch("giant.npz"), "wb");
+    ck_assert_ptr_nonnull(out);
+    ck_assert_uint_eq(fwrite(front.b, 1, front.n + NPY_HEAD, out), front.n + NPY_HEAD);
+    ck_assert_int_eq(fseeko(out, (off_t)back.base, SEEK_SET), 0);
+    ck_assert_uint_eq(fwrite(back.b, 1, back.n, out), back.n);
+    ck_assert_int_eq(fclose(out), 0);
+
+    ck_assert_int_eq(getrusage(RUSAGE_SELF, &before), 0);
+    check_ok(sct_ckpt_open(&ck, scratch("giant.npz"), &err));
+    ck_assert_int_eq(getrusage(RUSAGE_SELF, &after), 0);
+    ck_assert_int_lt(after.ru_minflt + after.ru_majflt - before.ru_minflt - before.ru_majflt,
+                     2000);
+    const struct sct_ckpt_tensor *big_one = sct_ckpt_find(ck, "big"),
+                                 *small = sct_ckpt_find(ck, "small");
+    ck_assert(big_one && big_one->count == 1342177280 && small && small->count == 2);
+    check_ok(sct_ckpt_read_f32(ck, small, f, &err));
+    ck_assert(f[0] == 0.5f && f[1] == 2);
+    sct_ckpt_close(&ck);
+}
+
+END_TEST
+
 /* Every beginning of an archive is refused, whatever lies in it. */
 START_TEST(refuses_beginnings)
 {
@@ -355,6 +428,7 @@ Suite *zip_suite(void)
     tcase_add_test(tc, refuses_a_name_twice);
     tcase_add_loop_test(tc, refuses_lies, 0, sizeof lies / sizeof *lies);
     tcase_add_test(tc, reads_the_head_of_a_bomb);
+    tcase_add_test(tc, opens_a_giant);
     tcase_add_loop_test(tc, refuses_beginnings, 0, 2);
     return s;
 }
