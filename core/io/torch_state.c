@@ -70,9 +70,17 @@ static uint32_t unwrap(const struct walk *w, uint32_t node)
     return node;
 }
 
-/* "argparse.Namespace" for a note. */
+/* "argparse.Namespace" for a note; what is neither a class nor a call, by its kind. */
 static void describe(const struct walk *w, uint32_t node, char *buf, size_t size)
 {
+    static const char *const kinds[] = {
+        [SCT_PICKLE_NONE] = "None",       [SCT_PICKLE_BOOL] = "a truth value",
+        [SCT_PICKLE_INT] = "a number",    [SCT_PICKLE_LONG] = "a number",
+        [SCT_PICKLE_FLOAT] = "a number",  [SCT_PICKLE_STR] = "a string",
+        [SCT_PICKLE_BYTES] = "bytes",     [SCT_PICKLE_TUPLE] = "a tuple",
+        [SCT_PICKLE_LIST] = "a list",     [SCT_PICKLE_SET] = "a set",
+        [SCT_PICKLE_DICT] = "a dict",     [SCT_PICKLE_CALL] = "an object without a name",
+        [SCT_PICKLE_PERSID] = "a storage"};
     const struct sct_pickle_node *x = at(w, node);
     if (x->kind == SCT_PICKLE_CALL)
         x = at(w, x->u.obj.fn);
@@ -81,8 +89,7 @@ static void describe(const struct walk *w, uint32_t node, char *buf, size_t size
         (void)snprintf(buf, size, "%.*s.%.*s", (int)(g->module_n < 80 ? g->module_n : 80),
                        g->module, (int)(g->name_n < 80 ? g->name_n : 80), g->name);
     else
-        (void)snprintf(buf, size, "%s",
-                       x->kind == SCT_PICKLE_PERSID ? "a storage" : "an object without a name");
+        (void)snprintf(buf, size, "%s", kinds[x->kind]);
 }
 
 static sct_status pass_over(struct walk *w, uint32_t node, sct_error *err)

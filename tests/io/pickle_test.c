@@ -229,7 +229,7 @@ START_TEST(reads_odd_views)
     static const char s[] = PREFACE "\x80\2}(" TENSOR_OF(
         STORAGE, "K\2", "K\2K\3\x86",
         "K\0K\0\x86") "0" /* dropped */
-                      "K\7" TENSOR_OF(STORAGE, "K\2", "K\2K\3\x86", "K\0K\0\x86") "X\1\0\0\0r" TENSOR_OF(
+                      "K\7" TENSOR_OF(STORAGE, "K\2", "K\2K\3\x86", "K\0K\0\x86") "U\1r" TENSOR_OF(
                           STORAGE, "K\2", "K\2\x85",
                           "K\1\x85") "X\1\0\0\0s" TENSOR_OF(STORAGE, "K\3", ")",
                                                             ")") "u." KEYS DATA;
@@ -287,6 +287,9 @@ static const struct {
     {P(W(TENSOR_OF(STORAGE, "K\0", ")", ")") "sX\1\0\0\0v" TENSOR_OF(
          STORAGE_OF("IntStorage", "K\4", ""), "K\0", ")", ")"))),
      "storage '0' is described in two ways"},
+    {P(PREFACE "\x80\2X\1\0\0\0w."
+               "\x80\2]."),
+     "expected a state dict, found a string"},
     {P(W("NQ")), "persistent id: expected"},
     {P(BARE("cos\nsystem\nX\4\0\0\0true\x85R")), "passed over: w: os.system, skipped"},
     {P(W("N")), "expected a list of the 0 storages' keys"},

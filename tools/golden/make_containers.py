@@ -109,10 +109,10 @@ def sharded(folder, t):
         f.write("\n")
 
 
-def patched_zip(source, target, change):
+def patched_zip(source, target, change, compress=False):
     """A copy with change(name, bytes) -> bytes applied to the members."""
     with zipfile.ZipFile(source) as z:
-        npz(target, {i.filename: change(i.filename, z.read(i)) for i in z.infolist()})
+        npz(target, {i.filename: change(i.filename, z.read(i)) for i in z.infolist()}, compress)
 
 
 def main(folder):
@@ -130,6 +130,7 @@ def main(folder):
     versions["scale.npy"] = npy(a["scale"], (3, 0))
     npz(at("versions.npz"), {"notes.txt": b"not an array", **versions})
     torch.save(strided(t), at("zip.pth"))
+    patched_zip(at("zip.pth"), at("rezipped.pth"), lambda name, data: data, compress=True)
     torch.save(strided(t), at("legacy.pth"), _use_new_zipfile_serialization=False)
     torch.save(strided(t), at("protocol4.pth"), pickle_protocol=4)
     torch.save(strided(t), at("legacy4.pth"), pickle_protocol=4,
