@@ -18,10 +18,12 @@ static struct sct_ckpt *create(const char *path)
     return ck;
 }
 
-/* The header length of safetensors is below 2^32, so bytes 4 to 7 are zero. */
+/* A header length below 2^32 in eight bytes, then JSON. The length may look like the beginning
+ * of any other container. */
 static bool is_safetensors(const unsigned char *p, size_t n)
 {
-    return n >= 8 && !p[4] && !p[5] && !p[6] && !p[7];
+    return n >= 8 && !p[4] && !p[5] && !p[6] && !p[7] &&
+           (n == 8 || (p[8] && strchr("{ \t\r\n", p[8])));
 }
 
 static bool is_zip(const unsigned char *p, size_t n)
@@ -31,9 +33,7 @@ static bool is_zip(const unsigned char *p, size_t n)
 
 static bool is_pickle(const unsigned char *p, size_t n)
 {
-    /* the length of a safetensors header may look so too, but then comes its JSON */
-    const bool other = is_safetensors(p, n) && n > 8 && p[8] && strchr("{ \t\r\n", p[8]);
-    return n >= 2 && p[0] == 0x80 && p[1] >= 2 && p[1] <= 5 && !other;
+    return n >= 2 && p[0] == 0x80 && p[1] >= 2 && p[1] <= 5;
 }
 
 static bool is_json(const unsigned char *p, size_t n)
@@ -58,9 +58,9 @@ static const struct {
     bool (*recognise)(const unsigned char *p, size_t n);
     sct_status (*read)(struct sct_ckpt *ck, sct_error *err);
 } containers[] = {
+    {"safetensors", is_safetensors, sct_ckpt_read_safetensors},
     {"zip", is_zip, read_zip},
     {"torch legacy", is_pickle, sct_ckpt_read_torch_legacy},
-    {"safetensors", is_safetensors, sct_ckpt_read_safetensors},
     {"safetensors index", is_json, sct_ckpt_read_index},
 };
 

@@ -223,19 +223,38 @@ END_TEST
 /* Beginnings of files that are no weights at all. */
 static const struct {
     size_t at;
-    const char *bytes, *words;
+    const char *bytes;
+    size_t n; /* 0: the length of the string */
+    const char *words;
 } strangers[] = {
-    {0, "", "found 0 bytes that begin with nothing"},
-    {0, "\x1f\x8b\x08 gzip", "compressed by gzip"},
-    {0, "\x89HDF\r\n", "an HDF5 file"},
-    {0, "GGUF\3", "a GGUF file"},
-    {0, "version https://git-lfs.github.com/spec/v1\n", "git lfs pull"},
-    {0, "<!DOCTYPE html><html>", "a web page"},
-    {257, "ustar", "a tar archive"},
-    {0, "hello world", "begin with 68 65 6c 6c 6f 20 77 6f"},
-    {0, "PK\3\4", "zip directory"},
-    {0, "\x80\x02", "the pickle is cut off"},
+    {0, "", 0, "found 0 bytes that begin with nothing"},
+    {0, "\x1f\x8b\x08\0\0\0\0\0\0\3", 10, "compressed by gzip"},
+    {0, "\x89HDF\r\n", 0, "an HDF5 file"},
+    {0, "GGUF\3", 0, "a GGUF file"},
+    {0, "version https://git-lfs.github.com/spec/v1\n", 0, "git lfs pull"},
+    {0, "<!DOCTYPE html><html>", 0, "a web page"},
+    {257, "ustar", 0, "a tar archive"},
+    {0, "hello world", 0, "begin with 68 65 6c 6c 6f 20 77 6f"},
+    {0, "PK\3\4", 0, "zip directory"},
+    {0, "\x80\x02", 0, "the pickle is cut off"},
 };
+
+/* A safetensors header of 0x0280 bytes, padded, whose length begins as a pickle does. */
+START_TEST(is_not_misled_by_a_length)
+{
+    static const char json[] =
+        "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}";
+    sct_error err;
+    struct sct_ckpt *ck;
+    unsigned char data[8 + 0x0280 + 1] = {0x80, 0x02};
+    memset(data + 8, ' ', 0x0280);
+    memcpy(data + 8, json, sizeof json - 1);
+    check_ok(sct_ckpt_open_memory(&ck, data, sizeof data, "s", &err));
+    ck_assert_str_eq(sct_ckpt_kind(ck), "safetensors");
+    sct_ckpt_close(&ck);
+}
+
+END_TEST
 
 START_TEST(names_strangers)
 {
@@ -243,7 +262,7 @@ START_TEST(names_strangers)
     struct sct_ckpt *ck;
     unsigned char data[512];
     memset(data, 'x', sizeof data);
-    const size_t n = strlen(strangers[_i].bytes);
+    const size_t n = strangers[_i].n ? strangers[_i].n : strlen(strangers[_i].bytes);
     memcpy(data + strangers[_i].at, strangers[_i].bytes, n);
     check_fails(sct_ckpt_open_memory(&ck, data, strangers[_i].at + n, "s", &err), SCT_EFILE,
                 strangers[_i].words);
@@ -448,6 +467,7 @@ Suite *checkpoint_suite(void)
     tcase_add_test(tc, tells_what_else_is_there);
     tcase_add_test(tc, third_version_of_tensors);
     tcase_add_loop_test(tc, refuses_files, 0, sizeof refused / sizeof *refused);
+    tcase_add_test(tc, is_not_misled_by_a_length);
     tcase_add_loop_test(tc, names_strangers, 0, sizeof strangers / sizeof *strangers);
     tcase_add_test(tc, chooses_in_a_folder);
     tcase_add_loop_test(tc, refuses_indices, 0, sizeof indices / sizeof *indices);
