@@ -37,6 +37,8 @@ module need jansson libjansson-dev
 module need libjpeg libjpeg-dev
 module need libpng libpng-dev
 module need nettle nettle-dev
+module need libzip libzip-dev
+module need zlib zlib1g-dev
 module need check check
 # The OpenCL backend is built where these are; a CPU is an OpenCL device through PoCL.
 module want OpenCL ocl-icd-opencl-dev

@@ -6,8 +6,8 @@
 #   tools/test.sh --all    also threads under TSan, a clang build, allocation sweeps, fuzzing
 #                          for SCTRUN_FUZZ_SECONDS (60) a target, long runs on real images
 #
-# SCTRUN_ASSETS names a folder with real weights and images; without it the tests that want them
-# skip. A step that cannot be built is a failure, and the next step still runs.
+# SCTRUN_ASSETS names a folder with real weights and images, SCTRUN_TORCH_PYTHON a Python with
+# PyTorch; without them the tests that want them skip. A step that cannot be built is a failure, and the next step still runs.
 set -u
 cd "$(dirname "$0")/.." || exit 2
 
