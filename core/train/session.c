@@ -26,11 +26,13 @@ void sct_session_device_opts(struct sct_device_opts *o, const struct sct_setting
 {
     static const char *const isa[] = {"", "base", "avx2", "avx512"};
     static const char *const gemm[] = {"auto", "own", "clblast"};
+    static const char *const assume[] = {"", "cpu", "gpu"};
     *o = (struct sct_device_opts){.backend = s->backend, .device = s->device};
     if (s->threads)
         (void)snprintf(o->threads, sizeof o->threads, "%u", s->threads);
     (void)snprintf(o->isa, sizeof o->isa, "%s", isa[s->isa]);
     (void)snprintf(o->gemm, sizeof o->gemm, "%s", gemm[s->gemm]);
+    (void)snprintf(o->assume, sizeof o->assume, "%s", assume[s->assume]);
     if (s->profile)
         (void)snprintf(o->profile, sizeof o->profile, "on");
     sct_cache_dir(env, o->cache_dir, sizeof o->cache_dir);

@@ -53,6 +53,8 @@ static const struct sct_flag flags[] = {
      0},
     WORD(gemm, "opencl: whose matrix products", "auto|own|clblast", device),
     WORD(isa, "cpu: instruction set at most", "auto|base|avx2|avx512", device),
+    WORD(assume, "opencl: whose kernels are used, whatever the device is", "auto|cpu|gpu",
+         device),
     {{"strategy", "what is trained: sct, lora, linear, full, or a path", SCT_OPT_STRING,
       OFF(strategy), 0, 0, 0, "sct"},
      NULL,

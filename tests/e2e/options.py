@@ -165,15 +165,37 @@ def gemm():
     if not any(d["backend"] == "opencl" and d["usable"]
                for d in sctrun("devices", "--json").json):
         raise Skipped("no usable OpenCL device")
-    own = opencl_rows("own")
+    own = opencl_rows("--gemm", "own")
     check("clblast" not in own, own)
-    if "clblast" in opencl_rows("clblast"):
-        check(own != opencl_rows("clblast"))
+    if "clblast" in opencl_rows("--gemm", "clblast"):
+        check(own != opencl_rows("--gemm", "clblast"))
 
 
-def opencl_rows(gemm_):
+@option("assume")
+def assume():
+    """Kernels of the other kind of device: other rows, the same losses; ops shows all rows."""
+    fails(USAGE, ["--assume", "auto|cpu|gpu", "fpga"], "devices", "--assume", "fpga")
+    if not any(d["backend"] == "opencl" and d["usable"]
+               for d in sctrun("devices", "--json").json):
+        raise Skipped("no usable OpenCL device")
+    setup()
+    for kind, row, other in (("cpu", "/wide", "/simt"), ("gpu", "/simt", "/wide")):
+        d = [d for d in sctrun("devices", "--assume", kind, "--json").json
+             if d["backend"] == "opencl" and d["usable"]][0]
+        contains(d["status"].split(";")[0], row[1:])
+        plan = opencl_rows("--assume", kind)
+        check(row in plan and other not in plan, plan)
+        train(kind, "--backend", "opencl", "--assume", kind, "--max-steps", 3)
+    for a, b in zip(losses("cpu"), losses("gpu")):
+        close(a, b, 1e-5)
+    table = sctrun("ops").out
+    equal(table, sctrun("ops", "--assume", "gpu", "--isa", "base").out)
+    contains(table, "--isa, --gemm and --assume\nchange nothing here")
+
+
+def opencl_rows(*args):
     model()
-    return sctrun("dump", "plan", "--backend", "opencl", "--gemm", gemm_, "--model", "tiny.yaml",
+    return sctrun("dump", "plan", "--backend", "opencl", *args, "--model", "tiny.yaml",
                   "--weights", "random", "--data", "task:sprites_shape", "--strategy",
                   "linear").out
 
