@@ -62,7 +62,7 @@ sct_status cli_images_load(struct cli_images *im, const char *path,
         rc = sct_nomem(err);
     for (uint32_t i = 0; i < im->n && rc == SCT_OK; i++) {
         struct sct_image img = {0};
-        rc = sct_image_read(&img, im->name[i], err);
+        rc = sct_image_read(&img, im->name[i], NULL, err);
         if (rc == SCT_OK)
             rc = sct_preprocess_apply(p, &img, im->data + i * one, err);
         sct_image_fini(&img);

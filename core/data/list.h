@@ -6,6 +6,7 @@
 #define SCT_DATA_LIST_H
 
 #include "core/base/mem.h"
+#include "core/data/image.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -25,6 +26,7 @@ struct sct_dataset {
     uint32_t count;
     uint32_t classes;
     const char *const *class_names; /* [classes], or NULL: no names are known */
+    struct sct_image_opts read;     /* how the files are decoded */
     struct sct_arena arena;
 };
 

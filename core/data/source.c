@@ -40,7 +40,7 @@ static sct_status list_fetch(const struct sct_source *s, uint32_t i, struct sct_
     char path[4096];
     memset(img, 0, sizeof *img);
     SCT_TRY(sct_dataset_path(&s->ds, i, path, sizeof path, err));
-    return sct_image_read(img, path, err);
+    return sct_image_read(img, path, &s->ds.read, err);
 }
 
 static const struct source_kind kind_list = {list_label, list_item_name, list_fetch};
