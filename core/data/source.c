@@ -220,7 +220,7 @@ sct_status sct_source_drop(struct sct_source *s, const uint8_t *out, sct_error *
     return SCT_OK;
 }
 
-enum { NO_CLASS = UINT32_MAX };
+#define NO_CLASS UINT32_MAX
 
 static bool same_names(const struct sct_source *s, const struct sct_class_map *map)
 {

@@ -9,6 +9,7 @@
 #include "core/data/list_parse.h"
 #include "core/data/scan.h"
 #include "core/data/source.h"
+#include "core/train/data_json.h"
 
 static sct_status parse(struct sct_class_map *m, const char *text, sct_error *err)
 {
@@ -285,6 +286,43 @@ START_TEST(test_out_of_memory)
 
 END_TEST
 
+START_TEST(test_json)
+{
+    static const char list[] = "{\"b/2.jpg\": 30, \"a.jpg\": -1, \"c.jpg\": 30, \"d.jpg\": 4}";
+    static const char map[] = "{\"dog\": 2, \"hound\": 2, \"cat\": 0}";
+    uint64_t n = 0;
+    sct_status rc;
+    do { /* and every allocation of ours may fail */
+        struct sct_dataset ds = {.root = ".", .origin = "t.json"};
+        (void)sct_mem_fail_at(++n, 0);
+        rc = sct_json_list_parse(&ds, list, sizeof list - 1, "t.json", NULL);
+        (void)sct_mem_fail_at(0, 0);
+        ck_assert(rc == SCT_OK || rc == SCT_ENOMEM);
+        if (rc == SCT_OK) {
+            ck_assert_uint_eq(ds.count, 4);
+            ck_assert_uint_eq(ds.classes, 3);
+            ck_assert_str_eq(ds.entries[0].path, "b/2.jpg");
+            ck_assert_uint_eq(ds.entries[0].label, 2);
+            ck_assert_uint_eq(ds.entries[1].label, 0);
+            ck_assert_str_eq(ds.class_names[0], "-1");
+        }
+        sct_dataset_fini(&ds);
+    } while (rc != SCT_OK);
+    n = 0;
+    do {
+        struct sct_class_map m;
+        uint32_t i = 9;
+        (void)sct_mem_fail_at(++n, 0);
+        rc = sct_json_map_parse(&m, map, sizeof map - 1, "t.json", NULL);
+        (void)sct_mem_fail_at(0, 0);
+        ck_assert(rc == SCT_OK || (rc == SCT_ENOMEM && !m.pair));
+        ck_assert(rc != SCT_OK || (sct_class_map_find(&m, "hound", &i) && i == 2));
+        sct_class_map_fini(&m);
+    } while (rc != SCT_OK);
+}
+
+END_TEST
+
 Suite *classes_suite(void)
 {
     Suite *s = suite_create("classes");
@@ -296,6 +334,7 @@ Suite *classes_suite(void)
     tcase_add_test(t, test_map_task);
     tcase_add_test(t, test_unite);
     tcase_add_test(t, test_scan);
+    tcase_add_test(t, test_json);
     tcase_add_test(t, test_out_of_memory);
     suite_add_tcase(s, t);
     return s;
