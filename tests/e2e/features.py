@@ -115,7 +115,8 @@ def eval_equals_the_log():
         for which, row in (("last", evals[-1]),
                            ("best", max(evals, key=lambda e: e["eval_top1"]))):
             r = sctrun("eval", "--adapter", s + "/" + which, "--data", "data", "--json").json
-            equal(set(r), {"top1", "top5", "loss", "images", "images_per_s", "peak_bytes"})
+            equal(set(r), {"top1", "top5", "loss", "images", "images_per_s", "peak_bytes",
+                           "skipped"})
             equal("%.9g" % r["top1"], "%.9g" % row["eval_top1"], s)
             equal("%.9g" % r["top5"], "%.9g" % row["eval_top5"], s)
             equal("%.9g" % r["loss"], "%.9g" % row["eval_loss"], s)

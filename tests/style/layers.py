@@ -55,8 +55,9 @@ SYSTEM = {
 # A library is used in one place only.
 OWNER = {
     'yaml.h': ['core/io'], 'jansson.h': ['core/io'], 'jpeglib.h': ['core/data'],
-    'jerror.h': ['core/data'], 'png.h': ['core/data'], 'dlfcn.h': ['core/plug', 'backends/opencl'],
-    'CL/cl.h': ['backends/opencl'], 'zip.h': ['core/io'], 'zlib.h': ['core/io'],
+    'jerror.h': ['core/data'], 'png.h': ['core/data'], 'webp/decode.h': ['core/data'],
+    'dlfcn.h': ['core/plug', 'backends/opencl'], 'CL/cl.h': ['backends/opencl'],
+    'zip.h': ['core/io'], 'zlib.h': ['core/io'],
 }
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+(["<])([^">]+)[">]', re.M)
 
