@@ -37,6 +37,8 @@ module need jansson libjansson-dev
 module need libjpeg libjpeg-dev
 module need libpng libpng-dev
 module need nettle nettle-dev
+module need libprotobuf-c libprotobuf-c-dev
+tool need protoc-c protobuf-c-compiler
 module need check check
 # The OpenCL backend is built where these are; a CPU is an OpenCL device through PoCL.
 module want OpenCL ocl-icd-opencl-dev
