@@ -21,6 +21,7 @@ sct_status cmd_train(struct cli *c, sct_error *err);
 sct_status cmd_eval(struct cli *c, sct_error *err);
 sct_status cmd_predict(struct cli *c, sct_error *err);
 sct_status cmd_inspect(struct cli *c, sct_error *err);
+sct_status cmd_export(struct cli *c, sct_error *err);
 sct_status cmd_devices(struct cli *c, sct_error *err);
 sct_status cmd_ops(struct cli *c, sct_error *err);
 sct_status cmd_plugins(struct cli *c, sct_error *err);

@@ -39,6 +39,8 @@ module need libpng libpng-dev
 module need nettle nettle-dev
 module need libzip libzip-dev
 module need zlib zlib1g-dev
+module need libprotobuf-c libprotobuf-c-dev
+tool need protoc-c protobuf-c-compiler
 module need check check
 # WebP images are decoded where this is.
 module want libwebp libwebp-dev
