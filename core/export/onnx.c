@@ -39,7 +39,7 @@ static sct_status check_ops(const struct sct_graph *g, sct_error *err)
     bool seen[SCT_OP_COUNT] = {false};
     for (uint32_t i = 0; i < g->n_node; i++) {
         const uint32_t op = g->node[i].op;
-        if (seen[op] || op == SCT_OP_IMAGE || onnx_rule_of(op))
+        if (seen[op] || op == SCT_OP_IMAGE || sct_onnx_rule_of(op))
             continue;
         seen[op] = true;
         sct_str_add(&list, "%s%s", list.n ? ", " : "", sct_op_info(op)->name);
@@ -69,7 +69,7 @@ static void translate(struct onnx *o)
         else if (n->op == SCT_OP_IMAGE)
             o->name[n->out[0]] = "pixel_values";
         else
-            onnx_rule_of(n->op)(o, n);
+            sct_onnx_rule_of(n->op)(o, n);
     }
 }
 
@@ -109,7 +109,8 @@ static void describe(struct info *i, const char *name, const struct sct_desc *d)
     }
 }
 
-/* Reads the data of an initializer, in the file's orientation, into the arena-free buffer *v. */
+/* Reads the data of an initializer, in the file's orientation, into the arena-free buffer *v.
+ */
 static sct_status load(const struct onnx_init *t, void **v, sct_error *err)
 {
     *v = sct_alloc((size_t)t->bytes);
@@ -275,8 +276,8 @@ static sct_status write_model(struct onnx *o, const char *path, const struct sct
 /* The last node gives its result the name of the file's output. */
 static void name_output(struct onnx *o, uint32_t logits)
 {
-    const onnx_name y = onnx_value(o, logits);
-    SctOnnx__Node *n = onnx_add(o, "Identity", 1, &y);
+    const onnx_name y = sct_onnx_value(o, logits);
+    SctOnnx__Node *n = sct_onnx_add(o, "Identity", 1, &y);
     if (n)
         n->output[0] = (char *)(uintptr_t) "logits";
 }

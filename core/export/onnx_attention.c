@@ -10,9 +10,9 @@
 /* Softmax over the keys, times v; s [..][M][M], v [..][M][D]. */
 static onnx_name weigh(struct onnx *o, onnx_name s, onnx_name v)
 {
-    SctOnnx__Node *p = onnx_add(o, "Softmax", 1, &s);
-    onnx_attr_int(o, p, "axis", -1);
-    return onnx_op2(o, "MatMul", p ? p->output[0] : "", v);
+    SctOnnx__Node *p = sct_onnx_add(o, "Softmax", 1, &s);
+    sct_onnx_attr_int(o, p, "axis", -1);
+    return sct_onnx_op2(o, "MatMul", p ? p->output[0] : "", v);
 }
 
 /* scale q k^T; q, k [..][M][D] with nd dimensions. */
@@ -21,13 +21,13 @@ static onnx_name scores(struct onnx *o, onnx_name q, onnx_name k, uint32_t nd, f
     int64_t perm[SCT_MAX_DIMS];
     for (uint32_t i = 0; i < nd; i++)
         perm[i] = i < nd - 2 ? i : nd - 2 + (i == nd - 2);
-    const onnx_name scaled = onnx_op2(o, "Mul", q, onnx_f32(o, 0, NULL, &scale));
-    return onnx_op2(o, "MatMul", scaled, onnx_transpose(o, k, nd, perm));
+    const onnx_name scaled = sct_onnx_op2(o, "Mul", q, sct_onnx_f32(o, 0, NULL, &scale));
+    return sct_onnx_op2(o, "MatMul", scaled, sct_onnx_transpose(o, k, nd, perm));
 }
 
 static onnx_name part(struct onnx *o, onnx_name qkv, int64_t i)
 {
-    return onnx_gather(o, qkv, onnx_i64_scalar(o, i), 0);
+    return sct_onnx_gather(o, qkv, sct_onnx_i64_scalar(o, i), 0);
 }
 
 static float scale_of(float scale, uint32_t D)
@@ -35,18 +35,18 @@ static float scale_of(float scale, uint32_t D)
     return scale != 0.0f ? scale : 1.0f / sqrtf((float)D);
 }
 
-void onnx_attention(struct onnx *o, const struct sct_gnode *n)
+void sct_onnx_attention(struct onnx *o, const struct sct_gnode *n)
 {
     const struct sct_attention_params *p = n->params;
     const struct sct_desc *d = &o->g->value[n->in[0]].desc;
     const uint32_t C = d->dim[2] / 3, H = p->heads, D = C / H, N = d->dim[1];
-    onnx_name x = onnx_reshape(o, onnx_value(o, n->in[0]), 5,
-                               (const int64_t[5]){0, N, 3, H, D});
-    x = onnx_transpose(o, x, 5, (const int64_t[5]){2, 0, 3, 1, 4});
+    onnx_name x =
+        sct_onnx_reshape(o, sct_onnx_value(o, n->in[0]), 5, (const int64_t[5]){0, N, 3, H, D});
+    x = sct_onnx_transpose(o, x, 5, (const int64_t[5]){2, 0, 3, 1, 4});
     const onnx_name s = scores(o, part(o, x, 0), part(o, x, 1), 4, scale_of(p->scale, D));
     onnx_name y = weigh(o, s, part(o, x, 2)); /* [B][H][N][D] */
-    y = onnx_transpose(o, y, 4, (const int64_t[4]){0, 2, 1, 3});
-    o->name[n->out[0]] = onnx_reshape(o, y, 3, (const int64_t[3]){0, N, C});
+    y = sct_onnx_transpose(o, y, 4, (const int64_t[4]){0, 2, 1, 3});
+    o->name[n->out[0]] = sct_onnx_reshape(o, y, 3, (const int64_t[3]){0, N, C});
 }
 
 /* ---- windows ---- */
@@ -80,7 +80,7 @@ static onnx_name window_mask(struct onnx *o, const struct sct_wattention_params 
     uint32_t *part_of = sct_calloc((size_t)n * M, sizeof *part_of);
     onnx_name name = "";
     if (!mask || !part_of) {
-        onnx_fail(o, SCT_ENOMEM, "out of memory");
+        sct_onnx_fail(o, SCT_ENOMEM, "out of memory");
     } else {
         for (uint32_t w = 0; w < n; w++)
             for (uint32_t i = 0; i < M; i++) {
@@ -94,7 +94,7 @@ static onnx_name window_mask(struct onnx *o, const struct sct_wattention_params 
                 for (size_t j = 0; j < M; j++)
                     mask[(w * M + i) * M + j] =
                         part_of[w * M + i] == part_of[w * M + j] ? 0.0f : -100.0f;
-        name = onnx_f32(o, 4, dim, mask);
+        name = sct_onnx_f32(o, 4, dim, mask);
     }
     sct_free(mask);
     sct_free(part_of);
@@ -108,7 +108,7 @@ static onnx_name window_bias(struct onnx *o, const struct sct_gnode *n)
     const uint32_t M = p->win_h * p->win_w;
     int64_t *rel = sct_calloc((size_t)M * M, sizeof *rel);
     if (!rel) {
-        onnx_fail(o, SCT_ENOMEM, "out of memory");
+        sct_onnx_fail(o, SCT_ENOMEM, "out of memory");
         return "";
     }
     for (uint32_t i = 0; i < M; i++)
@@ -117,14 +117,15 @@ static onnx_name window_bias(struct onnx *o, const struct sct_gnode *n)
                           dx = (int64_t)(i % p->win_w) - j % p->win_w + p->win_w - 1;
             rel[(size_t)i * M + j] = dy * (2 * (int64_t)p->win_w - 1) + dx;
         }
-    onnx_name b = onnx_gather(o, onnx_value(o, n->in[1]), onnx_i64(o, M * M, rel), 0);
+    onnx_name b =
+        sct_onnx_gather(o, sct_onnx_value(o, n->in[1]), sct_onnx_i64(o, M * M, rel), 0);
     sct_free(rel);
-    b = onnx_transpose(o, b, 2, (const int64_t[2]){1, 0});
-    return onnx_reshape(o, b, 4, (const int64_t[4]){1, p->heads, M, M});
+    b = sct_onnx_transpose(o, b, 2, (const int64_t[2]){1, 0});
+    return sct_onnx_reshape(o, b, 4, (const int64_t[4]){1, p->heads, M, M});
 }
 
 /* Windows are two gathers: tokens in the order of the windows, and back. */
-void onnx_wattention(struct onnx *o, const struct sct_gnode *n)
+void sct_onnx_wattention(struct onnx *o, const struct sct_gnode *n)
 {
     const struct sct_wattention_params *p = n->params;
     const struct sct_desc *d = &o->g->value[n->in[0]].desc;
@@ -132,22 +133,22 @@ void onnx_wattention(struct onnx *o, const struct sct_gnode *n)
                    M = p->win_h * p->win_w, W = N / M;
     int64_t *at = sct_calloc((size_t)2 * N, sizeof *at);
     if (!at) {
-        onnx_fail(o, SCT_ENOMEM, "out of memory");
+        sct_onnx_fail(o, SCT_ENOMEM, "out of memory");
         return;
     }
     window_tokens(p, at);
     for (uint32_t i = 0; i < N; i++)
         at[N + at[i]] = i;
-    onnx_name x = onnx_gather(o, onnx_value(o, n->in[0]), onnx_i64(o, N, at), 1);
-    x = onnx_reshape(o, x, 6, (const int64_t[6]){0, W, M, 3, H, D});
-    x = onnx_transpose(o, x, 6, (const int64_t[6]){3, 0, 1, 4, 2, 5});
+    onnx_name x = sct_onnx_gather(o, sct_onnx_value(o, n->in[0]), sct_onnx_i64(o, N, at), 1);
+    x = sct_onnx_reshape(o, x, 6, (const int64_t[6]){0, W, M, 3, H, D});
+    x = sct_onnx_transpose(o, x, 6, (const int64_t[6]){3, 0, 1, 4, 2, 5});
     onnx_name s = scores(o, part(o, x, 0), part(o, x, 1), 5, scale_of(p->scale, D));
-    s = onnx_op2(o, "Add", s, window_bias(o, n));
+    s = sct_onnx_op2(o, "Add", s, window_bias(o, n));
     if (p->shift_h || p->shift_w)
-        s = onnx_op2(o, "Add", s, window_mask(o, p));
+        s = sct_onnx_op2(o, "Add", s, window_mask(o, p));
     onnx_name y = weigh(o, s, part(o, x, 2)); /* [B][W][H][M][D] */
-    y = onnx_transpose(o, y, 5, (const int64_t[5]){0, 1, 3, 2, 4});
-    y = onnx_reshape(o, y, 3, (const int64_t[3]){0, N, C});
-    o->name[n->out[0]] = onnx_gather(o, y, onnx_i64(o, N, at + N), 1);
+    y = sct_onnx_transpose(o, y, 5, (const int64_t[5]){0, 1, 3, 2, 4});
+    y = sct_onnx_reshape(o, y, 3, (const int64_t[3]){0, N, C});
+    o->name[n->out[0]] = sct_onnx_gather(o, y, sct_onnx_i64(o, N, at + N), 1);
     sct_free(at);
 }

@@ -9,9 +9,10 @@
 
 /* ONNX's AttributeProto.AttributeType. */
 enum { ATTR_FLOAT = 1, ATTR_INT = 2, ATTR_STRING = 3, ATTR_INTS = 7 };
+
 enum { MAX_ATTR = 4 };
 
-void onnx_fail(struct onnx *o, sct_status rc, const char *fmt, ...)
+void sct_onnx_fail(struct onnx *o, sct_status rc, const char *fmt, ...)
 {
     va_list ap;
     if (o->rc != SCT_OK)
@@ -47,7 +48,8 @@ static char *fresh(struct onnx *o, const char *type)
     return s;
 }
 
-SctOnnx__Node *onnx_add(struct onnx *o, const char *type, uint32_t n_in, const onnx_name *in)
+SctOnnx__Node *sct_onnx_add(struct onnx *o, const char *type, uint32_t n_in,
+                            const onnx_name *in)
 {
     SctOnnx__Node *n = take(o, sizeof *n);
     char **names = take(o, (n_in + 1) * sizeof *names);
@@ -87,7 +89,7 @@ static SctOnnx__Attribute *attribute(struct onnx *o, SctOnnx__Node *n, const cha
     return a;
 }
 
-void onnx_attr_int(struct onnx *o, SctOnnx__Node *n, const char *name, int64_t v)
+void sct_onnx_attr_int(struct onnx *o, SctOnnx__Node *n, const char *name, int64_t v)
 {
     SctOnnx__Attribute *a = attribute(o, n, name, ATTR_INT);
     if (a) {
@@ -96,7 +98,7 @@ void onnx_attr_int(struct onnx *o, SctOnnx__Node *n, const char *name, int64_t v
     }
 }
 
-void onnx_attr_float(struct onnx *o, SctOnnx__Node *n, const char *name, float v)
+void sct_onnx_attr_float(struct onnx *o, SctOnnx__Node *n, const char *name, float v)
 {
     SctOnnx__Attribute *a = attribute(o, n, name, ATTR_FLOAT);
     if (a) {
@@ -105,7 +107,7 @@ void onnx_attr_float(struct onnx *o, SctOnnx__Node *n, const char *name, float v
     }
 }
 
-void onnx_attr_string(struct onnx *o, SctOnnx__Node *n, const char *name, const char *v)
+void sct_onnx_attr_string(struct onnx *o, SctOnnx__Node *n, const char *name, const char *v)
 {
     SctOnnx__Attribute *a = attribute(o, n, name, ATTR_STRING);
     if (a) {
@@ -115,8 +117,8 @@ void onnx_attr_string(struct onnx *o, SctOnnx__Node *n, const char *name, const 
     }
 }
 
-void onnx_attr_ints(struct onnx *o, SctOnnx__Node *n, const char *name, uint32_t count,
-                    const int64_t *v)
+void sct_onnx_attr_ints(struct onnx *o, SctOnnx__Node *n, const char *name, uint32_t count,
+                        const int64_t *v)
 {
     SctOnnx__Attribute *a = attribute(o, n, name, ATTR_INTS);
     int64_t *copy = a ? take(o, count * sizeof *copy) : NULL;
@@ -168,17 +170,17 @@ static onnx_name constant(struct onnx *o, enum onnx_type type, uint32_t nd, cons
     return t->proto.name;
 }
 
-onnx_name onnx_i64(struct onnx *o, uint32_t count, const int64_t *v)
+onnx_name sct_onnx_i64(struct onnx *o, uint32_t count, const int64_t *v)
 {
     return constant(o, ONNX_INT64, 1, &count, v, sizeof *v);
 }
 
-onnx_name onnx_i64_scalar(struct onnx *o, int64_t v)
+onnx_name sct_onnx_i64_scalar(struct onnx *o, int64_t v)
 {
     return constant(o, ONNX_INT64, 0, NULL, &v, sizeof v);
 }
 
-onnx_name onnx_f32(struct onnx *o, uint32_t nd, const uint32_t *dim, const float *v)
+onnx_name sct_onnx_f32(struct onnx *o, uint32_t nd, const uint32_t *dim, const float *v)
 {
     return constant(o, ONNX_FLOAT, nd, dim, v, sizeof *v);
 }
@@ -188,8 +190,9 @@ static struct onnx_init *from_tensor(struct onnx *o, char *name, const struct sc
 {
     const bool f32 = t->desc.dtype == SCT_F32;
     if (!f32 && t->desc.dtype != SCT_I32) {
-        onnx_fail(o, SCT_EUNSUP, "ONNX export: tensor %s is %s; only f32 and i32 are written",
-                  t->name, t->desc.dtype < SCT_DTYPE_COUNT ? "of another type" : "broken");
+        sct_onnx_fail(o, SCT_EUNSUP,
+                      "ONNX export: tensor %s is %s; only f32 and i32 are written", t->name,
+                      t->desc.dtype < SCT_DTYPE_COUNT ? "of another type" : "broken");
         return NULL;
     }
     struct onnx_init *i =
@@ -199,7 +202,7 @@ static struct onnx_init *from_tensor(struct onnx *o, char *name, const struct sc
     return i;
 }
 
-onnx_name onnx_value(struct onnx *o, uint32_t id)
+onnx_name sct_onnx_value(struct onnx *o, uint32_t id)
 {
     const struct sct_value *v = &o->g->value[id];
     if (o->rc != SCT_OK)
@@ -208,7 +211,8 @@ onnx_name onnx_value(struct onnx *o, uint32_t id)
         from_tensor(o, word(o, v->tensor->name), v->tensor, v->desc.nd, v->desc.dim))
         o->name[id] = o->init[o->n_init - 1]->proto.name;
     if (!o->name[id])
-        onnx_fail(o, SCT_EINVAL, "ONNX export: value %u of %s has no name yet", id, o->label);
+        sct_onnx_fail(o, SCT_EINVAL, "ONNX export: value %u of %s has no name yet", id,
+                      o->label);
     return o->name[id] ? o->name[id] : "";
 }
 
@@ -221,13 +225,13 @@ static const struct sct_tensor *stored(const struct onnx *o, uint32_t id)
     return v->source == SCT_SRC_TENSOR ? v->tensor : NULL;
 }
 
-onnx_name onnx_transposed(struct onnx *o, uint32_t id)
+onnx_name sct_onnx_transposed(struct onnx *o, uint32_t id)
 {
     static const int64_t swap[2] = {1, 0};
     const struct sct_tensor *t = stored(o, id);
     const struct sct_desc *d = &o->g->value[id].desc;
     if (!t)
-        return onnx_transpose(o, onnx_value(o, id), 2, swap);
+        return sct_onnx_transpose(o, sct_onnx_value(o, id), 2, swap);
     char *name = o->rc == SCT_OK ? sct_arena_printf(&o->arena, "%s_t", t->name) : NULL;
     if (!name) {
         if (o->rc == SCT_OK)
@@ -244,13 +248,14 @@ onnx_name onnx_transposed(struct onnx *o, uint32_t id)
     return name;
 }
 
-const int32_t *onnx_index(struct onnx *o, uint32_t id)
+const int32_t *sct_onnx_index(struct onnx *o, uint32_t id)
 {
     const struct sct_tensor *t = stored(o, id);
     if (o->rc == SCT_OK && (!t || t->desc.dtype != SCT_I32))
-        onnx_fail(o, SCT_EUNSUP,
-                  "ONNX export: %s selects by a computed index; only stored ones are written",
-                  o->label);
+        sct_onnx_fail(
+            o, SCT_EUNSUP,
+            "ONNX export: %s selects by a computed index; only stored ones are written",
+            o->label);
     int32_t *v = t ? take(o, (size_t)sct_desc_count(&t->desc) * sizeof *v) : NULL;
     if (v)
         o->rc = t->load(t, v, o->err);
@@ -264,47 +269,50 @@ static onnx_name out(const SctOnnx__Node *n)
     return n ? n->output[0] : "";
 }
 
-onnx_name onnx_op1(struct onnx *o, const char *type, onnx_name x)
+onnx_name sct_onnx_op1(struct onnx *o, const char *type, onnx_name x)
 {
-    return out(onnx_add(o, type, 1, &x));
+    return out(sct_onnx_add(o, type, 1, &x));
 }
 
-onnx_name onnx_op2(struct onnx *o, const char *type, onnx_name x, onnx_name y)
+onnx_name sct_onnx_op2(struct onnx *o, const char *type, onnx_name x, onnx_name y)
 {
-    return out(onnx_add(o, type, 2, (const onnx_name[2]){x, y}));
+    return out(sct_onnx_add(o, type, 2, (const onnx_name[2]){x, y}));
 }
 
-onnx_name onnx_reshape(struct onnx *o, onnx_name x, uint32_t nd, const int64_t *dim)
+onnx_name sct_onnx_reshape(struct onnx *o, onnx_name x, uint32_t nd, const int64_t *dim)
 {
-    return onnx_op2(o, "Reshape", x, onnx_i64(o, nd, dim));
+    return sct_onnx_op2(o, "Reshape", x, sct_onnx_i64(o, nd, dim));
 }
 
-onnx_name onnx_transpose(struct onnx *o, onnx_name x, uint32_t nd, const int64_t *perm)
+onnx_name sct_onnx_transpose(struct onnx *o, onnx_name x, uint32_t nd, const int64_t *perm)
 {
-    SctOnnx__Node *n = onnx_add(o, "Transpose", 1, &x);
-    onnx_attr_ints(o, n, "perm", nd, perm);
+    SctOnnx__Node *n = sct_onnx_add(o, "Transpose", 1, &x);
+    sct_onnx_attr_ints(o, n, "perm", nd, perm);
     return out(n);
 }
 
-onnx_name onnx_gather(struct onnx *o, onnx_name x, onnx_name idx, int64_t axis)
+onnx_name sct_onnx_gather(struct onnx *o, onnx_name x, onnx_name idx, int64_t axis)
 {
-    SctOnnx__Node *n = onnx_add(o, "Gather", 2, (const onnx_name[2]){x, idx});
-    onnx_attr_int(o, n, "axis", axis);
+    SctOnnx__Node *n = sct_onnx_add(o, "Gather", 2, (const onnx_name[2]){x, idx});
+    sct_onnx_attr_int(o, n, "axis", axis);
     return out(n);
 }
 
-onnx_name onnx_slice(struct onnx *o, onnx_name x, int64_t axis, uint32_t first, uint32_t count)
+onnx_name sct_onnx_slice(struct onnx *o, onnx_name x, int64_t axis, uint32_t first,
+                         uint32_t count)
 {
     const int64_t from = first, to = (int64_t)first + count;
-    return out(onnx_add(o, "Slice", 4,
-                        (const onnx_name[4]){x, onnx_i64(o, 1, &from), onnx_i64(o, 1, &to),
-                                             onnx_i64(o, 1, &axis)}));
+    return out(
+        sct_onnx_add(o, "Slice", 4,
+                     (const onnx_name[4]){x, sct_onnx_i64(o, 1, &from), sct_onnx_i64(o, 1, &to),
+                                          sct_onnx_i64(o, 1, &axis)}));
 }
 
-onnx_name onnx_pad(struct onnx *o, onnx_name x, int64_t axis, uint32_t before, uint32_t after)
+onnx_name sct_onnx_pad(struct onnx *o, onnx_name x, int64_t axis, uint32_t before,
+                       uint32_t after)
 {
     const int64_t pads[2] = {before, after};
-    return out(onnx_add(o, "Pad", 4,
-                        (const onnx_name[4]){x, onnx_i64(o, 2, pads), NULL,
-                                             onnx_i64(o, 1, &axis)}));
+    return out(sct_onnx_add(
+        o, "Pad", 4,
+        (const onnx_name[4]){x, sct_onnx_i64(o, 2, pads), NULL, sct_onnx_i64(o, 1, &axis)}));
 }

@@ -9,9 +9,9 @@
 typedef void (*onnx_rule)(struct onnx *o, const struct sct_gnode *n);
 
 /* NULL for an op without an ONNX form (gradients, optimisers, sums over the batch). */
-onnx_rule onnx_rule_of(uint32_t op);
+onnx_rule sct_onnx_rule_of(uint32_t op);
 
-void onnx_attention(struct onnx *o, const struct sct_gnode *n);
-void onnx_wattention(struct onnx *o, const struct sct_gnode *n);
+void sct_onnx_attention(struct onnx *o, const struct sct_gnode *n);
+void sct_onnx_wattention(struct onnx *o, const struct sct_gnode *n);
 
 #endif
