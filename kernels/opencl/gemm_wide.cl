@@ -20,9 +20,9 @@ KERNEL(1)
 void gemm_wide(CG float *a, ulong a_off, CG float *w, ulong w_off, EPI_ARGS, uint block_rows)
 {
     const struct epi e = EPI_INIT;
-    const uint c = (uint)get_group_id(1) * TILE_COLS;
+    const uint c = (uint)get_group_id(0) * TILE_COLS;
     CG float *b = w + w_off + (ulong)(c / 32) * 32 * k + c % 32;
-    const ulong r0 = get_group_id(0) * block_rows, r1 = min(r0 + block_rows, rows);
+    const ulong r0 = get_group_id(1) * block_rows, r1 = min(r0 + block_rows, rows);
     a += a_off;
 #define DO(M, R)                                                                               \
     {                                                                                          \
