@@ -31,8 +31,7 @@ static char *full_options(const sct_device *dev, const char *options)
     if (all)
         (void)snprintf(all, n, "-cl-std=CL1.2 -DSCT_SIMD=%u -D%s=1%s%s%s", dev->caps.simd,
                        dev->caps.kind == SCT_DEV_CPU ? "SCT_DEV_CPU" : "SCT_DEV_GPU",
-                       prefetch ? " -DSCT_PREFETCH=1" : "",
-                       *extra ? " " : "", extra);
+                       prefetch ? " -DSCT_PREFETCH=1" : "", *extra ? " " : "", extra);
     return all;
 }
 

@@ -2,8 +2,8 @@
  * gemm_wide.cl - matrix products of CPU devices: a work-item owns register tiles of TILE rows
  * by two vectors and walks down a block of rows, so that its panel of w stays in cache. */
 
-/* The end of a tile meets rows that are far apart, so no hardware prefetcher sees them coming: they
- * are asked for before the sum, to be read (0) or written (1). */
+/* The end of a tile meets rows that are far apart, so no hardware prefetcher sees them coming:
+ * they are asked for before the sum, to be read (0) or written (1). */
 #define EPI_PREFETCH(P, IF, M, R, WRITE)                                                       \
     if (IF) {                                                                                  \
         _Pragma("unroll") for (uint q_ = 0; q_ < M; q_++)                                      \
@@ -27,9 +27,9 @@ void gemm_wide(CG float *a, ulong a_off, CG float *w, ulong w_off, EPI_ARGS, uin
 #define DO(M, R)                                                                               \
     {                                                                                          \
         VF s[M][2];                                                                            \
-        EPI_PREFETCH(e.extra, flags & (EPI_ADD | EPI_GELU_GRAD), M, R, 0);                     \
+        EPI_PREFETCH(e.extra, flags &(EPI_ADD | EPI_GELU_GRAD), M, R, 0);                      \
         EPI_PREFETCH(e.out, !(flags & (EPI_RANGE | EPI_SCATTER)), M, R, 1);                    \
-        EPI_PREFETCH(e.out2, flags & EPI_GELU, M, R, 1);                                       \
+        EPI_PREFETCH(e.out2, flags &EPI_GELU, M, R, 1);                                        \
         TILE_CLEAR(s, M);                                                                      \
         CG float *a_tile = a + (R)*k;                                                          \
         TILE_SUM(s, M, a_tile, k, 1, b, 32, k);                                                \
