@@ -21,7 +21,7 @@ case ${1-} in
   ;;
 esac
 
-tools/setup.sh || exit 2
+tools/setup.sh ${all:+--all} || exit 2
 
 results=$(mktemp)
 output=$(mktemp)
