@@ -3,8 +3,9 @@
 # test.sh - every check of the project; the last line is "N passed, N failed, N skipped".
 #
 #   tools/test.sh          build, all tests, style checks, the core under sanitizers
-#   tools/test.sh --all    also threads under TSan, a clang build, allocation sweeps, fuzzing
-#                          for SCTRUN_FUZZ_SECONDS (60) a target, long runs on real images
+#   tools/test.sh --all    also all tests under the sanitizers, threads under TSan, a clang build,
+#                          allocation sweeps, fuzzing for SCTRUN_FUZZ_SECONDS (60) a target, all
+#                          commands of the documentation, long runs on real images
 #
 # SCTRUN_ASSETS names a folder with real weights and images, SCTRUN_TORCH_PYTHON a Python with
 # PyTorch; without them the tests that want them skip. A step that cannot be built is a failure, and the next step still runs.
@@ -84,8 +85,12 @@ export UBSAN_OPTIONS=${UBSAN_OPTIONS-halt_on_error=1:print_stacktrace=1}
 # A vendor's OpenCL driver is not ours to sanitize; -O1 keeps the traces readable.
 if build "address and undefined-behaviour sanitizers" build-asan \
   -Db_sanitize=address,undefined -Doptimization=1 -Dopencl=disabled; then
-  tests build-asan 'asan ' --no-suite long --suite unit --suite plan --suite plugin --suite io \
-    --suite grad --suite fuzz --timeout-multiplier 5
+  if [ -n "$all" ]; then # the program's own tests too, which start it some thousand times
+    tests build-asan 'asan ' --no-suite long --no-suite style --timeout-multiplier 10
+  else
+    tests build-asan 'asan ' --no-suite long --suite unit --suite plan --suite plugin --suite io \
+      --suite grad --suite fuzz --timeout-multiplier 5
+  fi
 fi
 
 fuzz_all() {
