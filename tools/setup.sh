@@ -1,9 +1,22 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # setup.sh - installs what the build and the tests need and is not there yet (Debian, Ubuntu).
+#
+#   tools/setup.sh [--all]     --all: also what `tools/test.sh --all` needs
+#
 # Does nothing on a machine that has it all. Without root or apt-get it lists what is missing and
 # exits 2, having changed nothing.
 set -eu
+
+all=
+case ${1-} in
+'') ;;
+--all) all=1 ;;
+*)
+  echo "usage: tools/setup.sh [--all]" >&2
+  exit 2
+  ;;
+esac
 
 need=()  # packages without which nothing works
 want=()  # packages without which tests skip
@@ -26,9 +39,23 @@ header() { # header need|want HEADER PACKAGE
     missing "$1" "$3" "the header $2"
 }
 
+runtime() { # runtime want CLANG: the run-time libraries of its sanitizers and of libFuzzer
+  local dir
+  dir=$(mktemp -d)
+  echo 'int LLVMFuzzerTestOneInput(const char *p, long n) { return p && n ? 0 : 0; }' >"$dir/f.c"
+  "$2" -fsanitize=fuzzer,address,undefined "$dir/f.c" -o "$dir/f" >/dev/null 2>&1 ||
+    missing "$1" "libclang-rt-$("$2" -dumpversion | cut -d. -f1)-dev" "libFuzzer for $2"
+  rm -rf "$dir"
+}
+
 # A compiler alone is no use without the C library's headers.
 header need stdlib.h build-essential
 tool need meson meson
+if command -v meson >/dev/null 2>&1 && [ "$(meson --version | cut -d. -f1)" -lt 1 ]; then
+  echo "setup: Meson 1.0 or later is needed, found $(meson --version): Debian 12 and Ubuntu 24.04" \
+    "have one, or install it with pip" >&2
+  exit 2
+fi
 tool need ninja ninja-build
 tool need pkg-config pkg-config
 tool need python3 python3
@@ -51,6 +78,13 @@ if ! ls /etc/OpenCL/vendors/*pocl*.icd >/dev/null 2>&1; then
   missing want pocl-opencl-icd "an OpenCL driver that runs on the CPU"
 fi
 tool want oclgrind oclgrind
+if [ -n "$all" ]; then
+  tool want clang clang
+  tool want clang-format-14 clang-format-14
+  if command -v clang >/dev/null 2>&1; then
+    runtime want clang
+  fi
+fi
 
 if [ ${#need[@]} -eq 0 ] && [ ${#want[@]} -eq 0 ]; then
   exit 0
@@ -69,13 +103,27 @@ if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
 fi
 
 export DEBIAN_FRONTEND=noninteractive
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+install() { # install PACKAGES...: what apt-get says is shown if it fails
+  apt-get install -qy --no-install-recommends "$@" >"$log" 2>&1 || {
+    grep -E '^E: ' "$log" >&2 || tail -n 5 "$log" >&2
+    return 1
+  }
+}
 echo "setup: installing ${need[*]-} ${want[*]-}"
-apt-get update -q >/dev/null || echo "setup: apt-get update failed, trying with old lists" >&2
-if [ ${#need[@]} -gt 0 ] && ! apt-get install -qy --no-install-recommends "${need[@]}"; then
+apt-get update -q >"$log" 2>&1 || echo "setup: apt-get update failed, trying with old lists" >&2
+if [ ${#need[@]} -gt 0 ] && ! install "${need[@]}"; then
   echo "setup: apt-get could not install: ${need[*]}" >&2
   exit 2
 fi
+if [ -n "$all" ] && ! command -v clang >/dev/null 2>&1; then
+  install clang || true # its version names the package of its run-time libraries
+  if command -v clang >/dev/null 2>&1; then
+    runtime want clang
+  fi
+fi
 for package in "${want[@]}"; do
-  apt-get install -qy --no-install-recommends "$package" ||
+  install "$package" ||
     echo "setup: $package cannot be installed here; what needs it is left out or skipped" >&2
 done

@@ -3,11 +3,14 @@
 # test.sh - every check of the project; the last line is "N passed, N failed, N skipped".
 #
 #   tools/test.sh          build, all tests, style checks, the core under sanitizers
-#   tools/test.sh --all    also threads under TSan, a clang build, allocation sweeps, fuzzing
-#                          for SCTRUN_FUZZ_SECONDS (60) a target, long runs on real images
+#   tools/test.sh --all    also all tests under the sanitizers, threads under TSan, a clang build,
+#                          allocation sweeps, fuzzing for SCTRUN_FUZZ_SECONDS (60) a target, all
+#                          commands of the documentation, long runs on real images
 #
 # SCTRUN_ASSETS names a folder with real weights and images, SCTRUN_TORCH_PYTHON a Python with
-# PyTorch; without them the tests that want them skip. A step that cannot be built is a failure, and the next step still runs.
+# PyTorch; without them the tests that want them skip. SCTRUN_TEST_PATIENCE (1) multiplies the time
+# that every test may take, for a machine that is slow or busy with other work. A step that cannot be
+# built is a failure, and the next step still runs.
 set -u
 cd "$(dirname "$0")/.." || exit 2
 
@@ -21,8 +24,9 @@ case ${1-} in
   ;;
 esac
 
-tools/setup.sh || exit 2
+tools/setup.sh ${all:+--all} || exit 2
 
+patience=${SCTRUN_TEST_PATIENCE:-1}
 results=$(mktemp)
 output=$(mktemp)
 trap 'rm -f "$results" "$output"' EXIT
@@ -60,11 +64,11 @@ build() { # build NAME DIR MESON-ARGUMENTS...: 0 when everything is built
   pass build "$name"
 }
 
-tests() { # tests DIR LABEL MESON-TEST-ARGUMENTS...: runs them, counts them
-  local dir=$1 label=$2 rc
-  shift 2
+tests() { # tests DIR LABEL SLOWER MESON-TEST-ARGUMENTS...: runs them, counts them
+  local dir=$1 label=$2 slower=$3 rc
+  shift 3
   rm -f "$dir/meson-logs/testlog.json"
-  meson test -C "$dir" --no-rebuild "$@" >"$output" 2>&1
+  meson test -C "$dir" --no-rebuild --timeout-multiplier $((slower * patience)) "$@" >"$output" 2>&1
   rc=$?
   if [ ! -s "$dir/meson-logs/testlog.json" ]; then
     fail "${label}run" "meson test $*" "no test ran (exit status $rc)"
@@ -76,7 +80,7 @@ tests() { # tests DIR LABEL MESON-TEST-ARGUMENTS...: runs them, counts them
 
 # Suite "long" holds what takes minutes: --all only.
 if build "release build" build; then
-  tests build '' --no-suite long
+  tests build '' 2 --no-suite long
 fi
 
 export ASAN_OPTIONS=${ASAN_OPTIONS-detect_leaks=1:allocator_may_return_null=1}
@@ -84,8 +88,12 @@ export UBSAN_OPTIONS=${UBSAN_OPTIONS-halt_on_error=1:print_stacktrace=1}
 # A vendor's OpenCL driver is not ours to sanitize; -O1 keeps the traces readable.
 if build "address and undefined-behaviour sanitizers" build-asan \
   -Db_sanitize=address,undefined -Doptimization=1 -Dopencl=disabled; then
-  tests build-asan 'asan ' --no-suite long --suite unit --suite plan --suite plugin --suite io \
-    --suite grad --suite fuzz --timeout-multiplier 5
+  if [ -n "$all" ]; then # the program's own tests too, which start it some thousand times
+    tests build-asan 'asan ' 10 --no-suite long --no-suite style
+  else
+    tests build-asan 'asan ' 5 --no-suite long --suite unit --suite plan --suite plugin --suite io \
+      --suite grad --suite fuzz
+  fi
 fi
 
 fuzz_all() {
@@ -106,17 +114,17 @@ fuzz_all() {
 
 if [ -n "$all" ]; then
   if [ -f build-asan/build.ninja ]; then # leaks after a failed allocation are found here only
-    tests build-asan 'asan long ' 'every allocation failure' --timeout-multiplier 5
+    tests build-asan 'asan long ' 5 'every allocation failure'
   fi
   if build "thread sanitizer" build-tsan -Db_sanitize=thread -Doptimization=1 \
     -Dopencl=disabled; then
     export TSAN_OPTIONS=${TSAN_OPTIONS-halt_on_error=1:allocator_may_return_null=1}
-    tests build-tsan 'tsan ' --suite threads --timeout-multiplier 10
-    tests build-tsan 'tsan ' data-loader --timeout-multiplier 10
+    tests build-tsan 'tsan ' 10 --suite threads
+    tests build-tsan 'tsan ' 10 data-loader
   fi
   if command -v clang >/dev/null 2>&1; then
     if CC=clang build "clang, warnings are errors" build-clang --werror; then
-      tests build-clang 'clang ' --no-suite long --no-suite style
+      tests build-clang 'clang ' 2 --no-suite long --no-suite style
     fi
     if CC=clang build "libFuzzer" build-fuzz -Dfuzzing=true -Db_sanitize=address,undefined \
       -Db_lundef=false -Doptimization=1 -Dopencl=disabled -Dc_args=-fsanitize=fuzzer-no-link; then
@@ -126,7 +134,7 @@ if [ -n "$all" ]; then
     skip build "clang, libFuzzer" "clang is not installed"
   fi
   if [ -f build/build.ninja ] && meson test -C build --list 2>/dev/null | grep -q long; then
-    tests build 'long ' --suite long --timeout-multiplier 10
+    tests build 'long ' 10 --suite long
   fi
 fi
 

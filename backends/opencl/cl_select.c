@@ -129,10 +129,13 @@ uint32_t cl_rows(const sct_device *dev, uint32_t op, const char **name, uint32_t
 
 /* One lane. On a GPU the whole batch, less when memory is short; on a CPU device a few images,
  * so that the values between two launches stay in the caches. The images of a batch are spread
- * evenly over the micro-batches. */
+ * evenly over the micro-batches. Where not even one image fits, one is still the answer: the
+ * planner then sees the whole plan, checkpoints blocks if it may, or says what takes the
+ * memory. */
 sct_status cl_shape(sct_device *dev, const struct sct_load *load, struct sct_shape *shape,
                     sct_error *err)
 {
+    (void)err;
     /* one lane needs no second copy of an accumulator, and one slot leaves b free */
     const uint32_t slots = 1, most = load->batch;
     const uint64_t one = load->lane_bytes_b1 ? load->lane_bytes_b1 : 1;
@@ -143,11 +146,6 @@ sct_status cl_shape(sct_device *dev, const struct sct_load *load, struct sct_sha
         room = all > used ? all - used : 0;
     }
     const uint64_t fit = room / one;
-    if (fit == 0)
-        return sct_fail(err, SCT_ENOMEM,
-                        "device %s: one image needs %.1f MiB of activations and "
-                        "%.1f MiB are left; set checkpoint: block or raise the memory budget",
-                        dev->id_text, (double)one / 1048576.0, (double)room / 1048576.0);
     uint32_t b = load->want_b ? load->want_b : most;
     if (!load->want_b && dev->caps.kind == SCT_DEV_CPU) {
         const uint32_t cached = one <= (UINT64_C(32) << 20) ? 8 : 4;

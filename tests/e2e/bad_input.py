@@ -249,6 +249,10 @@ def no_opencl_platform():
     setup()
     none = {"OCL_ICD_VENDORS": "/nonexistent", "OCL_ICD_FILENAMES": ""}
     refused(DEVICE, ["opencl", "no device", "driver"], "--backend", "opencl", env=none)
+    os.mkdir("vendors")
+    refused(DEVICE, ["opencl", "no device", "driver"], "--backend", "opencl",
+            env={"OCL_ICD_VENDORS": os.path.abspath("vendors"), "OCL_ICD_FILENAMES": ""})
+    os.rmdir("vendors")
     contains(sctrun("devices", env=none).out, "opencl: no device", "cpu 0")
     sctrun("train", *LINEAR, "--output", "o", env=none)
 
@@ -294,6 +298,11 @@ def weights():
     refused(FILE, ["dims.safetensors", "norm.bias"], "--weights", "dims.safetensors")
     variant("empty", norm__bias=("F32", (0,), b""))
     refused(FILE, ["empty.safetensors", "norm.bias"], "--weights", "empty.safetensors")
+    save_tensors("resnet.safetensors", {
+        "conv1.weight": ("F32", (8, 3, 7, 7), b"\0" * 8 * 3 * 49 * 4),
+        "layer1.0.bn1.weight": ("F32", (8,), b"\0" * 32)})
+    refused(FILE, ["resnet.safetensors", "patch_embed.proj.weight is missing", "timm's names",
+                   "--model"], "--weights", "resnet.safetensors")
     base("deep.safetensors", depth=3)
     refused(FILE, ["deep.safetensors", "blocks.2", "--model"], "--weights", "deep.safetensors")
     save_tensors("headless.safetensors", {k: v for k, v in t.items() if "head" not in k})
@@ -464,6 +473,10 @@ def adapter_folders():
     os.remove("noweights/adapter_model.safetensors")
     bad("noweights", "noweights/adapter_model.safetensors")
     good = read("sct/last/adapter_model.safetensors")
+    base("other.safetensors", seed=2)
+    for s in ("sct", "lora", "linear"):
+        fails(FILE, ["another base", "other.safetensors"], "eval", "--adapter", s + "/last",
+              "--weights", "other.safetensors", "--data", "data")
     for n in (0, 7, 200, len(good) - 1):
         shutil.rmtree("cut", ignore_errors=True)
         shutil.copytree("sct/last", "cut")
@@ -567,6 +580,27 @@ def disk_full():
 
 
 @test
+def disk_really_full():
+    """The file system itself says so: a small one of its own, which goes away with the process."""
+    setup()
+    os.mkdir("small")
+    alone = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-U", "-r", "-m"]
+    inside = lambda size, *args: subprocess.run(
+        alone + ["sh", "-c", 'mount -t tmpfs -o size="$0" none small || exit 99; "$@"; code=$?; '
+                 'find small -type f >found; exit $code', size] + [str(a) for a in args],
+        env=environment(), capture_output=True)
+    if not shutil.which("unshare") or inside("64k", "true").returncode != 0:
+        raise Skipped("no file system can be mounted here")
+    full = [a if a != "linear" else "full" for a in LINEAR]
+    p = inside("64k", SCTRUN, "train", *full, "--output", "small/out")
+    equal(p.returncode, FAIL, p.stderr.decode()[-500:])
+    contains(p.stderr.decode(), "sctrun: ", "small/out", "No space left on device")
+    check("adapter_model" not in read("found").decode(), "half of a file was left")
+    equal(inside("8M", SCTRUN, "train", *full, "--output", "small/out").returncode, OK)
+    contains(read("found").decode(), "small/out/last/adapter_model.safetensors")
+
+
+@test
 def stdout_is_full_or_closed():
     setup()
     if os.path.exists("/dev/full"):
@@ -598,6 +632,23 @@ def memory_too_small():
                         "--memory-limit"], "--memory-limit", "64K")
     refused(NOMEM, ["total"], "--memory-limit", 1)
     fails(NOMEM, ["total"], "eval", *LINEAR[:4], "--data", "data", "--memory-limit", "64K")
+
+
+@test
+def device_memory_too_small():
+    """A device that says how little it has: PoCL with one GiB, and a plan of seven."""
+    model("large.yaml", image_size=224, patch_size=16, dim=1024, depth=24, heads=16)
+    small = {"POCL_MEMORY_LIMIT": "1"}
+    if "units, 1024 MB," not in sctrun("devices", env=small).out:
+        raise Skipped("no PoCL device")
+    args = ["train", "--backend", "opencl", "--model", "large.yaml", "--weights", "random", "--data",
+            "task:sprites_shape", "--strategy", "full", "--output", "out"]
+    for checkpoint in ("none", "auto"):
+        for extra in ([], ["--dry-run"]):
+            fails(NOMEM, ["1024.00 MB allowed", "trainable", "optimiser state", "activations",
+                          "total", "--micro-batch", "--checkpoint"], *args, *extra,
+                  "--checkpoint", checkpoint, env=small)
+    no_leftovers("large.yaml")
 
 
 @test

@@ -679,10 +679,13 @@ def strategy_options():
           "k=4", "--output", "x")
 
 
-@test
+@option("sct:mode", "sct:k", "sct:select", "sct:scale", "sct:scaleonx", "sct:sites", "lora:r",
+        "lora:alpha", "lora:dropout", "lora:targets", "full:params")
 def options_of_the_strategies():
     """Each option of sct, lora and full changes what it says."""
     setup()
+    fails(USAGE, ["mode", "attn", "everywhere"], "train", "--data", "data", "--model", "tiny.yaml",
+          "--weights", "base.safetensors", "--set", "k=4", "--set", "mode=everywhere")
     sct = lambda n, *a: train(n, "--max-steps", 2, "--lr", "0.05", "--lr-schedule", "constant",
                               "--shuffle", "off", *[x for o in a for x in ("--set", o)],
                               strategy="sct")
@@ -707,6 +710,7 @@ def options_of_the_strategies():
                                "--shuffle", "off", *[x for o in a for x in ("--set", o)],
                                strategy="lora")
     lora("l", "r=4")
+    equal(tensors("l")["base_model.model.blocks.0.attn.qkv.lora_A.weight"][1], [8, 48])  # q and v
     for name, opt in (("alpha", "alpha=32"), ("dropout", "dropout=0.5")):
         lora(name, "r=4", opt)
         check(losses(name) != losses("l"), opt, "has no effect")
@@ -724,10 +728,17 @@ def every_option_is_covered():
     known = {w.replace("-", "_") for w in re.findall(r"^ +(?:-., )?--([a-z-]+)", text, re.M)}
     known -= {"config", "set"}  # precedence, strategy_options
     here = os.path.dirname(os.path.abspath(__file__))
-    others = read(here + "/data.py").decode()
-    covered.update(n for names in re.findall(r"^@option\((.*?)\)$", others, re.M | re.S)
-                   for n in re.findall(r'"(\w+)"', names))
+    for script in os.listdir(here):
+        if script.endswith(".py") and script != "options.py":
+            covered.update(n for names in re.findall(r"^@option\((.*?)\)$",
+                                                     read(here + "/" + script).decode(), re.M | re.S)
+                           for n in re.findall(r'"([\w:]+)"', names))
     check(len(known) > 40, known)
+    strategy = ""  # an option of a strategy is covered as strategy:option
+    for line in sctrun("plugins").out.split("backends\n")[0].splitlines():
+        named, flag = re.match(r"  (\w+) ", line), re.match(r" +--([a-z_]+)", line)
+        strategy = named.group(1) if named else strategy
+        known |= {"%s:%s" % (strategy, flag.group(1))} if flag else set()
     equal(sorted(known - covered), [], "options without a test:")
     equal(sorted(covered - known), [], "tests of options that are gone:")
 
