@@ -6,8 +6,8 @@
 #   tools/test.sh --all    also threads under TSan, a clang build, allocation sweeps, fuzzing
 #                          for SCTRUN_FUZZ_SECONDS (60) a target, long runs on real images
 #
-# SCTRUN_ASSETS names a folder with real weights and images; without it the tests that want them
-# skip. A step that cannot be built is a failure, and the next step still runs.
+# SCTRUN_ASSETS names a folder with real weights and images, SCTRUN_TORCH_PYTHON a Python with
+# PyTorch; without them the tests that want them skip. A step that cannot be built is a failure, and the next step still runs.
 set -u
 cd "$(dirname "$0")/.." || exit 2
 
@@ -105,6 +105,9 @@ fuzz_all() {
 }
 
 if [ -n "$all" ]; then
+  if [ -f build-asan/build.ninja ]; then # leaks after a failed allocation are found here only
+    tests build-asan 'asan long ' 'every allocation failure' --timeout-multiplier 5
+  fi
   if build "thread sanitizer" build-tsan -Db_sanitize=thread -Doptimization=1 \
     -Dopencl=disabled; then
     export TSAN_OPTIONS=${TSAN_OPTIONS-halt_on_error=1:allocator_may_return_null=1}

@@ -6,22 +6,18 @@
 #include "core/base/mem.h"
 #include "core/base/status.h"
 #include "core/io/json.h"
+#include "core/io/map.h"
 #include "core/io/text.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 struct sct_st {
     char *path;
     const unsigned char *base; /* whole file */
     size_t size, data_at;      /* its length; offset of the data: 8 + N */
-    int mapped;
-    json_t *header; /* owns names and metadata */
+    struct sct_map map;        /* empty when the bytes are the caller's */
+    json_t *header;            /* owns names and metadata */
     size_t n;
     struct sct_st_tensor *tensor; /* in the order of the data */
     uint32_t *by_name;            /* indices into tensor, names ascending */
@@ -354,36 +350,6 @@ static sct_status check_all(struct sct_st *st, sct_error *err)
     return read_tensors(st, err);
 }
 
-static sct_status map_file(struct sct_st *st, sct_error *err)
-{
-    /* O_NONBLOCK: a named pipe is refused by fstat below instead of waiting in open. */
-    const int fd = open(st->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return sct_fail(err, SCT_EFILE, "%s: cannot open: %s", st->path, strerror(errno));
-    sct_status rc = SCT_OK;
-    struct stat s;
-    if (fstat(fd, &s) != 0) {
-        rc = sct_fail(err, SCT_EFILE, "%s: cannot stat: %s", st->path, strerror(errno));
-    } else if (!S_ISREG(s.st_mode)) {
-        rc = sct_fail(err, SCT_EFILE, "%s: expected a regular file, found a %s", st->path,
-                      S_ISDIR(s.st_mode) ? "directory" : "special file");
-    } else if ((uint64_t)s.st_size > SIZE_MAX / 2) {
-        rc = sct_fail(err, SCT_EFILE, "%s: too large for this machine", st->path);
-    } else if (s.st_size > 0) {
-        void *p = mmap(NULL, (size_t)s.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (p == MAP_FAILED) {
-            rc = sct_fail(err, errno == ENOMEM ? SCT_ENOMEM : SCT_EFILE, "%s: cannot map: %s",
-                          st->path, strerror(errno));
-        } else {
-            st->base = p;
-            st->size = (size_t)s.st_size;
-            st->mapped = 1;
-        }
-    }
-    (void)close(fd);
-    return rc;
-}
-
 static struct sct_st *create(const char *path)
 {
     struct sct_st *st = sct_calloc(1, sizeof *st);
@@ -400,7 +366,9 @@ sct_status sct_st_open(struct sct_st **out, const char *path, sct_error *err)
     struct sct_st *st = create(path);
     if (!st)
         return sct_nomem(err);
-    sct_status rc = map_file(st, err);
+    sct_status rc = sct_map_open(&st->map, path, err);
+    st->base = st->map.base;
+    st->size = st->map.size;
     if (rc == SCT_OK)
         rc = check_all(st, err);
     if (rc != SCT_OK) {
@@ -438,14 +406,7 @@ void sct_st_close(struct sct_st **out)
     sct_free(st->tensor);
     sct_free(st->by_name);
     sct_free(st->dims);
-    if (st->mapped) {
-        union {
-            const unsigned char *in;
-            void *out;
-        } p = {st->base}; /* munmap takes void *, the bytes stay const everywhere else */
-
-        (void)munmap(p.out, st->size);
-    }
+    sct_map_close(&st->map);
     sct_free(st->path);
     sct_free(st);
     *out = NULL;
@@ -505,21 +466,5 @@ const char *sct_st_metadata_at(const struct sct_st *st, size_t i, const char **v
 
 void sct_st_drop(const struct sct_st *st, const struct sct_st_tensor *t)
 {
-    const long page = sysconf(_SC_PAGESIZE);
-    if (!st->mapped || page <= 0)
-        return;
-    /* The first page may still be wanted by the tensor before it: it comes back from the file.
-     * The last one goes with the tensor after this one, or with the end of the file. */
-    const size_t mask = ~((size_t)page - 1);
-    const size_t end = (size_t)(t->data - st->base) + (size_t)t->size;
-    const size_t from = (size_t)(t->data - st->base) & mask;
-    const size_t to = end == st->size ? end : end & mask;
-    if (to > from) {
-        union {
-            const unsigned char *in;
-            void *out;
-        } p = {st->base + from};
-
-        (void)madvise(p.out, to - from, MADV_DONTNEED);
-    }
+    sct_map_drop(&st->map, t->data, (size_t)t->size);
 }

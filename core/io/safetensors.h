@@ -101,8 +101,8 @@ sct_status sct_st_expect(const struct sct_st *st, const struct sct_st_tensor *t,
  * SCT_EFILE with the list of what can be read. */
 sct_status sct_st_read_f32(const struct sct_st *st, const struct sct_st_tensor *t, float *dst,
                            sct_error *err);
-/* Reads I32, I64, U8 as int32_t; an I64 outside the range is SCT_EFILE with its element number.
- */
+/* Reads I32, I64, I16, I8, U8, BOOL as int32_t; an I64 outside the range is SCT_EFILE with its
+ * element number. */
 sct_status sct_st_read_i32(const struct sct_st *st, const struct sct_st_tensor *t, int32_t *dst,
                            sct_error *err);
 

@@ -1,120 +1,26 @@
 /* SPDX-License-Identifier: MIT
- * safetensors_read.c - elements of a tensor as float or int32.
- * The mapping may be unaligned and the host may be big-endian: elements are assembled from
- * bytes. */
+ * safetensors_read.c - elements and shape of a tensor. */
 #include "core/io/safetensors.h"
 
-#include "core/io/half.h"
+#include "core/io/elements.h"
 
-#include <math.h>
-#include <string.h>
-
-static uint16_t load_u16(const unsigned char *p)
+static struct sct_elements all_of(const struct sct_st *st, const struct sct_st_tensor *t)
 {
-    return (uint16_t)(p[0] | p[1] << 8);
-}
-
-static uint32_t load_u32(const unsigned char *p)
-{
-    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
-static uint64_t load_u64(const unsigned char *p)
-{
-    return (uint64_t)load_u32(p + 4) << 32 | load_u32(p);
-}
-
-static void read_words(const unsigned char *p, void *dst, size_t n)
-{
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    memcpy(dst, p, 4 * n);
-#else
-    unsigned char *d = dst;
-    for (size_t i = 0; i < n; i++) {
-        const uint32_t w = load_u32(p + 4 * i);
-        memcpy(d + 4 * i, &w, sizeof w);
-    }
-#endif
-}
-
-/* Rounds to nearest; refuses what would turn a finite number into infinity. */
-static sct_status read_f64(const struct sct_st *st, const struct sct_st_tensor *t, float *dst,
-                           sct_error *err)
-{
-    /* FLT_MAX and half a unit: the first double that rounds to infinity. */
-    const double limit = 0x1.ffffffp+127;
-    for (size_t i = 0; i < (size_t)t->count; i++) {
-        const uint64_t bits = load_u64(t->data + 8 * i);
-        double v;
-        memcpy(&v, &bits, sizeof v);
-        if (isfinite(v) && fabs(v) >= limit)
-            return sct_fail(err, SCT_EFILE,
-                            "%s: tensor '%s': element %zu is %g, beyond the range of f32",
-                            sct_st_path(st), t->name, i, v);
-        dst[i] = (float)v;
-    }
-    return SCT_OK;
+    return (struct sct_elements){sct_st_path(st), t->name, 0, t->dtype};
 }
 
 sct_status sct_st_read_f32(const struct sct_st *st, const struct sct_st_tensor *t, float *dst,
                            sct_error *err)
 {
-    const size_t n = (size_t)t->count;
-    if (n == 0)
-        return SCT_OK;
-    switch (t->dtype) {
-    case SCT_ST_F32:
-        read_words(t->data, dst, n);
-        return SCT_OK;
-    case SCT_ST_F16:
-        for (size_t i = 0; i < n; i++)
-            dst[i] = sct_f16_get(load_u16(t->data + 2 * i));
-        return SCT_OK;
-    case SCT_ST_BF16:
-        for (size_t i = 0; i < n; i++)
-            dst[i] = sct_bf16_get(load_u16(t->data + 2 * i));
-        return SCT_OK;
-    case SCT_ST_F64:
-        return read_f64(st, t, dst, err);
-    default:
-        return sct_fail(
-            err, SCT_EFILE,
-            "%s: tensor '%s' has dtype %s, expected F32, F16, BF16 or F64; convert the "
-            "file to one of these",
-            sct_st_path(st), t->name, sct_st_dtype_name(t->dtype));
-    }
+    const struct sct_elements e = all_of(st, t);
+    return sct_elements_f32(&e, t->data, (size_t)t->count, dst, err);
 }
 
 sct_status sct_st_read_i32(const struct sct_st *st, const struct sct_st_tensor *t, int32_t *dst,
                            sct_error *err)
 {
-    const size_t n = (size_t)t->count;
-    if (n == 0)
-        return SCT_OK;
-    switch (t->dtype) {
-    case SCT_ST_I32:
-        read_words(t->data, dst, n);
-        return SCT_OK;
-    case SCT_ST_U8:
-        for (size_t i = 0; i < n; i++)
-            dst[i] = t->data[i];
-        return SCT_OK;
-    case SCT_ST_I64:
-        for (size_t i = 0; i < n; i++) {
-            const uint64_t u = load_u64(t->data + 8 * i);
-            int64_t v;
-            memcpy(&v, &u, sizeof v);
-            if (v < INT32_MIN || v > INT32_MAX)
-                return sct_fail(err, SCT_EFILE,
-                                "%s: tensor '%s': element %zu is %lld, beyond the range of i32",
-                                sct_st_path(st), t->name, i, (long long)v);
-            dst[i] = (int32_t)v;
-        }
-        return SCT_OK;
-    default:
-        return sct_fail(err, SCT_EFILE, "%s: tensor '%s' has dtype %s, expected I32, I64 or U8",
-                        sct_st_path(st), t->name, sct_st_dtype_name(t->dtype));
-    }
+    const struct sct_elements e = all_of(st, t);
+    return sct_elements_i32(&e, t->data, (size_t)t->count, dst, err);
 }
 
 /* "[768, 3072]", cut with "..." when it does not fit. */

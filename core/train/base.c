@@ -56,17 +56,17 @@ sct_status sct_model_name_guess(const char *weights, char *name, size_t size, sc
 
 static sct_status load_file(const struct sct_tensor *t, void *dst, sct_error *err)
 {
-    const struct sct_st *file = t->ctx;
-    const struct sct_st_tensor *x = t->data;
-    SCT_TRY(sct_st_read_f32(file, x, dst, err));
-    sct_st_drop(file, x);
+    struct sct_ckpt *file = t->ctx;
+    const struct sct_ckpt_tensor *x = t->data;
+    SCT_TRY(sct_ckpt_read_f32(file, x, dst, err));
+    sct_ckpt_drop(file, x);
     return SCT_OK;
 }
 
 static sct_status add_tensors(struct sct_base *b, const char *path, sct_error *err)
 {
-    for (size_t i = 0; i < sct_st_count(b->file); i++) {
-        const struct sct_st_tensor *x = sct_st_at(b->file, i);
+    for (size_t i = 0; i < sct_ckpt_count(b->file); i++) {
+        const struct sct_ckpt_tensor *x = sct_ckpt_at(b->file, i);
         struct sct_desc d = {SCT_F32, x->nd, {0}, 0};
         if (x->nd > SCT_MAX_DIMS)
             return sct_fail(err, SCT_EFILE,
@@ -87,7 +87,7 @@ sct_status sct_base_open(struct sct_base *b, const char *path, uint64_t seed, sc
 {
     const bool random = strcmp(path, "random") == 0;
     memset(b, 0, sizeof *b);
-    sct_status rc = random ? SCT_OK : sct_st_open(&b->file, path, err);
+    sct_status rc = random ? SCT_OK : sct_ckpt_open(&b->file, path, err);
     if (rc == SCT_OK)
         rc = (b->w = sct_weights_create(path, random, seed)) ? SCT_OK : sct_nomem(err);
     if (rc == SCT_OK && !random)
@@ -100,7 +100,7 @@ sct_status sct_base_open(struct sct_base *b, const char *path, uint64_t seed, sc
 void sct_base_close(struct sct_base *b)
 {
     sct_weights_destroy(&b->w);
-    sct_st_close(&b->file);
+    sct_ckpt_close(&b->file);
 }
 
 static int by_name(const void *a, const void *b)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * base.h - the base of a run from files: architecture (YAML), weights (safetensors), hash. */
+ * base.h - the base of a run from files: architecture (YAML), weights (checkpoint), hash. */
 #ifndef SCT_TRAIN_BASE_H
 #define SCT_TRAIN_BASE_H
 
-#include "core/io/safetensors.h"
+#include "core/io/checkpoint.h"
 #include "core/io/sha256.h"
 #include "core/model/weights.h"
 
@@ -16,11 +16,11 @@ sct_status sct_model_config_load(struct sct_model_config *cfg, const char *name,
  * vit_tiny_patch16_224_augreg.safetensors; EUSAGE when there is none. */
 sct_status sct_model_name_guess(const char *weights, char *name, size_t size, sct_error *err);
 
-/* All tensors of a safetensors file, or an empty random set when path is "random". The file
+/* All tensors of a checkpoint, or an empty random set when path is "random". The file
  * stays open (mapped) until sct_base_close. EFILE, ENOMEM. */
 struct sct_base {
     struct sct_weights *w;
-    struct sct_st *file;
+    struct sct_ckpt *file;
 };
 
 sct_status sct_base_open(struct sct_base *b, const char *path, uint64_t seed, sct_error *err);

@@ -93,6 +93,10 @@ int main(void)
     srunner_add_suite(r, option_suite());
     srunner_add_suite(r, config_suite());
     srunner_add_suite(r, adapter_suite());
+    srunner_add_suite(r, zip_suite());
+    srunner_add_suite(r, npy_suite());
+    srunner_add_suite(r, pickle_suite());
+    srunner_add_suite(r, checkpoint_suite());
     srunner_add_suite(r, oom_suite());
     srunner_run_all(r, CK_NORMAL);
     const int failed = srunner_ntests_failed(r);

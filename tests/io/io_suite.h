@@ -7,16 +7,21 @@
 #include <sctrun/base.h>
 
 #include <check.h>
+#include <stdbool.h>
 #include <string.h>
 
 Suite *adapter_suite(void);
+Suite *checkpoint_suite(void);
 Suite *config_suite(void);
 Suite *file_suite(void);
 Suite *json_suite(void);
 Suite *oom_suite(void);
+Suite *npy_suite(void);
 Suite *option_suite(void);
+Suite *pickle_suite(void);
 Suite *safetensors_suite(void);
 Suite *safetensors_write_suite(void);
+Suite *zip_suite(void);
 
 /* Fixture: makes an empty folder, deletes it with all that is in it. */
 void scratch_make(void);

@@ -5,6 +5,7 @@
 
 #include "core/base/mem.h"
 #include "core/io/adapter_folder.h"
+#include "core/io/checkpoint.h"
 #include "core/io/config.h"
 #include "core/io/file.h"
 #include "core/io/npy.h"
@@ -137,10 +138,50 @@ static sct_status files(sct_error *err)
     return rc;
 }
 
+/* Opens a file of tests/io/containers and reads every tensor. */
+static sct_status read_all(const char *path, sct_error *err)
+{
+    struct sct_ckpt *ck;
+    SCT_TRY(sct_ckpt_open(&ck, path, err));
+    sct_status rc = SCT_OK;
+    for (size_t i = 0; rc == SCT_OK && i < sct_ckpt_count(ck); i++) {
+        const struct sct_ckpt_tensor *t = sct_ckpt_at(ck, i);
+        float f[64];
+        if (t->dtype == SCT_ST_F32)
+            rc = sct_ckpt_read_f32(ck, t, f, err);
+    }
+    sct_ckpt_close(&ck);
+    return rc;
+}
+
+static sct_status read_npz(sct_error *err)
+{
+    return read_all(IO_CONTAINERS "/deflated.npz", err);
+}
+
+static sct_status read_shards(sct_error *err)
+{
+    return read_all(IO_CONTAINERS "/sharded", err);
+}
+
+static sct_status read_torch_zip(sct_error *err)
+{
+    return read_all(IO_CONTAINERS "/wrapped.pth", err);
+}
+
+static sct_status read_torch_legacy(sct_error *err)
+{
+    return read_all(IO_CONTAINERS "/wrapped_legacy.pth", err);
+}
+
 static const struct {
     const char *name;
     sct_status (*call)(sct_error *err);
 } entries[] = {
+    {"read_npz", read_npz},
+    {"read_shards", read_shards},
+    {"read_torch_zip", read_torch_zip},
+    {"read_torch_legacy", read_torch_legacy},
     {"open_tensors", open_tensors},
     {"write_tensors", write_tensors},
     {"parse_config", parse_config},

@@ -77,7 +77,8 @@ static void check_golden(const struct sct_st *st)
     t = sct_st_find(st, "h");
     check_ok(sct_st_read_f32(st, t, f, &err));
     ck_assert(f[0] == 1 && f[1] == -2.5f && f[2] == 65504);
-    check_fails(sct_st_read_i32(st, t, v, &err), SCT_EFILE, "expected I32, I64 or U8");
+    check_fails(sct_st_read_i32(st, t, v, &err), SCT_EFILE,
+                "expected I32, I64, I16, I8, U8 or BOOL");
     check_ok(sct_st_read_f32(st, sct_st_find(st, "w"), f, &err));
     ck_assert(f[0] == 1 && f[1] == 3.140625f);
     check_ok(sct_st_read_f32(st, sct_st_find(st, "d"), f, &err));
