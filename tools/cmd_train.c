@@ -5,6 +5,7 @@
 
 #include "core/base/status.h"
 #include "core/io/file.h"
+#include "core/train/memory.h"
 #include "tools/cli.h"
 
 sct_status cli_print_json(json_t *tree, sct_error *err)
@@ -100,16 +101,22 @@ static sct_status print_result(struct sct_session *x, const struct sct_train_res
 static sct_status dry_run(struct sct_session *x, sct_error *err)
 {
     struct sct_train_result r;
+    struct sct_memory_estimate m;
     char *text = NULL;
-    SCT_TRY(sct_train_dry_run(x, &r, &text, err));
+    SCT_TRY(sct_train_dry_run(x, &r, &m, &text, err));
     sct_status rc = SCT_OK;
-    if (x->s->json)
-        rc = cli_print_json(
-            json_pack("{s:s, s:I, s:I, s:I, s:o}", "strategy", x->tuner.run.s->name,
-                      "trainable", (json_int_t)r.trainable, "head", (json_int_t)r.head, "all",
-                      (json_int_t)r.all, "memory", memory_json(&r.memory)),
-            err);
-    else
+    if (x->s->json) {
+        json_t *memory = memory_json(&m.plan);
+        json_object_set_new(memory, "evaluation", json_integer((json_int_t)m.evaluation));
+        json_object_set_new(memory, "calibration", json_integer((json_int_t)m.calibration));
+        json_object_set_new(memory, "device", json_integer((json_int_t)m.device));
+        json_object_set_new(memory, "process", json_integer((json_int_t)m.process));
+        rc = cli_print_json(json_pack("{s:s, s:I, s:I, s:I, s:o}", "strategy",
+                                      x->tuner.run.s->name, "trainable",
+                                      (json_int_t)r.trainable, "head", (json_int_t)r.head,
+                                      "all", (json_int_t)r.all, "memory", memory),
+                            err);
+    } else
         printf("memory plan on %s\n%s", x->device.info.name, text);
     sct_free(text);
     return rc;

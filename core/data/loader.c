@@ -358,6 +358,15 @@ uint64_t sct_loader_bytes(const struct sct_loader *l)
     return l->bytes;
 }
 
+uint64_t sct_loader_bytes_touched(const struct sct_loader *l, uint32_t n)
+{
+    const uint64_t kept = n < l->cached ? n : l->cached;
+    const uint64_t batches = n / l->max_batch + (n % l->max_batch != 0);
+    const uint64_t slots = batches < l->ring ? batches : l->ring;
+    return l->bytes - (l->cached - kept) * l->image_bytes -
+           (l->ring - slots) * l->max_batch * l->image_bytes;
+}
+
 static void end_threads(struct sct_loader *l)
 {
     if (!l->lock_made)

@@ -56,6 +56,9 @@ sct_status sct_loader_next(struct sct_loader *l, struct sct_batch *batch, sct_er
 uint32_t sct_loader_batches(const struct sct_loader *l);
 /* Bytes of all memory the loader took: cache, ring and tables. */
 uint64_t sct_loader_bytes(const struct sct_loader *l);
+/* Bytes of it that orders of the first n items touch: the rest is never more than a promise of
+ * the system. */
+uint64_t sct_loader_bytes_touched(const struct sct_loader *l, uint32_t n);
 
 /* Ends the threads and frees everything. Accepts NULL and pointers to NULL. */
 void sct_loader_destroy(struct sct_loader **l);

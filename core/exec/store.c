@@ -316,3 +316,35 @@ void sct_store_forget(struct sct_store *s, const struct sct_tensor *t, uint32_t 
     }
     s->n = kept;
 }
+
+/* Keys of all store values of a plan. Array from sct_calloc; NULL when memory is short. */
+static uint64_t *all_keys(const struct sct_plan *p, sct_error *err)
+{
+    uint64_t *key = sct_calloc((size_t)p->n_store + 1, sizeof *key);
+    for (uint32_t i = 0; key && i < p->n_store; i++) {
+        if (key_of(p, p->store_val[i], &key[i], err) != SCT_OK) {
+            sct_free(key);
+            return NULL;
+        }
+    }
+    if (!key)
+        (void)sct_nomem(err);
+    return key;
+}
+
+sct_status sct_store_bytes_beside(const struct sct_plan *p, const struct sct_plan *beside,
+                                  uint64_t *bytes, sct_error *err)
+{
+    *bytes = 0;
+    uint64_t *a = all_keys(p, err), *b = a ? all_keys(beside, err) : NULL;
+    for (uint32_t i = 0; b && i < p->n_store; i++) {
+        bool there = false;
+        for (uint32_t k = 0; k < beside->n_store && !there; k++)
+            there = a[i] == b[k];
+        *bytes += there ? 0 : sct_plan_bytes(p, p->store_val[i]);
+    }
+    const bool done = b != NULL;
+    sct_free(a);
+    sct_free(b);
+    return done ? SCT_OK : SCT_ENOMEM;
+}

@@ -21,6 +21,11 @@ void sct_store_destroy(struct sct_store **s);
 sct_status sct_store_value(struct sct_store *s, const struct sct_plan *p, uint32_t v,
                            sct_buf **out, sct_error *err);
 
+/* Bytes of the store's values of plan p that plan beside does not have too: what p adds to the
+ * device when beside is there. ENOMEM. */
+sct_status sct_store_bytes_beside(const struct sct_plan *p, const struct sct_plan *beside,
+                                  uint64_t *bytes, sct_error *err);
+
 /* Current values of a tensor (f32 or i32 elements as its desc says). EINVAL if it was never
  * stored. */
 sct_status sct_store_read(struct sct_store *s, const struct sct_tensor *t, void *dst,

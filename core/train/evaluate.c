@@ -15,26 +15,34 @@ double sct_now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-sct_status sct_evaluator_open(struct sct_evaluator *e, struct sct_session *x,
+sct_status sct_evaluator_plan(struct sct_plan **plan, struct sct_session *x,
                               const char *const *sites, uint32_t n_sites, sct_error *err)
 {
     struct sct_graph *g = NULL;
-    struct sct_plan *plan = NULL;
     struct sct_plan_opts o;
-    memset(e, 0, sizeof *e);
-    e->batch = x->model->g->batch;
-    e->classes = x->model->cfg.classes;
+    *plan = NULL;
     SCT_TRY(sct_session_plan_opts(x, &o, err));
     o.checkpoint = SCT_CHECKPOINT_NONE;
     sct_status rc = sct_graph_eval(&g, x->model, sites, n_sites, err);
     if (rc == SCT_OK)
-        rc = sct_plan_create(&plan, g, x->device.be, x->device.dev, &x->device.info, &o, err);
+        rc = sct_plan_create(plan, g, x->device.be, x->device.dev, &x->device.info, &o, err);
+    sct_graph_destroy(&g);
+    return rc;
+}
+
+sct_status sct_evaluator_open(struct sct_evaluator *e, struct sct_session *x,
+                              const char *const *sites, uint32_t n_sites, sct_error *err)
+{
+    struct sct_plan *plan = NULL;
+    memset(e, 0, sizeof *e);
+    e->batch = x->model->g->batch;
+    e->classes = x->model->cfg.classes;
+    sct_status rc = sct_evaluator_plan(&plan, x, sites, n_sites, err);
     if (rc == SCT_OK)
         rc = sct_exec_create(&e->x, &plan, x->device.store, err);
     if (rc == SCT_OK && !(e->logits = sct_calloc((size_t)e->batch * e->classes, sizeof(float))))
         rc = sct_nomem(err);
     sct_plan_destroy(&plan);
-    sct_graph_destroy(&g);
     if (rc != SCT_OK)
         sct_evaluator_close(e);
     return rc;

@@ -22,6 +22,9 @@ struct sct_evaluator {
     uint32_t batch, classes;
 };
 
+/* The plan that an evaluator runs. On failure *plan is NULL. */
+sct_status sct_evaluator_plan(struct sct_plan **plan, struct sct_session *x,
+                              const char *const *sites, uint32_t n_sites, sct_error *err);
 /* Plans and prepares the evaluation of x->model (sites: patterns that become outputs, may be
  * NULL). Shares the device store, so it sees the weights that training has reached. */
 sct_status sct_evaluator_open(struct sct_evaluator *e, struct sct_session *x,

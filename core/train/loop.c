@@ -75,8 +75,8 @@ struct sct_optim_opts sct_train_optim_opts(const struct sct_settings *s)
                                    .smoothing = s->smoothing};
 }
 
-static sct_status plan_training(struct sct_session *x, struct sct_optim *o,
-                                struct sct_plan **plan, sct_error *err)
+sct_status sct_train_plan(struct sct_session *x, struct sct_optim *o, struct sct_plan **plan,
+                          sct_error *err)
 {
     struct sct_graph *g = NULL;
     struct sct_plan_opts po;
@@ -86,26 +86,6 @@ static sct_status plan_training(struct sct_session *x, struct sct_optim *o,
     if (rc == SCT_OK)
         rc = sct_plan_create(plan, g, x->device.be, x->device.dev, &x->device.info, &po, err);
     sct_graph_destroy(&g);
-    return rc;
-}
-
-sct_status sct_train_dry_run(struct sct_session *x, struct sct_train_result *r, char **text,
-                             sct_error *err)
-{
-    struct sct_optim o = {0};
-    struct sct_plan *plan = NULL;
-    memset(r, 0, sizeof *r);
-    *text = NULL;
-    sct_model_count(x->model, &r->trainable, &r->head, &r->all);
-    sct_status rc = plan_training(x, &o, &plan, err);
-    if (rc == SCT_OK) {
-        sct_plan_memory(plan, &r->memory);
-        *text = sct_plan_memory_text(plan);
-        if (!*text)
-            rc = sct_nomem(err);
-    }
-    sct_plan_destroy(&plan);
-    sct_optim_fini(&o);
     return rc;
 }
 
@@ -303,7 +283,7 @@ static sct_status prepare(struct loop *l, sct_error *err)
     if (!l->order)
         return sct_nomem(err);
     sct_model_count(l->x->model, &l->r->trainable, &l->r->head, &l->r->all);
-    SCT_TRY(plan_training(l->x, &l->optim, &plan, err));
+    SCT_TRY(sct_train_plan(l->x, &l->optim, &plan, err));
     sct_plan_memory(plan, &l->r->memory);
     const sct_status rc = sct_exec_create(&l->exec, &plan, l->x->device.store, err);
     sct_plan_destroy(&plan);

@@ -33,9 +33,10 @@ sct_status sct_train(struct sct_session *x, const char *dir, double started,
                      void (*each)(void *ctx, const struct sct_progress *p), void *ctx,
                      volatile int *stop, struct sct_train_result *r, sct_error *err);
 
-/* Counts and the memory plan of what would be trained; *text (sct_free) is the plan's table. */
-sct_status sct_train_dry_run(struct sct_session *x, struct sct_train_result *r, char **text,
-                             sct_error *err);
+/* The plan of the training graph, and the optimiser's state tensors (sct_optim_fini) that it
+ * names. On failure *plan is NULL. */
+sct_status sct_train_plan(struct sct_session *x, struct sct_optim *o, struct sct_plan **plan,
+                          sct_error *err);
 
 /* The optimiser that the settings describe. */
 struct sct_optim_opts sct_train_optim_opts(const struct sct_settings *s);

@@ -358,12 +358,13 @@ static sct_status decide(struct sct_session *x, uint32_t batch, sct_error *err)
         rc = sct_strategy_load(&x->tuner.run, plain, x->adapter, err);
     } else {
         struct sct_plan_opts o;
-        sct_session_say(x, SCT_LOG_INFO, "calibrating %s on %u images", x->tuner.run.s->name,
-                        sct_source_count(x->train));
+        if (!x->s->dry_run)
+            sct_session_say(x, SCT_LOG_INFO, "calibrating %s on %u images",
+                            x->tuner.run.s->name, sct_source_count(x->train));
         rc = sct_session_plan_opts(x, &o, err);
         if (rc == SCT_OK)
             rc = sct_calibrate(&x->tuner, plain, &x->device, x->train_loader, x->train, x->seed,
-                               &o, err);
+                               &o, x->s->dry_run ? &x->calibration_bytes : NULL, err);
     }
     sct_model_destroy(&plain);
     return rc;

@@ -56,6 +56,7 @@ struct calibration {
     const struct sct_source *source;
     const struct sct_plan_opts *plan;
     uint64_t seed;
+    uint64_t *dry_bytes; /* NULL: run */
     struct sct_readings *out;
 };
 
@@ -108,27 +109,47 @@ static sct_status run_batches(struct calibration *c, struct sct_exec *x,
     return p->train_mode ? SCT_OK : sct_exec_end(x, err);
 }
 
-static sct_status collect(struct calibration *c, struct sct_exec *x, const uint32_t *watch,
-                          uint32_t n, const uint32_t *seen, sct_error *err)
+/* x: NULL in a dry run, where every reading is 1. */
+static sct_status collect(struct calibration *c, const struct sct_plan *p, struct sct_exec *x,
+                          const uint32_t *watch, uint32_t n, const uint32_t *seen,
+                          sct_error *err)
 {
     for (uint32_t i = 0; i < n; i++) {
         const struct sct_watch_item *w = &c->m->watch[watch[i]];
         const bool value = w->what == SCT_WATCH_SUMSQ_LABEL;
         char name[64];
         (void)snprintf(name, sizeof name, "watch.%u", i);
-        const struct sct_desc *d = sct_exec_desc(x, name);
-        if (!d)
+        const struct sct_value *v = sct_graph_value(p->g, sct_graph_find(p->g, name));
+        if (!v)
             return sct_fail(err, SCT_EINVAL, "calibration has no output %s", name);
+        const struct sct_desc *d = &v->desc;
         const uint32_t cols = value ? sct_desc_last(d) : (uint32_t)sct_desc_count(d);
         const uint32_t rows = value ? d->dim[0] : 1;
         struct sct_reading *r = sct_readings_add(c->out, w->what, w->id, rows, cols, value);
         if (!r)
             return sct_nomem(err);
         for (uint32_t k = 0; value && k < c->m->cfg.classes; k++)
-            r->row_weight[w->protocol.any_class ? 0 : k] += (float)seen[k];
-        SCT_TRY(sct_exec_fetch(x, name, r->value, err));
+            r->row_weight[w->protocol.any_class ? 0 : k] += x ? (float)seen[k] : 1.0f;
+        for (size_t k = 0; !x && k < (size_t)rows * cols; k++)
+            r->value[k] = 1.0f;
+        if (x)
+            SCT_TRY(sct_exec_fetch(x, name, r->value, err));
     }
     return SCT_OK;
+}
+
+static sct_status run_plan(struct calibration *c, struct sct_plan **plan, const uint32_t *watch,
+                           uint32_t n, float *ones, uint32_t *seen, sct_error *err)
+{
+    const struct sct_plan *p = *plan;
+    struct sct_exec *x = NULL;
+    sct_status rc = sct_exec_create(&x, plan, c->d->store, err);
+    if (rc == SCT_OK)
+        rc = run_batches(c, x, &c->m->watch[watch[0]].protocol, ones, seen, err);
+    if (rc == SCT_OK)
+        rc = collect(c, p, x, watch, n, seen, err);
+    sct_exec_destroy(&x);
+    return rc;
 }
 
 static sct_status run_protocol(struct calibration *c, const uint32_t *watch, uint32_t n,
@@ -139,7 +160,6 @@ static sct_status run_protocol(struct calibration *c, const uint32_t *watch, uin
     struct sct_optim state = {0};
     struct sct_graph *g = NULL;
     struct sct_plan *plan = NULL;
-    struct sct_exec *x = NULL;
     float *ones = sct_calloc(c->m->g->batch, sizeof *ones);
     uint32_t *seen = sct_calloc(c->m->cfg.classes, sizeof *seen),
              *order = sct_calloc(count, sizeof *order);
@@ -152,13 +172,14 @@ static sct_status run_protocol(struct calibration *c, const uint32_t *watch, uin
         rc = sct_graph_calibrate(&g, c->m, watch, n, &state, err);
     if (rc == SCT_OK)
         rc = sct_plan_create(&plan, g, c->d->be, c->d->dev, &c->d->info, c->plan, err);
-    if (rc == SCT_OK)
-        rc = sct_exec_create(&x, &plan, c->d->store, err);
-    if (rc == SCT_OK)
-        rc = run_batches(c, x, p, ones, seen, err);
-    if (rc == SCT_OK)
-        rc = collect(c, x, watch, n, seen, err);
-    sct_exec_destroy(&x);
+    if (rc == SCT_OK && c->dry_bytes) {
+        struct sct_plan_memory m;
+        sct_plan_memory(plan, &m);
+        *c->dry_bytes = m.total > *c->dry_bytes ? m.total : *c->dry_bytes;
+        rc = collect(c, plan, NULL, watch, n, seen, err);
+    } else if (rc == SCT_OK) {
+        rc = run_plan(c, &plan, watch, n, ones, seen, err);
+    }
     sct_plan_destroy(&plan);
     sct_graph_destroy(&g);
     sct_store_forget(c->d->store, state.state, state.n);
@@ -195,10 +216,11 @@ static sct_status all_protocols(struct calibration *c, sct_error *err)
 sct_status sct_calibrate(struct sct_tuner *t, struct sct_model *plain,
                          struct sct_open_device *d, struct sct_loader *loader,
                          const struct sct_source *source, uint64_t seed,
-                         const struct sct_plan_opts *plan, sct_error *err)
+                         const struct sct_plan_opts *plan, uint64_t *dry_bytes, sct_error *err)
 {
     SCT_TRY(sct_strategy_observe(&t->run, plain, err));
-    struct calibration c = {plain, d, loader, source, plan, seed, sct_readings_create()};
+    struct calibration c = {plain, d,    loader,    source,
+                            plan,  seed, dry_bytes, sct_readings_create()};
     if (!c.out)
         return sct_nomem(err);
     sct_status rc = plain->n_watch ? all_protocols(&c, err) : SCT_OK;

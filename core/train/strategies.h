@@ -21,10 +21,12 @@ sct_status sct_tuner_open(struct sct_tuner *t, const char *name, const struct sc
 void sct_tuner_close(struct sct_tuner *t);
 
 /* Runs what the watches of `plain` ask for over the training images and lets the strategy
- * choose. loader: over the training source, evaluation transform; batch images at once. */
+ * choose. loader: over the training source, evaluation transform; batch images at once.
+ * dry_bytes: NULL, or nothing is run: the strategy chooses by readings that are all 1, and
+ * *dry_bytes receives the device bytes that the largest of the runs would take. */
 sct_status sct_calibrate(struct sct_tuner *t, struct sct_model *plain,
                          struct sct_open_device *d, struct sct_loader *loader,
                          const struct sct_source *source, uint64_t seed,
-                         const struct sct_plan_opts *plan, sct_error *err);
+                         const struct sct_plan_opts *plan, uint64_t *dry_bytes, sct_error *err);
 
 #endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT
+ * memory.c - the estimate of --dry-run: the plans that a run would make, laid side by side. */
+#include "core/train/memory.h"
+
+#include <string.h>
+
+#include "core/base/status.h"
+#include "core/base/str.h"
+#include "core/exec/store.h"
+
+/* Bytes that evaluation adds to a device that holds the training plan: its own arenas, and
+ * packs of trained weights that only it uses. */
+static sct_status evaluation_bytes(struct sct_session *x, const struct sct_plan *train,
+                                   uint64_t *bytes, sct_error *err)
+{
+    struct sct_plan *eval = NULL;
+    struct sct_plan_memory m;
+    uint64_t stored = 0;
+    sct_status rc = sct_evaluator_plan(&eval, x, NULL, 0, err);
+    if (rc == SCT_OK)
+        rc = sct_store_bytes_beside(eval, train, &stored, err);
+    if (rc == SCT_OK) {
+        sct_plan_memory(eval, &m);
+        *bytes = stored + m.activations + m.accumulators + m.step + m.batch;
+    }
+    sct_plan_destroy(&eval);
+    return rc;
+}
+
+/* What the process has now, what the loaders will touch, and the trained values on their way to
+ * a file. */
+static uint64_t host_bytes(const struct sct_session *x, uint64_t trainable)
+{
+    const uint32_t limit = x->s->test_limit;
+    uint64_t n = sct_peak_process_bytes() + trainable;
+    if (x->train_loader)
+        n += sct_loader_bytes_touched(x->train_loader, sct_source_count(x->train));
+    if (x->test_loader) {
+        const uint32_t count = sct_source_count(x->test);
+        n += sct_loader_bytes_touched(x->test_loader, limit && limit < count ? limit : count);
+    }
+    return n;
+}
+
+static char *table(const struct sct_plan *plan, const struct sct_memory_estimate *m)
+{
+    struct sct_str s = {0};
+    char *text = sct_plan_memory_text(plan);
+    if (!text)
+        return NULL;
+
+    const struct {
+        const char *name;
+        uint64_t bytes;
+    } row[] = {{"evaluation", m->evaluation},
+               {"calibration", m->calibration},
+               {"device, at most", m->device},
+               {"process, at most", m->process}};
+
+    sct_str_add(&s, "%s", text);
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++)
+        sct_str_add(&s, "  %-16s %10.2f MB\n", row[i].name, (double)row[i].bytes / 1048576.0);
+    sct_free(text);
+    return sct_str_take(&s);
+}
+
+sct_status sct_train_dry_run(struct sct_session *x, struct sct_train_result *r,
+                             struct sct_memory_estimate *m, char **text, sct_error *err)
+{
+    struct sct_optim o = {0};
+    struct sct_plan *plan = NULL;
+    memset(r, 0, sizeof *r);
+    memset(m, 0, sizeof *m);
+    *text = NULL;
+    sct_model_count(x->model, &r->trainable, &r->head, &r->all);
+    sct_status rc = sct_train_plan(x, &o, &plan, err);
+    if (rc == SCT_OK)
+        rc = evaluation_bytes(x, plan, &m->evaluation, err);
+    if (rc == SCT_OK) {
+        sct_plan_memory(plan, &m->plan);
+        m->calibration = x->calibration_bytes;
+        const uint64_t training = m->plan.total + m->evaluation;
+        m->device = training > m->calibration ? training : m->calibration;
+        m->process = host_bytes(x, m->plan.trainable) +
+                     (x->device.info.kind == SCT_DEV_CPU ? m->device : 0);
+        *text = table(plan, m);
+        if (!*text)
+            rc = sct_nomem(err);
+    }
+    sct_plan_destroy(&plan);
+    sct_optim_fini(&o);
+    return rc;
+}

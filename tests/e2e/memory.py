@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+"""memory.py - what --dry-run says a run will take is what it takes, within 10 %: of the backend's
+own count on every backend, of the process's measured peak on cpu.
+usage: memory.py            the smallest preset, all strategies
+       memory.py --presets  every preset (gigabytes, minutes)"""
+from e2e import *
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+PRESETS = sorted(f[:-len(".yaml")] for f in os.listdir(os.path.join(ROOT, "configs", "models")))
+WITHIN = 0.10
+
+
+def available():
+    """Bytes of memory that could be had now."""
+    for line in open("/proc/meminfo"):
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def near(estimate, measured, what):
+    check(abs(estimate - measured) <= WITHIN * measured, what, "estimated", estimate, "measured",
+          measured, "ratio %.3f" % (estimate / measured))
+
+
+def compare(backend, model_name, batch, strategy, timeout=170):
+    # pictures enough that every buffer of the loader is used
+    write("task.yaml", "label: shape\nimage_size: 64\ntrain: %d\nval: 0\ntest: %d\n" %
+          (batch, 3 * batch))
+    args = ["train", "--backend", backend, "--strategy", strategy, "--model", model_name,
+            "--weights", "random", "--data", "task:./task.yaml", "--train-list", "train",
+            "--batch-size", batch, "--epochs", 1, "--threads", 2, "--json"]
+    plan = sctrun(*args, "--dry-run").json["memory"]
+    if plan["process"] * 1.2 > available():
+        raise Skipped("needs %d MB of memory" % (plan["process"] >> 20))
+    run = sctrun(*args, "--output", "run", timeout=timeout).json
+    what = "%s %s %s" % (backend, model_name, strategy)
+    near(plan["device"], run["peak_device_bytes"], what + ", device:")
+    equal(plan["total"], run["memory"]["total"], what + ", training plan:")
+    if backend == "cpu":
+        near(plan["process"], run["peak_bytes"], what + ", process:")
+
+
+def add(name, fn):
+    fn.__name__ = name
+    test(fn)
+
+
+if "--presets" in sys.argv[1:]:
+    sys.argv.remove("--presets")
+    for _model in PRESETS:
+        # one picture of the largest is enough: what grows with the batch is tested by the others
+        _batch = 1 if "large" in _model or "huge" in _model else 4
+        add("preset_" + _model, lambda m=_model, b=_batch: compare("cpu", m, b, "sct", 500))
+else:
+    for _strategy in ("linear", "lora", "sct", "full"):
+        add("cpu_" + _strategy, lambda s=_strategy: compare("cpu", "vit_tiny_patch16_224", 16, s))
+
+    @test
+    def opencl_():
+        devices = sctrun("devices", "--json", code=None)
+        if devices.code != OK or '"opencl"' not in devices.out:
+            raise Skipped("no OpenCL device")
+        compare("opencl", "vit_tiny_patch16_224", 8, "sct")
+
+    @test
+    def dry_run_runs_nothing():
+        r = sctrun("train", "--strategy", "sct", "--model", "vit_huge_patch14_224", "--weights",
+                   "random", "--data", "task:sprites_color", "--dry-run", "--json", timeout=20)
+        check(r.json["memory"]["calibration"] > 0, "calibration has no memory")
+        check("calibrating" not in r.err, r.err)
+
+main()
