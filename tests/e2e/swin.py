@@ -162,6 +162,7 @@ def refused():
                         (["depths"], {"depths": "[2, 2]"}),
                         (["more windows of 4"], {"image_size": 34, "window": 4,
                                                  "depths": "[2, 2, 2, 2]"}),
+                        (["mlp_ratio"], {"mlp_ratio": 0.01}),
                         (["pool"], {"pool": "token"})):
         swin(weights=False, **keys)
         fails(USAGE, parts, "train", "--model", "swin.yaml", "--weights", "random", "--data",
