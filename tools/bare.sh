@@ -20,6 +20,7 @@ if [ "$(id -u)" -ne 0 ] || ! command -v debootstrap >/dev/null 2>&1; then
 fi
 
 root=$(mktemp -d)
+chmod 755 "$root" # the root folder of the user without rights
 clean() { # nothing of this machine may be below the folder when it is removed
   local mounted
   for mounted in dev proc sys; do

@@ -151,7 +151,7 @@ static struct onnx_init *initializer(struct onnx *o, char *name, enum onnx_type 
     t->proto.dims = dims;
     t->proto.n_dims = nd;
     t->proto.has_data_type = 1;
-    t->proto.data_type = type;
+    t->proto.data_type = (int32_t)type;
     o->init[o->n_init++] = t;
     return t;
 }

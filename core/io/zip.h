@@ -36,7 +36,7 @@ uint32_t sct_zip_count(const struct sct_zip *z);
 const struct sct_zip_entry *sct_zip_at(const struct sct_zip *z, uint32_t i);
 
 /* Number of the entry of that name (n bytes), or SCT_ZIP_NONE. */
-enum { SCT_ZIP_NONE = UINT32_MAX };
+#define SCT_ZIP_NONE UINT32_MAX
 
 uint32_t sct_zip_find(const struct sct_zip *z, const char *name, size_t n);
 

@@ -205,8 +205,15 @@ def looks_like_the_tree(folder):
 
 
 def copy_of_the_tree(folder):
-    shutil.copytree(ROOT, folder, dirs_exist_ok=True,
-                    ignore=shutil.ignore_patterns(".git", "build*", "runs", "__pycache__"))
+    for name in os.listdir(ROOT):
+        path = os.path.join(ROOT, name)
+        if name.startswith((".git", "build", "runs", ".cache")):
+            continue
+        if os.path.isdir(path):
+            shutil.copytree(path, os.path.join(folder, name),
+                            ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(path, folder)
 
 
 def installed(folder):

@@ -124,7 +124,8 @@ def isa_and_profile():
     setup()
     flags = read("/proc/cpuinfo").decode() if os.path.exists("/proc/cpuinfo") else ""
     offered = ["base"]
-    if " avx2 " in flags and " fma " in flags and \
+    built = "/avx" in sctrun("ops").out  # a build with -Disa= has the plain kernels alone
+    if built and " avx2 " in flags and " fma " in flags and \
             "avx2" in sctrun("devices", "--isa", "avx2", "--json", code=None).out:
         d = [d for d in sctrun("devices", "--isa", "avx2", "--json").json
              if d["backend"] == "cpu"][0]
