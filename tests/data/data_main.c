@@ -65,6 +65,7 @@ void test_write(const char *folder, const char *name, const void *bytes, size_t 
 int main(int argc, char **argv)
 {
     SRunner *sr = srunner_create(image_suite());
+    srunner_add_suite(sr, image_op_suite());
     srunner_add_suite(sr, resize_suite());
     srunner_add_suite(sr, preprocess_suite());
     srunner_add_suite(sr, list_suite());

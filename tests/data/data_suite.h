@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 Suite *image_suite(void);
+Suite *image_op_suite(void);
 Suite *resize_suite(void);
 Suite *preprocess_suite(void);
 Suite *list_suite(void);
