@@ -197,6 +197,7 @@ def strategy_options():
     refused(USAGE, ["class_aware|class_agnostic", "best"], *sct("--set", "select=best"))
     lora = lambda *a: ("--strategy", "lora") + a
     refused(USAGE, ["targets", "q,k,v,proj,fc1,fc2", "qq"], *lora("--set", "targets=q,qq"))
+    refused(USAGE, ["targets", "one pair for all three"], *lora("--set", "targets=q,qkv"))
     refused(USAGE, ["targets"], *lora("--set", "targets="))
     refused(USAGE, ["r", "from 1 to 4096"], *lora("--set", "r=0"))
     refused(USAGE, ["dropout"], *lora("--set", "dropout=1"))

@@ -282,8 +282,19 @@ def lora_folder_is_pefts():
     equal(c["target_modules"], ["qkv", "attn.proj", "mlp.fc1", "mlp.fc2"])
     equal(c["rank_pattern"], {"attn.proj": 2, "mlp.fc1": 2, "mlp.fc2": 2})
     equal(tensors("p")["base_model.model.blocks.1.mlp.fc1.lora_A.weight"][1], [2, 48])
-    r = sctrun("eval", "--adapter", "p/last", "--data", "data", "--json").json
-    equal("%.9g" % r["loss"], "%.9g" % log("p")[1][-1]["eval_loss"])
+    # one pair for the fused layer
+    train("w", "--epochs", 2, "--lr", "0.01", "--set", "targets=qkv,proj", "--set", "r=2",
+          strategy="lora")
+    c = json.loads(read("w/last/adapter_config.json"))
+    equal((c["r"], c["target_modules"], c["rank_pattern"]), (2, ["attn.qkv", "attn.proj"], {}))
+    t = tensors("w")
+    equal(t["base_model.model.blocks.1.attn.qkv.lora_A.weight"][1], [2, 48])
+    up = t["base_model.model.blocks.1.attn.qkv.lora_B.weight"]
+    equal(up[1], [144, 2])
+    check(all(any(up[2][96 * part:96 * part + 96]) for part in range(3)), "q, k or v is not adapted")
+    for folder in ("p", "w"):
+        r = sctrun("eval", "--adapter", folder + "/last", "--data", "data", "--json").json
+        equal("%.9g" % r["loss"], "%.9g" % log(folder)[1][-1]["eval_loss"])
 
 
 @test
