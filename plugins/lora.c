@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT
  * lora.c - LoRA (Hu et al. 2022, arXiv 2106.09685): y = W x + bias + alpha/r B A dropout(x).
  *
- * Targets are LINEAR sites; q, k and v are ranges of the fused qkv, each with its own pair. On
- * disk the adapter is a Hugging Face PEFT folder in timm's names: the pairs of one qkv are
- * written as one wider pair, A' = [A_q; A_v] and B' with B_q and B_v in their own rows and
- * columns, rank and alpha multiplied by the number of pairs, which is the same function;
- * from_disk takes it apart again. */
+ * Targets are LINEAR sites; q, k and v are ranges of the fused qkv, each with its own pair; qkv
+ * is the fused layer with one pair, as peft and NOAH have it. On disk the adapter is a Hugging
+ * Face PEFT folder in timm's names: the pairs of one qkv are written as one wider pair, A' =
+ * [A_q; A_v] and B' with B_q and B_v in their own rows and columns, rank and alpha multiplied
+ * by the number of pairs, which is the same function; from_disk takes it apart again. */
 #include <stdlib.h>
 #include <string.h>
 
 #include <sctrun/strategy.h>
 
-enum { MAX_TARGETS = 6 };
+enum { MAX_TARGETS = 7, WHOLE_QKV = 6 };
 
 struct target {
     const char *name, *site, *module; /* q: "**.attn.qkv", "attn.qkv" */
@@ -19,10 +19,13 @@ struct target {
 };
 
 static const struct target known[MAX_TARGETS] = {
-    {"q", "**.attn.qkv", "attn.qkv", 0},  {"k", "**.attn.qkv", "attn.qkv", 1},
-    {"v", "**.attn.qkv", "attn.qkv", 2},  {"proj", "**.attn.proj", "attn.proj", -1},
-    {"fc1", "**.mlp.fc1", "mlp.fc1", -1}, {"fc2", "**.mlp.fc2", "mlp.fc2", -1},
+    {"q", "**.attn.qkv", "attn.qkv", 0},    {"k", "**.attn.qkv", "attn.qkv", 1},
+    {"v", "**.attn.qkv", "attn.qkv", 2},    {"proj", "**.attn.proj", "attn.proj", -1},
+    {"fc1", "**.mlp.fc1", "mlp.fc1", -1},   {"fc2", "**.mlp.fc2", "mlp.fc2", -1},
+    {"qkv", "**.attn.qkv", "attn.qkv", -1},
 };
+
+#define TARGETS "q,k,v,proj,fc1,fc2, or qkv for q,k,v"
 
 struct lora {
     uint32_t r;
@@ -42,16 +45,20 @@ static sct_status parse(const struct lora *l, const struct sct_strategy_host *h,
             if (strlen(known[t].name) == n && memcmp(known[t].name, p, n) == 0)
                 found = want[t] = 1;
         if (!found)
-            return h->fail(
-                err, SCT_EUSAGE,
-                "targets: \"%.*s\" is unknown; expected a list of q,k,v,proj,fc1,fc2", (int)n,
-                p);
+            return h->fail(err, SCT_EUSAGE,
+                           "targets: \"%.*s\" is unknown; expected a list of " TARGETS, (int)n,
+                           p);
         p += n + (p[n] == ',');
     }
+    if (want[WHOLE_QKV] && (want[0] || want[1] || want[2]))
+        return h->fail(err, SCT_EUSAGE,
+                       "targets: \"%s\": qkv is one pair for all three, beside it there is no "
+                       "q, k or v",
+                       l->targets);
     for (int t = 0; t < MAX_TARGETS; t++)
         if (want[t])
             return SCT_OK;
-    return h->fail(err, SCT_EUSAGE, "targets: expected a list of q,k,v,proj,fc1,fc2");
+    return h->fail(err, SCT_EUSAGE, "targets: expected a list of " TARGETS);
 }
 
 /* The base's name of a layer: "blocks.3.attn.qkv", "layers.2.blocks.3.attn.qkv". */
@@ -283,7 +290,7 @@ static sct_status to_disk(const void *st, const struct sct_strategy_host *h,
         struct sct_desc d;
         const void *data;
         char name[192];
-        if (qkv.text[0]) {
+        if (qkv.text[0] && !want[WHOLE_QKV]) {
             if (strcmp(qkv.text, last.text) != 0)
                 SCT_TRY(widen(l, h, from, &qkv, want, to, err));
             last = qkv;
@@ -367,7 +374,7 @@ static sct_status from_disk(void *st, const struct sct_strategy_host *h,
                            "tensor %s: expected a name that begins with " PREFIX, name);
         const char *own = name + sizeof PREFIX - 1;
         const struct stem qkv = stem_of_qkv(own);
-        if (qkv.text[0]) {
+        if (qkv.text[0] && !want[WHOLE_QKV]) {
             if (strstr(own, "lora_A"))
                 SCT_TRY(narrow(l, h, from, &qkv, want, to, err));
             continue;
@@ -384,8 +391,8 @@ static const struct sct_option options[] = {
      8, -1e6, 1e6, NULL},
     {"dropout", "dropout rate of the update's input", SCT_OPT_FLOAT,
      offsetof(struct lora, dropout), 0, 0, 0.99, NULL},
-    {"targets", "layers: a list of q,k,v,proj,fc1,fc2", SCT_OPT_STRING,
-     offsetof(struct lora, targets), 0, 0, 0, "q,v"},
+    {"targets", "layers: a list of " TARGETS, SCT_OPT_STRING, offsetof(struct lora, targets), 0,
+     0, 0, "q,v"},
     {NULL, NULL, 0, 0, 0, 0, 0, NULL},
 };
 

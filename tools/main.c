@@ -24,6 +24,7 @@ static const struct {
     {"devices", "devices of every backend", cmd_devices},
     {"ops", "the table of ops and which backend has which", cmd_ops},
     {"plugins", "strategies and backends that are found, with their options", cmd_plugins},
+    {"recipe", "settings of publications: list, show NAME[/TASK]", cmd_recipe},
     {"dump", "values of sites as .npy, or the graph and plan as text", cmd_dump},
 };
 

@@ -177,7 +177,7 @@ void sct_ckpt_close(struct sct_ckpt **out)
     sct_free(ck->blob);
     sct_free(ck->meta);
     sct_free(ck->note);
-    sct_free(ck->by_name);
+    sct_names_free(&ck->names);
     sct_arena_free(&ck->words);
     sct_free(ck->path);
     sct_free(ck);
@@ -206,19 +206,8 @@ const struct sct_ckpt_tensor *sct_ckpt_at(const struct sct_ckpt *ck, size_t i)
 
 const struct sct_ckpt_tensor *sct_ckpt_find(const struct sct_ckpt *ck, const char *name)
 {
-    size_t lo = 0, hi = ck->n;
-    while (lo < hi) {
-        const size_t mid = lo + (hi - lo) / 2;
-        const struct sct_ckpt_tensor *t = &ck->tensor[ck->by_name[mid]];
-        const int order = strcmp(name, t->name);
-        if (order == 0)
-            return t;
-        if (order < 0)
-            hi = mid;
-        else
-            lo = mid + 1;
-    }
-    return NULL;
+    const uint32_t i = sct_names_find(&ck->names, name, strlen(name));
+    return i == SCT_NAMES_NONE ? NULL : &ck->tensor[i];
 }
 
 const char *sct_ckpt_metadata_at(const struct sct_ckpt *ck, size_t i, const char **value)

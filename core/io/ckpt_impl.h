@@ -10,6 +10,7 @@
 #include "core/base/mem.h"
 #include "core/io/checkpoint.h"
 #include "core/io/map.h"
+#include "core/io/names.h"
 #include "core/io/zip.h"
 
 #include <stdbool.h>
@@ -51,7 +52,7 @@ struct sct_ckpt {
     struct sct_ckpt_blob *blob;
     struct sct_ckpt_pair *meta;
     const char **note;
-    uint32_t *by_name;      /* indices into tensor, names ascending */
+    struct sct_names names;
     struct sct_arena words; /* names, shapes, strides, notes */
     uint32_t n, n_file, n_blob, n_meta, n_note;
     uint32_t cap_tensor, cap_place, cap_file, cap_blob, cap_meta, cap_note;

@@ -225,29 +225,9 @@ sct_status sct_ckpt_metadata(struct sct_ckpt *ck, const char *key, const char *v
     return SCT_OK;
 }
 
-struct named {
-    const char *name;
-    uint32_t i;
-};
-
-static int by_name(const void *a, const void *b)
+static const char *name_at(const void *ctx, uint32_t i)
 {
-    const struct named *x = a, *y = b;
-    return strcmp(x->name, y->name);
-}
-
-static sct_status index_names(struct sct_ckpt *ck, struct named *names, sct_error *err)
-{
-    for (uint32_t i = 0; i < ck->n; i++)
-        names[i] = (struct named){ck->tensor[i].name, i};
-    qsort(names, ck->n, sizeof *names, by_name);
-    for (uint32_t i = 0; i < ck->n; i++) {
-        ck->by_name[i] = names[i].i;
-        if (i && strcmp(names[i - 1].name, names[i].name) == 0)
-            return sct_fail(err, SCT_EFILE, "%s: two tensors have the name '%s'", ck->path,
-                            names[i].name);
-    }
-    return SCT_OK;
+    return ((const struct sct_ckpt *)ctx)->tensor[i].name;
 }
 
 sct_status sct_ckpt_finish(struct sct_ckpt *ck, sct_error *err)
@@ -259,9 +239,9 @@ sct_status sct_ckpt_finish(struct sct_ckpt *ck, sct_error *err)
     if (ck->n == 0)
         return sct_fail(err, SCT_EFILE, "%s: a %s file without tensors%s%s", ck->path, ck->kind,
                         ck->n_note ? "; passed over: " : "", ck->n_note ? ck->note[0] : "");
-    ck->by_name = sct_calloc(ck->n, sizeof *ck->by_name);
-    struct named *names = sct_calloc(ck->n, sizeof *names);
-    const sct_status rc = ck->by_name && names ? index_names(ck, names, err) : sct_nomem(err);
-    sct_free(names);
+    const char *twice = NULL;
+    sct_status rc = sct_names_build(&ck->names, name_at, ck, ck->n, &twice, err);
+    if (rc == SCT_OK && twice)
+        rc = sct_fail(err, SCT_EFILE, "%s: two tensors have the name '%s'", ck->path, twice);
     return rc;
 }

@@ -7,6 +7,7 @@
 #include "core/base/status.h"
 #include "core/io/json.h"
 #include "core/io/map.h"
+#include "core/io/names.h"
 #include "core/io/text.h"
 
 #include <stdlib.h>
@@ -20,8 +21,8 @@ struct sct_st {
     json_t *header;            /* owns names and metadata */
     size_t n;
     struct sct_st_tensor *tensor; /* in the order of the data */
-    uint32_t *by_name;            /* indices into tensor, names ascending */
-    uint64_t *dims;               /* shapes of all tensors, one after the other */
+    struct sct_names names;
+    uint64_t *dims; /* shapes of all tensors, one after the other */
 };
 
 /* What the header says of a tensor, before it is believed. */
@@ -266,15 +267,9 @@ static sct_status check_tiling(struct sct_st *st, const struct claim *c, sct_err
     return SCT_OK;
 }
 
-struct named {
-    const char *name;
-    uint32_t i;
-};
-
-static int by_name(const void *a, const void *b)
+static const char *name_at(const void *ctx, uint32_t i)
 {
-    const struct named *x = a, *y = b;
-    return strcmp(x->name, y->name);
+    return ((const struct sct_st *)ctx)->tensor[i].name;
 }
 
 /* Total of the ranks, so that all shapes share one allocation. Bounded by cost.values. */
@@ -306,20 +301,6 @@ static sct_status read_entries(struct sct_st *st, struct claim *claims, sct_erro
     return check_tiling(st, claims, err);
 }
 
-static sct_status build_index(struct sct_st *st, sct_error *err)
-{
-    struct named *names = sct_calloc(st->n, sizeof *names);
-    if (!names)
-        return sct_nomem(err);
-    for (uint32_t i = 0; i < st->n; i++)
-        names[i] = (struct named){st->tensor[i].name, i};
-    qsort(names, st->n, sizeof *names, by_name);
-    for (size_t i = 0; i < st->n; i++)
-        st->by_name[i] = names[i].i;
-    sct_free(names);
-    return SCT_OK;
-}
-
 static sct_status read_tensors(struct sct_st *st, sct_error *err)
 {
     st->n =
@@ -330,16 +311,17 @@ static sct_status read_tensors(struct sct_st *st, sct_error *err)
     if (st->n == 0)
         return check_tiling(st, NULL, err);
     st->tensor = sct_calloc(st->n, sizeof *st->tensor);
-    st->by_name = sct_calloc(st->n, sizeof *st->by_name);
     st->dims = sct_calloc(count_dims(st) + 1, sizeof *st->dims);
     struct claim *claims = sct_calloc(st->n, sizeof *claims);
     sct_status rc = SCT_OK;
-    if (!st->tensor || !st->by_name || !st->dims || !claims)
+    if (!st->tensor || !st->dims || !claims)
         rc = sct_nomem(err);
     else
         rc = read_entries(st, claims, err);
     sct_free(claims);
-    return rc == SCT_OK ? build_index(st, err) : rc;
+    /* the header is an object, so no name occurs twice */
+    return rc == SCT_OK ? sct_names_build(&st->names, name_at, st, (uint32_t)st->n, NULL, err)
+                        : rc;
 }
 
 static sct_status check_all(struct sct_st *st, sct_error *err)
@@ -404,7 +386,7 @@ void sct_st_close(struct sct_st **out)
         return;
     json_decref(st->header);
     sct_free(st->tensor);
-    sct_free(st->by_name);
+    sct_names_free(&st->names);
     sct_free(st->dims);
     sct_map_close(&st->map);
     sct_free(st->path);
@@ -429,19 +411,8 @@ const struct sct_st_tensor *sct_st_at(const struct sct_st *st, size_t i)
 
 const struct sct_st_tensor *sct_st_find(const struct sct_st *st, const char *name)
 {
-    size_t lo = 0, hi = st->n;
-    while (lo < hi) {
-        const size_t mid = lo + (hi - lo) / 2;
-        const struct sct_st_tensor *t = &st->tensor[st->by_name[mid]];
-        const int order = strcmp(name, t->name);
-        if (order == 0)
-            return t;
-        if (order < 0)
-            hi = mid;
-        else
-            lo = mid + 1;
-    }
-    return NULL;
+    const uint32_t i = sct_names_find(&st->names, name, strlen(name));
+    return i == SCT_NAMES_NONE ? NULL : &st->tensor[i];
 }
 
 const char *sct_st_metadata(const struct sct_st *st, const char *key)

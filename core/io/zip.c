@@ -10,6 +10,7 @@
 
 #include "core/base/mem.h"
 #include "core/base/status.h"
+#include "core/io/names.h"
 
 #include <limits.h>
 #include <stdbool.h>
@@ -31,7 +32,7 @@ struct sct_zip {
     struct bytes in;
     zip_t *za;
     struct sct_zip_entry *entry;
-    uint32_t *by_name; /* indices into entry, names ascending */
+    struct sct_names names;
     uint32_t n;
 };
 
@@ -187,29 +188,9 @@ static sct_status read_entry(struct sct_zip *z, uint32_t i, sct_error *err)
     return stored ? locate(z, i, err) : SCT_OK;
 }
 
-struct named {
-    const char *name;
-    uint32_t i;
-};
-
-static int by_name(const void *a, const void *b)
+static const char *name_at(const void *ctx, uint32_t i)
 {
-    const struct named *x = a, *y = b;
-    return strcmp(x->name, y->name);
-}
-
-static sct_status index_names(struct sct_zip *z, struct named *names, sct_error *err)
-{
-    for (uint32_t i = 0; i < z->n; i++)
-        names[i] = (struct named){z->entry[i].name, i};
-    qsort(names, z->n, sizeof *names, by_name);
-    for (uint32_t i = 0; i < z->n; i++) {
-        z->by_name[i] = names[i].i;
-        if (i && strcmp(names[i - 1].name, names[i].name) == 0)
-            return sct_fail(err, SCT_EFILE, "%s: two members have the name '%.100s'", z->name,
-                            names[i].name);
-    }
-    return SCT_OK;
+    return ((const struct sct_zip *)ctx)->entry[i].name;
 }
 
 static sct_status read_directory(struct sct_zip *z, sct_error *err)
@@ -220,14 +201,14 @@ static sct_status read_directory(struct sct_zip *z, sct_error *err)
                         z->name, (long long)n, SCT_ZIP_MAX_ENTRIES);
     z->n = (uint32_t)n;
     z->entry = sct_calloc(z->n, sizeof *z->entry);
-    z->by_name = sct_calloc(z->n, sizeof *z->by_name);
-    struct named *names = sct_calloc(z->n, sizeof *names);
-    sct_status rc = z->entry && z->by_name && names ? SCT_OK : sct_nomem(err);
+    const char *twice = NULL;
+    sct_status rc = z->entry ? SCT_OK : sct_nomem(err);
     for (uint32_t i = 0; rc == SCT_OK && i < z->n; i++)
         rc = read_entry(z, i, err);
     if (rc == SCT_OK)
-        rc = index_names(z, names, err);
-    sct_free(names);
+        rc = sct_names_build(&z->names, name_at, z, z->n, &twice, err);
+    if (rc == SCT_OK && twice)
+        rc = sct_fail(err, SCT_EFILE, "%s: two members have the name '%.100s'", z->name, twice);
     return rc;
 }
 
@@ -261,7 +242,7 @@ void sct_zip_close(struct sct_zip **out)
         zip_discard(z->za);
     zip_error_fini(&z->in.error);
     sct_free(z->entry);
-    sct_free(z->by_name);
+    sct_names_free(&z->names);
     sct_free(z);
     *out = NULL;
 }
@@ -276,29 +257,10 @@ const struct sct_zip_entry *sct_zip_at(const struct sct_zip *z, uint32_t i)
     return &z->entry[i];
 }
 
-/* As strcmp(word, other), for a word of n bytes without end. */
-static int compare(const char *word, size_t n, const char *other)
-{
-    const int order = strncmp(word, other, n);
-    return order ? order : other[n] ? -1 : 0;
-}
-
 uint32_t sct_zip_find(const struct sct_zip *z, const char *name, size_t n)
 {
-    uint32_t lo = 0, hi = z->n;
-    if (memchr(name, 0, n))
-        return SCT_ZIP_NONE;
-    while (lo < hi) {
-        const uint32_t mid = lo + (hi - lo) / 2;
-        const int order = compare(name, n, z->entry[z->by_name[mid]].name);
-        if (order == 0)
-            return z->by_name[mid];
-        if (order < 0)
-            hi = mid;
-        else
-            lo = mid + 1;
-    }
-    return SCT_ZIP_NONE;
+    const uint32_t i = sct_names_find(&z->names, name, n);
+    return i == SCT_NAMES_NONE ? SCT_ZIP_NONE : i;
 }
 
 /* At most n bytes from the start; *got is less only at the end of the member. */

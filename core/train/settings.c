@@ -8,6 +8,7 @@
 #include "core/base/mem.h"
 #include "core/base/status.h"
 #include "core/plug/module.h"
+#include "core/train/recipe.h"
 
 #define OFF(F) offsetof(struct sct_settings, F)
 #define STR(K, HELP, DEF, GROUP, META)                                                         \
@@ -63,6 +64,10 @@ static const struct sct_flag flags[] = {
      0},
     STR(model, "architecture: a name in configs/models, or a YAML file", NULL, model, "NAME"),
     STR(weights, "base weights: a safetensors file, or random", NULL, model, "FILE"),
+    STR(recipe, "settings of a publication: NAME/TASK of configs/recipes, or FILE.yaml:TASK",
+        NULL, model, "NAME"),
+    STR(quirks, "of the recipe: all, as published; none; or the names of those to keep", "all",
+        model, "NAMES"),
     STR(adapter, "start from (train) or use (eval, predict, dump) this adapter", NULL, model,
         "DIR"),
     STR(head_init, "initialiser of a fresh head", NULL, model, "INIT"),
@@ -90,7 +95,9 @@ static const struct sct_flag flags[] = {
     UINT(max_pixels, "most pixels of an image, checked before it is decoded; 0: 268435456", 0,
          0, 268435456, data),
     UINT(test_limit, "use only the first test images; 0: all", 0, 0, 0, data),
-    WORD(resize, "how pictures become square",
+    STR(preprocess, "steps of preprocessing: a name in configs/preprocess, or a YAML file",
+        NULL, data, "NAME"),
+    WORD(resize, "how pictures become square; over --preprocess",
          "squash-bicubic|squash-bilinear|crop-bicubic|crop-bilinear", data),
     WORD(pass_order, "which pass of the resize goes first: as Pillow up to 12.1, 12.2, 13",
          "horizontal|pillow-12.2|pillow-13", data),
@@ -194,24 +201,44 @@ static sct_status add_set(struct sct_settings_run *r, const char *key, const cha
     return SCT_OK;
 }
 
-/* A configuration file: option keys, and strategy options under `options:`. */
+/* Option keys, and strategy options under `options:`. skip: keys that are something else. */
+static sct_status read_map(struct sct_settings_run *r, const struct sct_cfg_node *map,
+                           const char *const *skip, sct_error *err)
+{
+    const struct sct_cfg_node *options = NULL;
+    SCT_TRY(sct_cfg_feed(map, r->opts, skip, err));
+    SCT_TRY(sct_cfg_child(map, "options", SCT_CFG_MAPPING, &options, err));
+    for (const struct sct_cfg_node *n = options ? options->first : NULL; n; n = n->next) {
+        char where[160];
+        if (n->kind != SCT_CFG_SCALAR)
+            return sct_cfg_fail(n, err, "expected a plain value for option %s", n->key);
+        (void)snprintf(where, sizeof where, "%s:%u:%u", n->file, n->line, n->column);
+        SCT_TRY(add_set(r, n->key, n->text ? n->text : "", where, err));
+    }
+    return SCT_OK;
+}
+
 static sct_status read_config(struct sct_settings_run *r, const char *path, sct_error *err)
 {
     static const char *const skip[] = {"options", NULL};
     if (r->n_cfg == sizeof r->cfg / sizeof r->cfg[0])
         return sct_fail(err, SCT_EUSAGE, "%s: too many configuration files", path);
     SCT_TRY(sct_cfg_load(&r->cfg[r->n_cfg], path, err));
-    const struct sct_cfg_node *root = sct_cfg_root(r->cfg[r->n_cfg++]), *options = NULL;
-    SCT_TRY(sct_cfg_feed(root, r->opts, skip, err));
-    SCT_TRY(sct_cfg_child(root, "options", SCT_CFG_MAPPING, &options, err));
-    for (const struct sct_cfg_node *n = options ? options->first : NULL; n; n = n->next) {
-        char where[160];
-        if (n->kind != SCT_CFG_SCALAR)
-            return sct_cfg_fail(n, err, "expected a plain value for option %s", n->key);
-        (void)snprintf(where, sizeof where, "%s:%u:%u", path, n->line, n->column);
-        SCT_TRY(add_set(r, n->key, n->text ? n->text : "", where, err));
-    }
-    return SCT_OK;
+    return read_map(r, sct_cfg_root(r->cfg[r->n_cfg++]), skip, err);
+}
+
+/* --recipe: nothing where none was named. The option table copies what it is fed. */
+static sct_status read_recipe(struct sct_settings_run *r, sct_error *err)
+{
+    struct sct_recipe recipe;
+    if (!r->s.recipe)
+        return SCT_OK;
+    SCT_TRY(sct_recipe_open(&recipe, r->s.recipe, r->s.quirks, true, err));
+    sct_status rc = SCT_OK;
+    for (uint32_t i = 0; i < recipe.n_layer && rc == SCT_OK; i++)
+        rc = read_map(r, recipe.layer[i], sct_recipe_other_keys, err);
+    sct_recipe_close(&recipe);
+    return rc;
 }
 
 static sct_status flag_set(struct sct_settings_run *r, const char *text, sct_error *err)
@@ -291,7 +318,9 @@ static sct_status read_all(struct sct_settings_run *r, int argc, char *const *ar
     SCT_TRY(sct_opts_create_flags(&r->opts, flags, &r->s, sizeof r->s, err));
     SCT_TRY(read_flags(r, argc, argv, &config, word, err));
     SCT_TRY(sct_opts_env(r->opts, env, err));
-    /* -c is fed first so that it can name the strategy, and again to win over its file */
+    /* -c and the recipe are fed first so that they can name the strategy, and again to win over
+     * its file */
+    SCT_TRY(read_recipe(r, err));
     if (config)
         SCT_TRY(read_config(r, config, err));
     if (!strchr(r->s.strategy, '/')) {
@@ -300,6 +329,7 @@ static sct_status read_all(struct sct_settings_run *r, int argc, char *const *ar
         if (sct_plug_data(path, found, sizeof found, NULL) == SCT_OK)
             SCT_TRY(read_config(r, found, err));
     }
+    SCT_TRY(read_recipe(r, err));
     if (demo && !r->s.data && !r->s.weights && !r->s.model && !r->s.adapter && !config) {
         SCT_TRY(sct_plug_data("configs/demo/default.yaml", path, sizeof path, err));
         SCT_TRY(read_config(r, path, err));

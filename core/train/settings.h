@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * settings.h - everything a run can be told, in one table: flags, YAML keys, environment, help.
- * Sources, weakest first: defaults, configs/strategies/<strategy>.yaml, the demo's
- * configuration (when neither data nor weights are given), -c FILE, environment, flags. */
+ * Sources, weakest first: defaults, configs/strategies/<strategy>.yaml, --recipe, the
+ * demo's configuration (when neither data nor weights are given), -c FILE, environment, flags.
+ */
 #ifndef SCT_TRAIN_SETTINGS_H
 #define SCT_TRAIN_SETTINGS_H
 
@@ -10,8 +11,9 @@
 #include "core/io/config.h"
 
 struct sct_settings {
-    const char *backend, *device, *strategy, *model, *weights, *data;
-    const char *train_list, *test_list, *image_root, *class_map, *mean, *std, *adapter, *output;
+    const char *backend, *device, *strategy, *recipe, *quirks, *model, *weights, *data;
+    const char *train_list, *test_list, *image_root, *class_map, *preprocess, *mean, *std,
+        *adapter, *output;
     const char *cache_bytes, *memory_limit, *head_init, *image, *site, *after;
     uint32_t epochs, batch_size, max_steps, log_interval, eval_interval, test_limit;
     uint32_t threads, micro_batch, checkpoint, resize, lr_schedule, optimizer, seed_low;

@@ -197,6 +197,7 @@ def strategy_options():
     refused(USAGE, ["class_aware|class_agnostic", "best"], *sct("--set", "select=best"))
     lora = lambda *a: ("--strategy", "lora") + a
     refused(USAGE, ["targets", "q,k,v,proj,fc1,fc2", "qq"], *lora("--set", "targets=q,qq"))
+    refused(USAGE, ["targets", "one pair for all three"], *lora("--set", "targets=q,qkv"))
     refused(USAGE, ["targets"], *lora("--set", "targets="))
     refused(USAGE, ["r", "from 1 to 4096"], *lora("--set", "r=0"))
     refused(USAGE, ["dropout"], *lora("--set", "dropout=1"))
@@ -510,7 +511,7 @@ def adapter_folders():
     key("k7", arch + ("dim",), 96, "patch_embed.proj.weight", "[96][3][8][8]", "[48][3][8][8]")
     key("k8", arch + ("depth",), 0, "depth")
     key("k9", own + ("preprocess",), None, "preprocess")
-    key("k10", own + ("preprocess", "resize"), "stretch", "stretch")
+    key("k10", own + ("preprocess", "eval"), [{"stretch": {}}], "stretch")
     key("k11", own + ("preprocess", "mean"), [1, 2], "mean")
     key("k12", own + ("class_names",), ["a"], "class names")
     key("k13", own + ("options",), {"k": 8}, "options")

@@ -235,7 +235,9 @@ def saved_folder_says_everything():
         equal((own["format_version"], own["strategy"]), (1, s))
         equal(own["class_names"], ["c0", "c1", "c2"])
         p = own["preprocess"]
-        equal((p["resize"], p["size"], p["pass_order"]), ("crop-bilinear", 32, "horizontal"))
+        equal(p["eval"], [{"resize": {"mode": "short", "size": 0, "crop_pct": 0,
+                                      "filter": "bilinear"}}, {"center-crop": {"size": 0}}])
+        equal((p["train"], p["size"], p["pass_order"]), (p["eval"], 32, "horizontal"))
         for a, b in zip(p["mean"] + p["std"] + [p["crop_pct"]], [.4, .5, .6, .5, .5, .5, .8]):
             equal(f32(a), f32(b))
         b = own["base"]
@@ -280,8 +282,19 @@ def lora_folder_is_pefts():
     equal(c["target_modules"], ["qkv", "attn.proj", "mlp.fc1", "mlp.fc2"])
     equal(c["rank_pattern"], {"attn.proj": 2, "mlp.fc1": 2, "mlp.fc2": 2})
     equal(tensors("p")["base_model.model.blocks.1.mlp.fc1.lora_A.weight"][1], [2, 48])
-    r = sctrun("eval", "--adapter", "p/last", "--data", "data", "--json").json
-    equal("%.9g" % r["loss"], "%.9g" % log("p")[1][-1]["eval_loss"])
+    # one pair for the fused layer
+    train("w", "--epochs", 2, "--lr", "0.01", "--set", "targets=qkv,proj", "--set", "r=2",
+          strategy="lora")
+    c = json.loads(read("w/last/adapter_config.json"))
+    equal((c["r"], c["target_modules"], c["rank_pattern"]), (2, ["attn.qkv", "attn.proj"], {}))
+    t = tensors("w")
+    equal(t["base_model.model.blocks.1.attn.qkv.lora_A.weight"][1], [2, 48])
+    up = t["base_model.model.blocks.1.attn.qkv.lora_B.weight"]
+    equal(up[1], [144, 2])
+    check(all(any(up[2][96 * part:96 * part + 96]) for part in range(3)), "q, k or v is not adapted")
+    for folder in ("p", "w"):
+        r = sctrun("eval", "--adapter", folder + "/last", "--data", "data", "--json").json
+        equal("%.9g" % r["loss"], "%.9g" % log(folder)[1][-1]["eval_loss"])
 
 
 @test

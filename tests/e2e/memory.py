@@ -51,7 +51,7 @@ if "--presets" in sys.argv[1:]:
     for _model in PRESETS:
         # one picture of the largest is enough: what grows with the batch is tested by the others
         _batch = 1 if "large" in _model or "huge" in _model else 4
-        add("preset_" + _model, lambda m=_model, b=_batch: compare("cpu", m, b, "sct", 500))
+        add("preset_" + _model, lambda m=_model, b=_batch: compare("cpu", m, b, "sct", 3000))
 else:
     for _strategy in ("linear", "lora", "sct", "full"):
         add("cpu_" + _strategy, lambda s=_strategy: compare("cpu", "vit_tiny_patch16_224", 16, s))

@@ -2,7 +2,7 @@
 """options.py - every option has an effect that is seen, and the effect is the one promised.
 
 The last test reads the option table from the program's help: an option without a test fails it.
-Options of the data's layouts are in data.py.
+Options of the data's layouts are in data.py, --preprocess is in preprocess.py.
 """
 import json
 import math

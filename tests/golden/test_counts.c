@@ -23,6 +23,7 @@ static const struct row rows[] = {
     /* LoRA: r (in + out) for each pair */
     {"lora", "r=8", 768, 12, 12, 294912},
     {"lora", "r=16", 768, 12, 12, 589824},
+    {"lora", "targets=qkv", 768, 12, 12, 294912},
     {"lora", "targets=q,k,v,proj", 768, 12, 12, 589824},
     {"lora", "targets=q,k,v,proj,fc1,fc2", 768, 12, 12, 1327104},
     {"linear", "", 768, 12, 12, 0},

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT
+ * recipe.c - recipes: finding one, which of its settings are in force. */
+#include "core/train/recipe.h"
+
+#include <string.h>
+
+#include "core/base/status.h"
+#include "core/base/str.h"
+#include "core/io/text.h"
+#include "core/plug/module.h"
+
+const char *const sct_recipe_other_keys[] = {"recipe", "options", "tasks", "quirks",
+                                             "expect", "note",    NULL};
+
+/* Splits "NAME/TASK" or "FILE.yaml:TASK"; task is empty where there is none. */
+static sct_status find_file(const char *name, char *path, size_t size, const char **task,
+                            sct_error *err)
+{
+    static const char end[] = ".yaml";
+    const char *file_end = strstr(name, end);
+    char inner[512];
+    if (file_end && (file_end[sizeof end - 1] == 0 || file_end[sizeof end - 1] == ':')) {
+        const size_t n = (size_t)(file_end - name) + sizeof end - 1;
+        if (n >= size)
+            return sct_fail(err, SCT_EUSAGE, "--recipe: the name of the file is too long");
+        memcpy(path, name, n);
+        path[n] = 0;
+        *task = name[n] ? name + n + 1 : "";
+        return SCT_OK;
+    }
+    const size_t n = strcspn(name, "/");
+    *task = name[n] ? name + n + 1 : "";
+    if (n == 0 || n > 200)
+        return sct_fail(err, SCT_EUSAGE,
+                        "--recipe: expected NAME or NAME/TASK, found \"%.80s\"", name);
+    (void)snprintf(inner, sizeof inner, "configs/recipes/%.*s.yaml", (int)n, name);
+    if (sct_plug_data(inner, path, size, NULL) != SCT_OK)
+        return sct_fail(err, SCT_EUSAGE,
+                        "there is no recipe %.*s; \"sctrun recipe list\" names those there are",
+                        (int)n, name);
+    return SCT_OK;
+}
+
+static sct_status find_task(struct sct_recipe *r, const char *task, bool need, sct_error *err)
+{
+    const struct sct_cfg_node *tasks = NULL;
+    SCT_TRY(sct_cfg_child(r->root, "tasks", SCT_CFG_MAPPING, &tasks, err));
+    if (!*task && tasks && need)
+        return sct_cfg_fail(tasks, err,
+                            "this recipe has a setting of its own for each of %u tasks: say "
+                            "NAME/TASK, as .../%s",
+                            tasks->n, tasks->first ? tasks->first->key : "TASK");
+    if (!*task)
+        return SCT_OK;
+    if (!tasks)
+        return sct_cfg_fail(r->root, err, "this recipe has no tasks, so no \"%s\"", task);
+    r->task = sct_cfg_get(tasks, task);
+    if (r->task)
+        return r->task->kind == SCT_CFG_MAPPING
+                   ? SCT_OK
+                   : sct_cfg_fail(r->task, err, "expected a mapping of settings");
+    const char *nearest = NULL;
+    uint32_t best = UINT32_MAX;
+    for (const struct sct_cfg_node *n = tasks->first; n; n = n->next) {
+        const uint32_t d = sct_edit_distance(task, n->key);
+        if (d < best) {
+            best = d;
+            nearest = n->key;
+        }
+    }
+    return sct_cfg_fail(tasks, err, "there is no task %s; the nearest is %s", task,
+                        nearest ? nearest : "(none)");
+}
+
+/* 1 if name is one of the words of a list with commas. */
+static bool listed(const char *list, const char *name)
+{
+    const size_t n = strlen(name);
+    for (const char *p = list; *p;) {
+        const size_t k = strcspn(p, ",");
+        if (k == n && strncmp(p, name, n) == 0)
+            return true;
+        p += k + (p[k] == ',');
+    }
+    return false;
+}
+
+bool sct_recipe_concerned(const struct sct_recipe *r, const struct sct_cfg_node *quirk)
+{
+    const struct sct_cfg_node *tasks = sct_cfg_get(quirk, "tasks");
+    if (!tasks)
+        return true;
+    for (const struct sct_cfg_node *n = tasks->first; n && r->task; n = n->next)
+        if (n->text && strcmp(n->text, r->task->key) == 0)
+            return true;
+    return false;
+}
+
+static sct_status check_quirk(const struct sct_recipe *r, const struct sct_cfg_node *quirk,
+                              sct_error *err)
+{
+    static const char *const keys[] = {"about", "tasks", "off", NULL};
+    const struct sct_cfg_node *tasks = NULL, *off = NULL;
+    const char *about = NULL;
+    if (quirk->kind != SCT_CFG_MAPPING)
+        return sct_cfg_fail(quirk, err, "expected about, tasks and off");
+    SCT_TRY(sct_cfg_only(quirk, keys, err));
+    SCT_TRY(sct_cfg_need_str(quirk, "about", &about, err));
+    SCT_TRY(sct_cfg_child(quirk, "tasks", SCT_CFG_SEQUENCE, &tasks, err));
+    SCT_TRY(sct_cfg_child(quirk, "off", SCT_CFG_MAPPING, &off, err));
+    if (!off)
+        return sct_cfg_fail(quirk, err, "quirk %s has no settings that replace it (off)",
+                            quirk->key);
+    for (const struct sct_cfg_node *n = tasks ? tasks->first : NULL; n; n = n->next)
+        if (!n->text || !sct_cfg_get(sct_cfg_get(r->root, "tasks"), n->text))
+            return sct_cfg_fail(n, err, "quirk %s names a task that is not there", quirk->key);
+    return SCT_OK;
+}
+
+static sct_status add_layer(struct sct_recipe *r, const struct sct_cfg_node *n, sct_error *err)
+{
+    if (r->n_layer == SCT_RECIPE_LAYERS)
+        return sct_cfg_fail(n, err, "more than %u quirks", SCT_RECIPE_LAYERS - 2u);
+    r->layer[r->n_layer++] = n;
+    return SCT_OK;
+}
+
+static sct_status lay(struct sct_recipe *r, const char *quirks, sct_error *err)
+{
+    const struct sct_cfg_node *all = NULL;
+    SCT_TRY(add_layer(r, r->root, err));
+    if (r->task)
+        SCT_TRY(add_layer(r, r->task, err));
+    SCT_TRY(sct_cfg_child(r->root, "quirks", SCT_CFG_MAPPING, &all, err));
+    const bool keep_all = strcmp(quirks, "all") == 0, keep_none = strcmp(quirks, "none") == 0;
+    for (const struct sct_cfg_node *q = all ? all->first : NULL; q; q = q->next) {
+        SCT_TRY(check_quirk(r, q, err));
+        const bool keep = keep_all || (!keep_none && listed(quirks, q->key));
+        if (!keep && sct_recipe_concerned(r, q))
+            SCT_TRY(add_layer(r, sct_cfg_get(q, "off"), err));
+    }
+    for (const char *p = quirks; !keep_all && !keep_none && *p;) {
+        char name[64];
+        const size_t k = strcspn(p, ",");
+        (void)snprintf(name, sizeof name, "%.*s", (int)(k < 63 ? k : 63), p);
+        if (!sct_cfg_get(all, name))
+            return sct_cfg_fail(all ? all : r->root, err,
+                                "--quirks: there is no \"%s\" in this recipe", name);
+        p += k + (p[k] == ',');
+    }
+    return SCT_OK;
+}
+
+static sct_status read_head(struct sct_recipe *r, sct_error *err)
+{
+    static const char *const keys[] = {"about", "source", "weights", "expect", NULL};
+    SCT_TRY(sct_cfg_child(r->root, "recipe", SCT_CFG_MAPPING, &r->head, err));
+    if (!r->head)
+        return sct_cfg_fail(r->root, err, "no mapping \"recipe\" that says what this is");
+    SCT_TRY(sct_cfg_only(r->head, keys, err));
+    SCT_TRY(sct_cfg_need_str(r->head, "about", &r->about, err));
+    SCT_TRY(sct_cfg_need_str(r->head, "source", &r->source, err));
+    SCT_TRY(sct_cfg_need_str(r->head, "weights", &r->weights, err));
+    return sct_cfg_need_str(r->head, "expect", &r->expect, err);
+}
+
+sct_status sct_recipe_open(struct sct_recipe *r, const char *name, const char *quirks,
+                           bool need_task, sct_error *err)
+{
+    char path[4096];
+    const char *task = "";
+    memset(r, 0, sizeof *r);
+    SCT_TRY(find_file(name, path, sizeof path, &task, err));
+    SCT_TRY(sct_cfg_load(&r->cfg, path, err));
+    r->root = sct_cfg_root(r->cfg);
+    sct_status rc = read_head(r, err);
+    if (rc == SCT_OK)
+        rc = find_task(r, task, need_task, err);
+    if (rc == SCT_OK)
+        rc = lay(r, quirks, err);
+    if (rc != SCT_OK)
+        sct_recipe_close(r);
+    return rc;
+}
+
+void sct_recipe_close(struct sct_recipe *r)
+{
+    sct_cfg_destroy(&r->cfg);
+    memset(r, 0, sizeof *r);
+}
+
+/* The strongest layer's value of a key, of the settings or of the options. */
+static const struct sct_cfg_node *strongest(const struct sct_recipe *r, const char *key,
+                                            bool option)
+{
+    const struct sct_cfg_node *found = NULL;
+    for (uint32_t i = 0; i < r->n_layer; i++) {
+        const struct sct_cfg_node *map =
+            option ? sct_cfg_get(r->layer[i], "options") : r->layer[i];
+        const struct sct_cfg_node *n = sct_cfg_get(map, key);
+        found = n ? n : found;
+    }
+    return found;
+}
+
+static bool is_other(const char *key)
+{
+    for (const char *const *k = sct_recipe_other_keys; *k; k++)
+        if (strcmp(*k, key) == 0)
+            return true;
+    return false;
+}
+
+/* Every key of the layers once, at its first place, with its strongest value. */
+static void keys_text(const struct sct_recipe *r, bool options, const char *indent,
+                      struct sct_str *text)
+{
+    for (uint32_t i = 0; i < r->n_layer; i++) {
+        const struct sct_cfg_node *map =
+            options ? sct_cfg_get(r->layer[i], "options") : r->layer[i];
+        for (const struct sct_cfg_node *n = map ? map->first : NULL; n; n = n->next) {
+            bool seen = !options && is_other(n->key);
+            for (uint32_t j = 0; j < i && !seen; j++)
+                seen = sct_cfg_get(options ? sct_cfg_get(r->layer[j], "options") : r->layer[j],
+                                   n->key) != NULL;
+            const struct sct_cfg_node *v = strongest(r, n->key, options);
+            if (!seen && v && v->text)
+                sct_str_add(text, "%s%s: \"%s\"\n", indent, n->key, v->text);
+        }
+    }
+}
+
+void sct_recipe_text(const struct sct_recipe *r, struct sct_str *text)
+{
+    keys_text(r, false, "", text);
+    for (uint32_t i = 0; i < r->n_layer; i++) {
+        if (sct_cfg_get(r->layer[i], "options")) {
+            sct_str_add(text, "options:\n");
+            keys_text(r, true, "  ", text);
+            return;
+        }
+    }
+}
