@@ -22,15 +22,17 @@ static char *names_text(const struct sct_session *x)
 static sct_status write_onnx(const struct sct_session *x, const char *dir, sct_error *err)
 {
     const struct sct_preprocess *p = &x->pre;
-    char mean[96], std[96], crop[32], *names = names_text(x);
+    char mean[96], std[96], crop[32], steps[1024], *names = names_text(x);
     char *path = sct_path_join(dir, "model.onnx");
     (void)snprintf(mean, sizeof mean, "%.9g %.9g %.9g", (double)p->mean[0], (double)p->mean[1],
                    (double)p->mean[2]);
     (void)snprintf(std, sizeof std, "%.9g %.9g %.9g", (double)p->std[0], (double)p->std[1],
                    (double)p->std[2]);
+    sct_steps_text(&p->eval, steps, sizeof steps);
     (void)snprintf(crop, sizeof crop, "%.9g", p->crop_pct);
-    const struct sct_onnx_meta meta[] = {{"resize", sct_resize_mode_name(p->mode)},
+    const struct sct_onnx_meta meta[] = {{"preprocess", steps},
                                          {"crop_pct", crop},
+                                         {"pass_order", sct_pass_order_name(p->order)},
                                          {"mean", mean},
                                          {"std", std},
                                          {"class_names", names ? names : ""}};

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/base/status.h"
+#include "core/data/mix.h"
 
 enum { CACHE_EMPTY, CACHE_BUSY, CACHE_READY };
 
@@ -32,9 +33,16 @@ struct sct_loader {
     size_t image_bytes;
     uint64_t bytes;
 
+    uint64_t seed;
+    int64_t epoch, next_epoch; /* of the current order, of the next one */
+
     uint8_t *cache;
     struct cell *cells; /* [cached]; CACHE_* */
     uint32_t cached;    /* items 0 .. cached - 1 are kept */
+    uint32_t kept;      /* train steps that what is kept has behind it */
+    uint32_t kept_side;
+    size_t kept_bytes;
+    bool use_cache; /* by the current order */
 
     int32_t (*labels)[2]; /* tables of the batch that the consumer holds */
     float *mix, *weight;
@@ -59,14 +67,18 @@ static uint32_t batch_valid(const struct sct_loader *l, uint32_t b)
     return left < l->batch ? left : l->batch;
 }
 
-static sct_status make_image(const struct sct_loader *l, uint32_t item, uint8_t *out,
-                             sct_error *err)
+static const struct sct_steps *steps_of(const struct sct_loader *l)
 {
-    struct sct_image img;
+    return l->epoch < 0 ? &l->pre.eval : &l->pre.train;
+}
+
+static sct_status run_steps(const struct sct_loader *l, uint32_t item, uint32_t from,
+                            uint32_t to, struct sct_image *img, struct sct_draw *draw,
+                            sct_error *err)
+{
+    const struct sct_augment a = sct_preprocess_augment(&l->pre);
     char name[512];
-    SCT_TRY(sct_source_fetch(l->source, item, &img, err));
-    const sct_status rc = sct_preprocess_apply(&l->pre, &img, out, err);
-    sct_image_fini(&img);
+    const sct_status rc = sct_augment_run(&a, steps_of(l), from, to, img, draw, err);
     if (rc != SCT_OK && err) {
         sct_source_item_name(l->source, item, name, sizeof name);
         (void)sct_error_prefix(err, "%s", name);
@@ -74,27 +86,57 @@ static sct_status make_image(const struct sct_loader *l, uint32_t item, uint8_t 
     return rc;
 }
 
-/* An item may stand in the order twice, so two threads may want to fill its place in the cache:
- * the first claims it, the other one just makes the image. */
-static sct_status get_image(struct sct_loader *l, uint32_t item, uint8_t *out, sct_error *err)
+/* The decoded item with steps 0 .. to - 1 behind it. */
+static sct_status make_image(const struct sct_loader *l, uint32_t item, uint32_t to,
+                             struct sct_image *img, struct sct_draw *draw, sct_error *err)
 {
-    if (item >= l->cached)
-        return make_image(l, item, out, err);
-    uint8_t *kept = l->cache + (size_t)item * l->image_bytes;
+    SCT_TRY(sct_source_fetch(l->source, item, img, err));
+    const sct_status rc = run_steps(l, item, 0, to, img, draw, err);
+    if (rc != SCT_OK)
+        sct_image_fini(img);
+    return rc;
+}
+
+/* As make_image with the kept steps, from the cache or into it. An item may stand in the order
+ * twice, so two threads may want to fill its place: the first claims it, the other one just
+ * makes the image. */
+static sct_status kept_image(struct sct_loader *l, uint32_t item, struct sct_image *img,
+                             sct_error *err)
+{
+    uint8_t *kept = l->cache + (size_t)item * l->kept_bytes;
     atomic_uchar *state = &l->cells[item].state;
     unsigned char expect = CACHE_EMPTY;
     if (atomic_load_explicit(state, memory_order_acquire) == CACHE_READY) {
-        memcpy(out, kept, l->image_bytes);
+        SCT_TRY(sct_image_init(img, l->kept_side, l->kept_side, err));
+        memcpy(img->rgb, kept, l->kept_bytes);
         return SCT_OK;
     }
     const bool mine = atomic_compare_exchange_strong(state, &expect, CACHE_BUSY);
-    const sct_status rc = make_image(l, item, out, err);
+    const sct_status rc = make_image(l, item, l->kept, img, NULL, err);
     if (mine) {
         if (rc == SCT_OK)
-            memcpy(kept, out, l->image_bytes);
+            memcpy(kept, img->rgb, l->kept_bytes);
         atomic_store_explicit(state, rc == SCT_OK ? CACHE_READY : CACHE_EMPTY,
                               memory_order_release);
     }
+    return rc;
+}
+
+static sct_status get_image(struct sct_loader *l, uint32_t item, uint8_t *out, sct_error *err)
+{
+    const uint32_t n = steps_of(l)->n;
+    const bool cached = l->use_cache && item < l->cached;
+    struct sct_image img = {0};
+    struct sct_draw draw, *d = l->epoch < 0 ? NULL : &draw;
+    if (d)
+        sct_draw_init(d, l->seed, (uint32_t)l->epoch, item, SCT_DRAW_SAMPLE);
+    sct_status rc =
+        cached ? kept_image(l, item, &img, err) : make_image(l, item, n, &img, d, err);
+    if (rc == SCT_OK && cached)
+        rc = run_steps(l, item, l->kept, n, &img, d, err);
+    if (rc == SCT_OK)
+        memcpy(out, img.rgb, l->image_bytes);
+    sct_image_fini(&img);
     return rc;
 }
 
@@ -155,19 +197,21 @@ static sct_status check_opts(const struct sct_loader_opts *o, sct_error *err)
 static sct_status make_cache(struct sct_loader *l, uint64_t budget, sct_error *err)
 {
     const uint64_t count = sct_source_count(l->source);
-    uint64_t fit = budget / (l->image_bytes + 1); /* one byte of state each */
-    if (fit > SIZE_MAX / l->image_bytes)
-        fit = SIZE_MAX / l->image_bytes;
+    if (l->kept_bytes == 0)
+        return SCT_OK;
+    uint64_t fit = budget / (l->kept_bytes + 1); /* one byte of state each */
+    if (fit > SIZE_MAX / l->kept_bytes)
+        fit = SIZE_MAX / l->kept_bytes;
     l->cached = (uint32_t)(fit < count ? fit : count);
     if (l->cached == 0)
         return SCT_OK;
-    l->cache = sct_alloc(l->cached * l->image_bytes);
+    l->cache = sct_alloc(l->cached * l->kept_bytes);
     l->cells = sct_calloc(l->cached, sizeof *l->cells);
     if (!l->cache || !l->cells)
         return sct_fail(err, SCT_ENOMEM,
                         "loader: out of memory for a cache of %u images; give a smaller cache",
                         (unsigned)l->cached);
-    l->bytes += l->cached * ((uint64_t)l->image_bytes + 1);
+    l->bytes += l->cached * ((uint64_t)l->kept_bytes + 1);
     return SCT_OK;
 }
 
@@ -234,6 +278,10 @@ sct_status sct_loader_create(struct sct_loader **out, const struct sct_source *s
     l->max_batch = l->batch = opts->batch;
     l->ring = (opts->ahead ? opts->ahead : 2) + 1; /* and the one that the consumer holds */
     l->image_bytes = (size_t)opts->pre.size * opts->pre.size * 3;
+    l->seed = opts->seed;
+    l->epoch = l->next_epoch = SCT_LOADER_PLAIN;
+    l->kept = sct_preprocess_fixed(&l->pre, &l->pre.train, &l->kept_side);
+    l->kept_bytes = (size_t)l->kept_side * l->kept_side * 3;
     l->bytes = sizeof *l;
     sct_status rc = SCT_OK;
     if (l->image_bytes > SIZE_MAX / l->max_batch)
@@ -258,6 +306,11 @@ static void drain(struct sct_loader *l)
         (void)pthread_cond_wait(&l->ready, &l->lock);
     l->n = l->taken = l->released = l->batches = 0;
     l->held = false;
+}
+
+void sct_loader_epoch(struct sct_loader *l, int64_t epoch)
+{
+    l->next_epoch = epoch;
 }
 
 sct_status sct_loader_begin(struct sct_loader *l, const uint32_t *order, uint32_t n,
@@ -286,6 +339,8 @@ sct_status sct_loader_begin(struct sct_loader *l, const uint32_t *order, uint32_
     sct_free(l->order);
     l->order = copy;
     l->batch = batch;
+    l->epoch = l->next_epoch;
+    l->use_cache = sct_steps_same(steps_of(l), &l->pre.train, l->kept);
     l->n = drop_last ? n / batch * batch : n;
     l->batches = l->n / batch + (l->n % batch != 0);
     (void)pthread_cond_broadcast(&l->work);
@@ -344,7 +399,12 @@ sct_status sct_loader_next(struct sct_loader *l, struct sct_batch *batch, sct_er
         else
             fill_batch(l, s, b, batch);
     }
+    const int64_t epoch = l->epoch;
     (void)pthread_mutex_unlock(&l->lock);
+    /* the slot is the consumer's now */
+    if (rc == SCT_OK && batch->valid && epoch >= 0 && sct_mix_on(&l->pre.mix))
+        sct_mix_batch(&l->pre.mix, l->seed, (uint32_t)epoch, l->index, batch->valid,
+                      l->pre.size, l->slots[b % l->ring].images, l->labels, l->mix);
     return rc;
 }
 

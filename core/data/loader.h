@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * loader.h - prepared batches, made ahead of the step by worker threads.
- * The batches are a pure function of (source, preprocessing, order): threads only change when.
+ * The batches are a pure function of (source, preprocessing, order, seed, epoch): threads and
+ * cache only change when.
  */
 #ifndef SCT_DATA_LOADER_H
 #define SCT_DATA_LOADER_H
@@ -20,24 +21,34 @@ struct sct_loader_opts {
     uint32_t threads;     /* 0: images are made inside sct_loader_next */
     uint32_t ahead;       /* batches made in advance, 1 or more; 0 means 2 */
     uint64_t cache_bytes; /* prepared images kept in memory; 0 keeps none */
+    uint64_t seed;        /* of what the train steps draw */
 };
+
+/* Epoch of the eval steps. */
+enum { SCT_LOADER_PLAIN = -1 };
 
 /* One batch, with the inputs a training graph feeds on. Rows at and after `valid` are padding:
  * zero image, label 0, weight 0. */
 struct sct_batch {
     const uint8_t *images;      /* [batch][S][S][3] */
-    const int32_t (*labels)[2]; /* [batch]; both are the sample's label */
-    const float *mix;           /* [batch], 1: the share of the first label */
+    const int32_t (*labels)[2]; /* [batch]; the sample's, and that of what is mixed into it */
+    const float *mix;           /* [batch]; the share of the first label, 1 unless mixed */
     const float *weight;        /* [batch], 1 / valid */
     const uint32_t *index;      /* [batch], item of the source; 0 beyond valid */
     uint32_t valid;             /* 0: the order is at its end */
 };
 
 /* Makes a loader over a source that must outlive it. The cache keeps the items with the
- * smallest indices, as many as fit in cache_bytes. SCT_EUSAGE (options), SCT_ENOMEM, SCT_EFAIL
- * (no thread could be started); *out is then NULL. One consumer thread at a time. */
+ * smallest indices, as many as fit in cache_bytes: what the train steps make of them before the
+ * first one that draws, if that has a fixed size (then also for the eval steps, where they
+ * begin likewise), else nothing. SCT_EUSAGE (options), SCT_ENOMEM, SCT_EFAIL (no thread could
+ * be started); *out is then NULL. One consumer thread at a time. */
 sct_status sct_loader_create(struct sct_loader **out, const struct sct_source *source,
                              const struct sct_loader_opts *opts, sct_error *err);
+
+/* The next orders are made with the train steps and the numbers of an epoch, and mixed; or,
+ * with SCT_LOADER_PLAIN, with the eval steps, as a fresh loader does. */
+void sct_loader_epoch(struct sct_loader *l, int64_t epoch);
 
 /* Starts over with the n items of `order` (copied; each below the source's count; repeats are
  * fine) in batches of `batch` images, 1 to the options' batch. drop_last leaves out a last,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/status.h"
+#include "core/train/preprocess_io.h"
 
 enum { FORMAT_VERSION = 1 };
 
@@ -31,14 +32,6 @@ static sct_status gather(struct sct_adapter *a, const struct sct_model *m,
         SCT_TRY(rc);
     }
     return SCT_OK;
-}
-
-static json_t *floats(const float *v, size_t n)
-{
-    json_t *a = json_array();
-    for (size_t i = 0; a && i < n; i++)
-        json_array_append_new(a, sct_json_f32(v[i]));
-    return a;
 }
 
 static void put_model(json_t *base, const struct sct_model_config *c)
@@ -81,12 +74,7 @@ static json_t *config_json(const struct sct_tuner *t, const struct sct_adapter_i
     if (strcmp(i->weights, "random") == 0)
         json_object_set_new(base, "seed", json_integer(i->base_seed));
     json_object_set_new(own, "base", base);
-    json_object_set_new(own, "preprocess",
-                        json_pack("{s:s, s:i, s:o, s:o, s:o, s:s}", "resize",
-                                  sct_resize_mode_name(i->pre.mode), "size", (int)i->pre.size,
-                                  "crop_pct", json_real(i->pre.crop_pct), "mean",
-                                  floats(i->pre.mean, 3), "std", floats(i->pre.std, 3),
-                                  "pass_order", sct_pass_order_name(i->pre.order)));
+    json_object_set_new(own, "preprocess", sct_preprocess_to_json(&i->pre));
     json_t *names = i->class_names ? json_array() : json_null();
     for (uint32_t k = 0; i->class_names && k < i->model.classes; k++)
         json_array_append_new(names, json_string(i->class_names[k]));
@@ -174,23 +162,6 @@ sct_status sct_adapter_save(const char *dir, const struct sct_model *m,
 
 /* ---- loading ---- */
 
-static sct_status get_floats(const struct sct_json_at *at, const char *key, float *out,
-                             size_t n, sct_error *err)
-{
-    const json_t *a = NULL;
-    SCT_TRY(sct_json_get_array(at, key, SCT_JSON_REQUIRED, &a, err));
-    if (json_array_size(a) != n)
-        return sct_fail(err, SCT_EFILE, "%s: expected %zu numbers at %s.%s", at->file, n,
-                        at->path, key);
-    for (size_t i = 0; i < n; i++) {
-        if (!json_is_number(json_array_get(a, i)))
-            return sct_fail(err, SCT_EFILE, "%s: expected numbers at %s.%s", at->file, at->path,
-                            key);
-        out[i] = (float)json_number_value(json_array_get(a, i));
-    }
-    return SCT_OK;
-}
-
 /* *out: whether the word at key is `one` rather than `zero`; an absent key means zero. */
 static sct_status get_word(const struct sct_json_at *at, const char *key, const char *zero,
                            const char *one, uint32_t *out, sct_error *err)
@@ -240,26 +211,6 @@ static sct_status get_model(const struct sct_json_at *at, struct sct_model_confi
     c->eps = (float)eps;
     c->drop_path = (float)drop;
     (void)snprintf(c->head_init, sizeof c->head_init, "%s", init);
-    return SCT_OK;
-}
-
-static sct_status get_preprocess(const struct sct_json_at *own, struct sct_preprocess *p,
-                                 sct_error *err)
-{
-    const json_t *obj = NULL;
-    const char *mode, *order = "horizontal";
-    SCT_TRY(sct_json_get_object(own, "preprocess", SCT_JSON_REQUIRED, &obj, err));
-    const struct sct_json_at at = {obj, own->file, "sctrun.preprocess", SCT_EFILE};
-    sct_preprocess_default(p);
-    SCT_TRY(sct_json_get_str(&at, "resize", SCT_JSON_REQUIRED, &mode, err));
-    SCT_TRY(sct_json_get_str(&at, "pass_order", SCT_JSON_OPTIONAL, &order, err));
-    SCT_TRY(sct_json_get_u32(&at, "size", SCT_JSON_REQUIRED, 1, 16384, &p->size, err));
-    SCT_TRY(sct_json_get_f64(&at, "crop_pct", SCT_JSON_OPTIONAL, &p->crop_pct, err));
-    SCT_TRY(get_floats(&at, "mean", p->mean, 3, err));
-    SCT_TRY(get_floats(&at, "std", p->std, 3, err));
-    if (sct_resize_mode_parse(&p->mode, mode, err) != SCT_OK ||
-        sct_pass_order_parse(&p->order, order, err) != SCT_OK)
-        return err ? (err->code = SCT_EFILE) : SCT_EFILE;
     return SCT_OK;
 }
 
@@ -392,7 +343,7 @@ static sct_status get_info(struct sct_adapter_info *info, const struct sct_adapt
     SCT_TRY(sct_json_get_object(&base, "config", SCT_JSON_REQUIRED, &config, err));
     const struct sct_json_at mc = {config, f->config_path, "sctrun.base.config", SCT_EFILE};
     SCT_TRY(get_model(&mc, &info->model, err));
-    SCT_TRY(get_preprocess(&own, &info->pre, err));
+    SCT_TRY(sct_preprocess_from_json(&info->pre, &own, err));
     (void)snprintf(info->model.name, sizeof info->model.name, "%s", arch);
     (void)snprintf(info->strategy, sizeof info->strategy, "%s", strategy);
     (void)snprintf(info->base_hash, sizeof info->base_hash, "%s", hash);

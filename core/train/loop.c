@@ -242,6 +242,7 @@ static bool finished(const struct loop *l)
 static sct_status one_epoch(struct loop *l, uint32_t epoch, sct_error *err)
 {
     sct_order_epoch(l->x->seed, epoch, l->count, l->s->shuffle != 0, l->order);
+    sct_loader_epoch(l->x->train_loader, epoch);
     SCT_TRY(sct_loader_begin(l->x->train_loader, l->order, l->count, l->x->model->g->batch,
                              l->s->drop_last != 0, err));
     l->epoch_loss = 0;

@@ -9,6 +9,7 @@
 #include "core/data/scan.h"
 #include "core/io/text.h"
 #include "core/model/vit.h"
+#include "core/train/preprocess_io.h"
 
 void sct_session_say(const struct sct_session *x, int level, const char *fmt, ...)
 {
@@ -88,6 +89,15 @@ static sct_status open_base(struct sct_session *x, sct_error *err)
     return sct_base_open(&x->base, x->weights, x->adapter ? x->info.base_seed : x->seed, err);
 }
 
+/* 0.8f is meant as 0.8: 224 / 0.8 is 280, but 224 / 0.8f a little less. */
+static double decimal(float v)
+{
+    char text[32];
+    (void)snprintf(text, sizeof text, "%.7g", (double)v);
+    return strtod(text, NULL);
+}
+
+/* Weakest first: the adapter's or the model's, --preprocess, the single options. */
 static sct_status preprocess(struct sct_session *x, sct_error *err)
 {
     const struct sct_settings *s = x->s;
@@ -99,20 +109,27 @@ static sct_status preprocess(struct sct_session *x, sct_error *err)
     } else {
         sct_preprocess_default(p);
         p->size = x->cfg.image;
-        p->crop_pct = (double)x->cfg.crop_pct;
+        p->crop_pct = decimal(x->cfg.crop_pct);
         memcpy(p->mean, x->cfg.mean, sizeof p->mean);
         memcpy(p->std, x->cfg.std, sizeof p->std);
     }
-    if (!own || sct_opts_source(o, "resize") != SCT_OPT_DEFAULT)
-        p->mode = (enum sct_resize_mode)s->resize;
-    if (!own || sct_opts_source(o, "pass_order") != SCT_OPT_DEFAULT)
+    if (s->preprocess)
+        SCT_TRY(sct_preprocess_load(p, s->preprocess, err));
+    if (sct_opts_source(o, "resize") != SCT_OPT_DEFAULT)
+        sct_preprocess_set_mode(p, (enum sct_resize_mode)s->resize);
+    if (sct_opts_source(o, "pass_order") != SCT_OPT_DEFAULT)
         p->order = (enum sct_pass_order)s->pass_order;
     if (s->crop_pct > 0)
-        p->crop_pct = (double)s->crop_pct;
+        sct_preprocess_set_crop_pct(p, decimal(s->crop_pct));
     if (s->mean)
         SCT_TRY(sct_parse_triple(s->mean, "--mean", p->mean, err));
     if (s->std)
         SCT_TRY(sct_parse_triple(s->std, "--std", p->std, err));
+    if (own && sct_preprocess_hash(p) != sct_preprocess_hash(&x->info.pre))
+        sct_session_say(
+            x, SCT_LOG_WARN,
+            "pictures are prepared otherwise than %s was trained with: as asked for",
+            s->adapter);
     return sct_preprocess_check(p, err);
 }
 
@@ -202,10 +219,13 @@ static sct_status open_loaders(struct sct_session *x, uint32_t batch, sct_error 
     const struct sct_settings *s = x->s;
     uint64_t budget;
     SCT_TRY(sct_parse_bytes(s->cache_bytes, "--cache-bytes", &budget, err));
+    uint32_t side;
+    (void)sct_preprocess_fixed(&x->pre, &x->pre.train, &side);
     const uint64_t image = (uint64_t)x->pre.size * x->pre.size * 3 + 1; /* and its state */
-    struct sct_loader_opts o = {x->pre, batch, loader_threads(x), 2, budget};
+    const uint64_t kept = side ? (uint64_t)side * side * 3 + 1 : 0;
+    struct sct_loader_opts o = {x->pre, batch, loader_threads(x), 2, budget, x->seed};
     if (x->train) {
-        const uint64_t want = image * sct_source_count(x->train);
+        const uint64_t want = kept * sct_source_count(x->train);
         o.cache_bytes = want < budget ? want : budget;
         SCT_TRY(sct_loader_create(&x->train_loader, x->train, &o, err));
         budget -= o.cache_bytes;
@@ -213,6 +233,7 @@ static sct_status open_loaders(struct sct_session *x, uint32_t batch, sct_error 
     if (x->test) {
         const uint64_t want = image * sct_source_count(x->test);
         o.cache_bytes = want < budget ? want : budget;
+        o.pre.train = o.pre.eval; /* of which all can be kept */
         SCT_TRY(sct_loader_create(&x->test_loader, x->test, &o, err));
     }
     return SCT_OK;

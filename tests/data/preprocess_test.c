@@ -24,7 +24,8 @@ START_TEST(test_squash)
     sct_preprocess_default(&p);
     p.size = 64;
     for (int bicubic = 0; bicubic < 2; bicubic++) {
-        p.mode = bicubic ? SCT_RESIZE_SQUASH_BICUBIC : SCT_RESIZE_SQUASH_BILINEAR;
+        sct_preprocess_set_mode(&p, bicubic ? SCT_RESIZE_SQUASH_BICUBIC
+                                            : SCT_RESIZE_SQUASH_BILINEAR);
         ck_assert_int_eq(sct_preprocess_apply(&p, &img, a, NULL), SCT_OK);
         ck_assert_int_eq(sct_resize(b, &img, 64, 64, NULL,
                                     bicubic ? SCT_FILTER_BICUBIC : SCT_FILTER_BILINEAR,
@@ -46,7 +47,7 @@ START_TEST(test_crop)
     struct sct_preprocess p;
     sct_preprocess_default(&p);
     p.size = 64;
-    p.mode = SCT_RESIZE_CROP_BICUBIC;
+    sct_preprocess_set_mode(&p, SCT_RESIZE_CROP_BICUBIC);
     ck_assert_int_eq(sct_preprocess_apply(&p, &img, a, NULL), SCT_OK);
     ck_assert_int_eq(
         sct_resize(whole, &img, 155, 71, NULL, SCT_FILTER_BICUBIC, SCT_PASS_HORIZONTAL, NULL),
@@ -141,8 +142,8 @@ START_TEST(test_hash)
     b.crop_pct = 0.875; /* not read by squash modes */
     b.std[0] = 1.0f;    /* not in the pixels */
     ck_assert(sct_preprocess_hash(&a) == sct_preprocess_hash(&b));
-    b.mode = SCT_RESIZE_CROP_BICUBIC;
-    a.mode = SCT_RESIZE_CROP_BICUBIC;
+    sct_preprocess_set_mode(&a, SCT_RESIZE_CROP_BICUBIC);
+    sct_preprocess_set_mode(&b, SCT_RESIZE_CROP_BICUBIC);
     ck_assert(sct_preprocess_hash(&a) != sct_preprocess_hash(&b));
     b = a;
     b.size = 384;

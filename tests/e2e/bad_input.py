@@ -497,7 +497,7 @@ def adapter_folders():
     key("k7", arch + ("dim",), 96, "patch_embed.proj.weight", "[96][3][8][8]", "[48][3][8][8]")
     key("k8", arch + ("depth",), 0, "depth")
     key("k9", own + ("preprocess",), None, "preprocess")
-    key("k10", own + ("preprocess", "resize"), "stretch", "stretch")
+    key("k10", own + ("preprocess", "eval"), [{"stretch": {}}], "stretch")
     key("k11", own + ("preprocess", "mean"), [1, 2], "mean")
     key("k12", own + ("class_names",), ["a"], "class names")
     key("k13", own + ("options",), {"k": 8}, "options")

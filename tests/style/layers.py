@@ -45,6 +45,7 @@ EXTRA = {
     'core/plug/module.c': ['backends/ref/ref_backend.h'],
     'core/ir/op_table.c': ['core/ops/vjp.h'],
     'core/ir/init.c': ['kernels/philox.h'],
+    'core/data/draw.c': ['kernels/philox.h'],
     'core/data/order.c': ['kernels/philox.h'],
     'core/data/scene.c': ['kernels/philox.h'],
 }
