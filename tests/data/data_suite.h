@@ -11,11 +11,15 @@ Suite *image_suite(void);
 Suite *image_op_suite(void);
 Suite *resize_suite(void);
 Suite *preprocess_suite(void);
+Suite *step_suite(void);
+Suite *augment_suite(void);
+Suite *mix_suite(void);
 Suite *list_suite(void);
 Suite *layout_suite(void);
 Suite *classes_suite(void);
 Suite *sprites_suite(void);
 Suite *loader_suite(void);
+Suite *loader_train_suite(void);
 
 uint32_t test_crc32(const void *bytes, size_t size);
 /* Fresh folder under TMPDIR; test_folder_end removes it with all it has and frees the name. */
