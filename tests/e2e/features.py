@@ -235,7 +235,9 @@ def saved_folder_says_everything():
         equal((own["format_version"], own["strategy"]), (1, s))
         equal(own["class_names"], ["c0", "c1", "c2"])
         p = own["preprocess"]
-        equal((p["resize"], p["size"], p["pass_order"]), ("crop-bilinear", 32, "horizontal"))
+        equal(p["eval"], [{"resize": {"mode": "short", "size": 0, "crop_pct": 0,
+                                      "filter": "bilinear"}}, {"center-crop": {"size": 0}}])
+        equal((p["train"], p["size"], p["pass_order"]), (p["eval"], 32, "horizontal"))
         for a, b in zip(p["mean"] + p["std"] + [p["crop_pct"]], [.4, .5, .6, .5, .5, .5, .8]):
             equal(f32(a), f32(b))
         b = own["base"]

@@ -2,7 +2,7 @@
 """options.py - every option has an effect that is seen, and the effect is the one promised.
 
 The last test reads the option table from the program's help: an option without a test fails it.
-Options of the data's layouts are in data.py.
+Options of the data's layouts are in data.py, --preprocess is in preprocess.py.
 """
 import json
 import math
@@ -724,7 +724,7 @@ def every_option_is_covered():
     known = {w.replace("-", "_") for w in re.findall(r"^ +(?:-., )?--([a-z-]+)", text, re.M)}
     known -= {"config", "set"}  # precedence, strategy_options
     here = os.path.dirname(os.path.abspath(__file__))
-    others = read(here + "/data.py").decode()
+    others = "".join(read(here + f).decode() for f in ("/data.py", "/preprocess.py"))
     covered.update(n for names in re.findall(r"^@option\((.*?)\)$", others, re.M | re.S)
                    for n in re.findall(r'"(\w+)"', names))
     check(len(known) > 40, known)
