@@ -4,11 +4,13 @@
  *   JOB := "decode PATH"
  *        | "resize FILTER ORDER OUT_W OUT_H W H" + pixels
  *        | "op NAME A B W H" + pixels          A: its number; B: its filter, by number
- *   reply "W H" + pixels
+ *        | "time PATH ROUNDS ISA"            decoded and squashed to 224 x 224, bicubic
+ *   reply "W H" + pixels; to "time": seconds of decoding and of resizing
  * A job is a line; pixels follow it as W * H * 3 bytes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/data/preprocess.h"
 #include "tests/data/image_ops.h"
@@ -58,6 +60,39 @@ static void resize(struct sct_image *img, const char *filter, const char *order,
     *img = out;
 }
 
+static double now(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* The file is read once, what is timed is work on memory. */
+static void time_file(const char *path, unsigned rounds, const struct sct_resize_rows *rows)
+{
+    static uint8_t bytes[1 << 24], out[224 * 224 * 3];
+    double decode = 0, squash = 0;
+    FILE *f = fopen(path, "rb");
+    const size_t size = f ? fread(bytes, 1, sizeof bytes, f) : 0;
+    if (f)
+        (void)fclose(f);
+    for (unsigned i = 0; i < rounds; i++) {
+        struct sct_image img;
+        sct_error err = SCT_ERROR_INIT;
+        const double start = now();
+        take(sct_image_decode(&img, bytes, size, path, NULL, &err), &err);
+        const double middle = now();
+        take(sct_resize_with(rows, out, &img, 224, 224, NULL, SCT_FILTER_BICUBIC,
+                             SCT_PASS_HORIZONTAL, &err),
+             &err);
+        decode += middle - start;
+        squash += now() - middle;
+        sct_image_fini(&img);
+    }
+    printf("%.9f %.9f\n", decode / rounds, squash / rounds);
+    (void)fflush(stdout);
+}
+
 static void job(const char *line, struct sct_image *img)
 {
     char a[64], b[64], path[4096];
@@ -82,6 +117,13 @@ int main(void)
     char line[8192];
     while (fgets(line, sizeof line, stdin)) {
         struct sct_image img = {0};
+        char path[4096], isa[16];
+        unsigned rounds;
+        if (sscanf(line, "time %4095s %u %15s", path, &rounds, isa) == 3) {
+            time_file(path, rounds,
+                      strcmp(isa, "c") == 0 ? &sct_resize_rows_c : sct_resize_rows_best());
+            continue;
+        }
         job(line, &img);
         printf("%u %u\n", (unsigned)img.w, (unsigned)img.h);
         (void)fwrite(img.rgb, 3, (size_t)img.w * img.h, stdout);
