@@ -3,237 +3,153 @@
  *   x = [cls; patches W + b] + pos
  *   x = x + DP(attn(norm1(x)));  x = x + DP(mlp(norm2(x)))     for every block
  *   logits = head(pool(norm(x)))
+ * Variants by keys of the configuration: register tokens and positions without prefix (DINOv2,
+ * DeiT III), a norm in front (CLIP), layer scale (CaiT, DeiT III), norms of q and k (ViT-22B),
+ * a second token and head (DeiT), no class token, average pooling, the norm after it (MAE).
  * Shapes: B images, N tokens, C channels, M mlp width. */
 #include "core/model/vit.h"
 
-#include <string.h>
-
-#include "core/base/hash.h"
 #include "core/base/status.h"
+#include "core/model/build_util.h"
 
-struct ctx {
-    struct sct_model *m;
-    struct sct_builder *b;
-    struct sct_weights *w;
-    uint32_t N, prefix, grid;
-    sct_error *err;
-    sct_status rc;
-};
-
-/* Parameter `name` with these dims from the weights. */
-static struct sct_param *take(struct ctx *c, const char *name, const char *init, uint32_t nd,
-                              const uint32_t *dim)
+/* A token that is the same for every image, [1][n][C] in the file, in front of x. */
+static sct_val prepend(struct sct_build *c, sct_val x, const char *name, const char *init,
+                       uint32_t n)
 {
-    const struct sct_tensor *t = NULL;
-    if (c->rc == SCT_OK)
-        c->rc = sct_weights_take(c->w, name, nd, dim, init, &t, c->err);
-    return t ? sct_model_param(c->m, t) : NULL;
-}
-
-static sct_val vec(struct ctx *c, const char *name, const char *init, uint32_t n)
-{
-    return sct_model_value(take(c, name, init, 1, &n));
-}
-
-/* A linear layer and its site: w [out][in], bias [out]. */
-static sct_val linear(struct ctx *c, sct_val x, const char *name, uint32_t out, uint32_t in,
-                      uint32_t role, uint32_t block, const char *site)
-{
-    char full[160];
-    const uint32_t dim[2] = {out, in};
-    (void)snprintf(full, sizeof full, "%s.weight", name);
-    const uint32_t wid = c->m->n_param + 1;
-    const sct_val w = sct_model_value(take(c, full, "trunc_normal(0.02)", 2, dim));
-    (void)snprintf(full, sizeof full, "%s.bias", name);
-    const sct_val bias = vec(c, full, "zeros", out);
+    const uint32_t C = c->m->cfg.dim, dim[3] = {1, n, C}, flat[2] = {n, C};
+    if (n == 0)
+        return x;
     sct_graph_label(c->m->g, "%s", name);
-    const sct_val y = sct_linear(c->b, x, w, bias);
-    struct sct_site *s = sct_model_site(c->m, role, "stage[0].block[%u].%s", block, site);
-    if (s) {
-        s->in = x;
-        s->out = y;
-        s->channels = out;
-        s->in_channels = in;
-        s->weight = wid;
-        s->bias = wid + 1;
-        s->block = block;
-        s->tokens = c->N;
-        s->prefix_tokens = c->prefix;
-        s->grid_h = s->grid_w = c->grid;
-        if (role == SCT_ROLE_ATTN_QKV)
-            for (uint32_t i = 0; i < 4; i++)
-                s->qkv[i] = i * in;
-    }
-    return y;
+    const sct_val t = sct_build_param(c, name, init, 3, dim);
+    return sct_concat_tokens(c->b, sct_reshape(c->b, t, 2, flat), x);
 }
 
-static void value_site(struct ctx *c, sct_val v, uint32_t role, uint32_t block,
-                       const char *name)
+static sct_val add_positions(struct sct_build *c, sct_val x, uint32_t tokens)
 {
-    struct sct_site *s = block == SCT_NO_BLOCK
-                             ? sct_model_site(c->m, role, "%s", name)
-                             : sct_model_site(c->m, role, "stage[0].block[%u].%s", block, name);
-    const struct sct_desc *d = c->b->desc(c->b, v);
-    if (!s || !d)
-        return;
-    s->out = v;
-    s->block = block;
-    s->channels = sct_desc_last(d);
-    s->tokens = d->nd == 3 ? d->dim[1] : 1;
-    s->prefix_tokens = d->nd == 3 ? c->prefix : 0;
-    s->grid_h = s->grid_w = c->grid;
+    const uint32_t C = c->m->cfg.dim, dim[3] = {1, tokens, C}, flat[2] = {tokens, C};
+    sct_graph_label(c->m->g, "pos_embed");
+    const sct_val pos = sct_build_param(c, "pos_embed", "trunc_normal(0.02)", 3, dim);
+    return sct_add(c->b, x, sct_reshape(c->b, pos, 2, flat));
 }
 
-static sct_val norm(struct ctx *c, sct_val x, const char *name)
-{
-    char full[160];
-    (void)snprintf(full, sizeof full, "%s.weight", name);
-    const sct_val g = vec(c, full, "ones", c->m->cfg.dim);
-    (void)snprintf(full, sizeof full, "%s.bias", name);
-    const sct_val beta = vec(c, full, "zeros", c->m->cfg.dim);
-    sct_graph_label(c->m->g, "%s", name);
-    return sct_layernorm(c->b, x, g, beta, c->m->cfg.eps);
-}
-
-/* Stochastic depth: rate grows linearly from 0 to drop_path over the blocks (timm). */
-static sct_val drop(struct ctx *c, sct_val x, uint32_t block, const char *role)
+/* [cls; dist; reg; patches], positions before or after the prefix, then CLIP's norm. */
+static sct_val embed(struct sct_build *c)
 {
     const struct sct_model_config *cfg = &c->m->cfg;
-    if (cfg->drop_path <= 0.0f || cfg->depth < 2 || block == 0)
-        return x;
-    char path[96];
-    (void)snprintf(path, sizeof path, "stage[0].block[%u].%s", block, role);
-    const float rate = cfg->drop_path * (float)block / (float)(cfg->depth - 1);
-    return sct_droppath(c->b, x, rate, sct_hash_str(SCT_HASH_INIT, path));
-}
-
-static sct_val embed(struct ctx *c)
-{
-    struct sct_model *m = c->m;
-    const struct sct_model_config *cfg = &m->cfg;
-    const uint32_t C = cfg->dim, P = cfg->patch, in = 3 * P * P;
-    const uint32_t images[4] = {m->g->batch, cfg->image, cfg->image, 3};
-    const uint32_t table_dim[2] = {3, 256}, wdim[4] = {C, 3, P, P}, w2[2] = {C, in};
-    struct sct_tensor *table = sct_arena_alloc(&m->arena, sizeof *table);
-    m->table = sct_arena_alloc(&m->arena, 768 * sizeof *m->table);
-    if (!table || !m->table) {
-        c->rc = sct_nomem(c->err);
-        return sct_none();
-    }
-    *table = (struct sct_tensor){.name = "preprocess.table",
-                                 .desc = sct_desc_make(SCT_F32, 2, table_dim),
-                                 .load = sct_tensor_load_data,
-                                 .data = m->table};
-    sct_graph_label(m->g, "input");
-    const sct_val bytes = sct_feed(c->b, sct_graph_input(m->g, "images", SCT_U8, 4, images));
-    const sct_val img = sct_image(c->b, bytes, sct_graph_tensor(m->g, table));
-    value_site(c, img, SCT_ROLE_INPUT, SCT_NO_BLOCK, "input");
-    sct_graph_label(m->g, "patch_embed.proj");
-    /* Conv2d's default in timm: uniform(+-1/sqrt(fan_in)) */
-    const sct_val w =
-        sct_reshape(c->b,
-                    sct_model_value(take(c, "patch_embed.proj.weight",
-                                         "kaiming_uniform(2.2360679775)", 4, wdim)),
-                    2, w2);
-    const sct_val bias = vec(c, "patch_embed.proj.bias", "zeros", C);
-    sct_val x = sct_linear(c->b, sct_patchify(c->b, img, P), w, bias);
-    if (cfg->class_token) {
-        const uint32_t cd[3] = {1, 1, C}, c2[2] = {1, C};
-        sct_graph_label(m->g, "cls_token");
-        const sct_val cls = sct_reshape(
-            c->b, sct_model_value(take(c, "cls_token", "normal(0, 1e-6)", 3, cd)), 2, c2);
-        x = sct_concat_tokens(c->b, cls, x);
-    }
-    const uint32_t pd[3] = {1, c->N, C}, p2[2] = {c->N, C};
-    sct_graph_label(m->g, "pos_embed");
-    const sct_val pos = sct_reshape(
-        c->b, sct_model_value(take(c, "pos_embed", "trunc_normal(0.02)", 3, pd)), 2, p2);
-    x = sct_add(c->b, x, pos);
-    value_site(c, x, SCT_ROLE_EMBED_OUT, SCT_NO_BLOCK, "embed.out");
+    sct_val x = sct_build_patches(c, sct_build_images(c));
+    if (cfg->no_embed_class)
+        x = add_positions(c, x, c->tokens - c->prefix);
+    x = prepend(c, x, "reg_token", "normal(0, 1e-6)", cfg->reg_tokens);
+    x = prepend(c, x, "dist_token", "trunc_normal(0.02)", cfg->distilled);
+    x = prepend(c, x, "cls_token", "normal(0, 1e-6)", cfg->class_token);
+    if (!cfg->no_embed_class)
+        x = add_positions(c, x, c->tokens);
+    if (cfg->pre_norm)
+        x = sct_build_norm(c, x, "norm_pre", cfg->dim);
+    sct_build_site(c, x, SCT_ROLE_EMBED_OUT);
     return x;
 }
 
-static sct_val block(struct ctx *c, sct_val x, uint32_t i)
+/* Channels [first, first + C) of qkv, normalised inside every head; [B][N][C]. */
+static sct_val head_norm(struct sct_build *c, sct_val qkv, uint32_t first, const char *name)
 {
     const struct sct_model_config *cfg = &c->m->cfg;
-    const uint32_t C = cfg->dim;
+    const uint32_t C = cfg->dim, H = cfg->heads, split[4] = {0, c->tokens, H, C / H},
+                   flat[3] = {0, c->tokens, C};
+    const sct_val x = sct_reshape(c->b, sct_slice_ch(c->b, qkv, first, C), 4, split);
+    return sct_reshape(c->b, sct_build_norm(c, x, name, C / H), 3, flat);
+}
+
+/* q and k of qkv [B][N][3C] through norms of their own. */
+static sct_val normalise_qk(struct sct_build *c, sct_val qkv, uint32_t i)
+{
+    const uint32_t C = c->m->cfg.dim;
     char n[128];
+    (void)snprintf(n, sizeof n, "blocks.%u.attn.q_norm", i);
+    const sct_val q = head_norm(c, qkv, 0, n);
+    (void)snprintf(n, sizeof n, "blocks.%u.attn.k_norm", i);
+    const sct_val k = head_norm(c, qkv, C, n), v = sct_slice_ch(c->b, qkv, 2 * C, C);
+    sct_val out = sct_pad_ch(c->b, v, 2 * C, 3 * C);
+    out = sct_add_ch(c->b, out, q, 0);
+    return sct_add_ch(c->b, out, k, C);
+}
+
+static sct_val layer_scale(struct sct_build *c, sct_val x, const char *name)
+{
+    if (!c->m->cfg.layer_scale)
+        return x;
+    sct_graph_label(c->m->g, "%s", name);
+    return sct_mul(c->b, x, sct_build_vec(c, name, "constant(1e-5)", c->m->cfg.dim));
+}
+
+static sct_val block(struct sct_build *c, sct_val x, uint32_t i)
+{
+    const struct sct_model_config *cfg = &c->m->cfg;
+    const uint32_t C = cfg->dim, M = cfg->mlp;
+    /* timm: the rate grows linearly from 0 to drop_path over the blocks */
+    const float rate =
+        cfg->depth > 1 ? cfg->drop_path * (float)i / (float)(cfg->depth - 1) : 0.0f;
+    char n[128];
+    c->block = i;
     c->m->g->block = i + 1;
 #define NAME(SUFFIX) ((void)snprintf(n, sizeof n, "blocks.%u." SUFFIX, i), n)
-    sct_val y = norm(c, x, NAME("norm1"));
-    value_site(c, y, SCT_ROLE_ATTN_IN, i, "attn.in");
-    y = linear(c, y, NAME("attn.qkv"), 3 * C, C, SCT_ROLE_ATTN_QKV, i, "attn.qkv");
+    sct_val y = sct_build_norm(c, x, NAME("norm1"), C);
+    sct_build_site(c, y, SCT_ROLE_ATTN_IN);
+    y = sct_build_linear(c, y, NAME("attn.qkv"), 3 * C, C, !cfg->no_qkv_bias,
+                         SCT_ROLE_ATTN_QKV);
+    if (cfg->qk_norm)
+        y = normalise_qk(c, y, i);
     sct_graph_label(c->m->g, "%s", NAME("attn"));
     y = sct_attention(c->b, y, cfg->heads, 0.0f);
-    y = linear(c, y, NAME("attn.proj"), C, C, SCT_ROLE_ATTN_PROJ, i, "attn.proj");
-    value_site(c, y, SCT_ROLE_ATTN_OUT, i, "attn.out");
-    y = drop(c, y, i, "attn.drop_path");
-    x = sct_add(c->b, x, y);
-    value_site(c, x, SCT_ROLE_ATTN_RES, i, "attn.res");
-    y = norm(c, x, NAME("norm2"));
-    y = linear(c, y, NAME("mlp.fc1"), cfg->mlp, C, SCT_ROLE_MLP_FC1, i, "mlp.fc1");
+    y = sct_build_linear(c, y, NAME("attn.proj"), C, C, true, SCT_ROLE_ATTN_PROJ);
+    sct_build_site(c, y, SCT_ROLE_ATTN_OUT);
+    y = layer_scale(c, y, NAME("ls1.gamma"));
+    x = sct_add(c->b, x, sct_build_drop(c, y, rate, "attn"));
+    sct_build_site(c, x, SCT_ROLE_ATTN_RES);
+    y = sct_build_norm(c, x, NAME("norm2"), C);
+    y = sct_build_linear(c, y, NAME("mlp.fc1"), M, C, true, SCT_ROLE_MLP_FC1);
     y = sct_gelu(c->b, y, cfg->gelu);
-    y = linear(c, y, NAME("mlp.fc2"), C, cfg->mlp, SCT_ROLE_MLP_FC2, i, "mlp.fc2");
-    value_site(c, y, SCT_ROLE_MLP_OUT, i, "mlp.out");
-    y = drop(c, y, i, "mlp.drop_path");
-    x = sct_add(c->b, x, y);
-    value_site(c, x, SCT_ROLE_BLOCK_OUT, i, "out");
+    y = sct_build_linear(c, y, NAME("mlp.fc2"), C, M, true, SCT_ROLE_MLP_FC2);
+    sct_build_site(c, y, SCT_ROLE_MLP_OUT);
+    y = layer_scale(c, y, NAME("ls2.gamma"));
+    x = sct_add(c->b, x, sct_build_drop(c, y, rate, "mlp"));
+    sct_build_site(c, x, SCT_ROLE_BLOCK_OUT);
 #undef NAME
     return x;
 }
 
-static sct_val pool(struct ctx *c, sct_val x)
+static sct_val token(struct sct_build *c, sct_val x, uint32_t i)
 {
-    const struct sct_model_config *cfg = &c->m->cfg;
-    c->m->g->block = 0;
-    if (!cfg->fc_norm) {
-        x = norm(c, x, "norm");
-        value_site(c, x, SCT_ROLE_NORM_OUT, SCT_NO_BLOCK, "norm.out");
-    }
-    sct_graph_label(c->m->g, "pool");
-    if (cfg->pool == SCT_POOL_TOKEN) {
-        const uint32_t dim[2] = {0, cfg->dim};
-        x = sct_reshape(c->b, sct_slice_tokens(c->b, x, 0, 1), 2, dim);
-    } else {
-        x = sct_mean_tokens(c->b, x, c->prefix);
-    }
-    if (cfg->fc_norm)
-        x = norm(c, x, "fc_norm");
-    value_site(c, x, SCT_ROLE_POOLED, SCT_NO_BLOCK, "pooled");
-    return x;
+    const uint32_t dim[2] = {0, c->m->cfg.dim};
+    return sct_reshape(c->b, sct_slice_tokens(c->b, x, i, 1), 2, dim);
 }
 
-static void head(struct ctx *c, sct_val x, bool keep)
+static sct_val pool(struct sct_build *c, sct_val x)
 {
-    struct sct_model *m = c->m;
-    const uint32_t L = m->cfg.classes, C = m->cfg.dim, wd[2] = {L, C}, bd[1] = {L};
-    const uint32_t wid = m->n_param + 1;
-    sct_val w, bias;
-    if (keep) {
-        w = sct_model_value(take(c, "head.weight", "trunc_normal(0.02)", 2, wd));
-        bias = sct_model_value(take(c, "head.bias", "zeros", 1, bd));
-    } else {
-        const struct sct_desc dw = sct_desc_make(SCT_F32, 2, wd),
-                              db = sct_desc_make(SCT_F32, 1, bd);
-        w = sct_model_value(
-            sct_model_add(m, "head.weight", &dw, m->cfg.head_init, NULL, false));
-        bias = sct_model_value(sct_model_add(m, "head.bias", &db, "zeros", NULL, false));
-        sct_weights_ignore(c->w, "head.weight");
-        sct_weights_ignore(c->w, "head.bias");
+    const struct sct_model_config *cfg = &c->m->cfg;
+    if (!cfg->fc_norm) {
+        x = sct_build_norm(c, x, "norm", cfg->dim);
+        sct_build_site(c, x, SCT_ROLE_NORM_OUT);
     }
-    sct_graph_label(m->g, "head");
-    m->logits = sct_linear(c->b, x, w, bias);
-    struct sct_site *s = sct_model_site(m, SCT_ROLE_HEAD, "head");
-    if (s) {
-        s->in = x;
-        s->out = m->logits;
-        s->channels = L;
-        s->in_channels = C;
-        s->tokens = 1;
-        s->weight = wid;
-        s->bias = wid + 1;
-    }
-    value_site(c, m->logits, SCT_ROLE_LOGITS, SCT_NO_BLOCK, "logits");
+    sct_graph_label(c->m->g, "pool");
+    sct_val y =
+        cfg->pool == SCT_POOL_TOKEN ? token(c, x, 0) : sct_mean_tokens(c->b, x, c->prefix);
+    if (cfg->fc_norm)
+        y = sct_build_norm(c, y, "fc_norm", cfg->dim);
+    sct_build_site(c, y, SCT_ROLE_POOLED);
+    return y;
+}
+
+/* DeiT: the mean of two classifiers, one for the class token, one for the other. */
+static void distilled_head(struct sct_build *c, sct_val x, bool keep)
+{
+    const uint32_t C = c->m->cfg.dim;
+    x = sct_build_norm(c, x, "norm", C);
+    sct_build_site(c, x, SCT_ROLE_NORM_OUT);
+    sct_graph_label(c->m->g, "pool");
+    const sct_val cls = token(c, x, 0), dist = token(c, x, 1);
+    sct_build_site(c, cls, SCT_ROLE_POOLED);
+    sct_build_two_heads(c, cls, dist, C, keep);
 }
 
 static sct_status check(const struct sct_model_config *c, sct_error *err)
@@ -260,33 +176,33 @@ static sct_status check(const struct sct_model_config *c, sct_error *err)
     if (c->pool == SCT_POOL_TOKEN && !c->class_token)
         return sct_fail(err, SCT_EUSAGE, "model %s: pool: token needs class_token: true",
                         c->name);
+    if (c->distilled && (!c->class_token || c->pool != SCT_POOL_TOKEN || c->fc_norm))
+        return sct_fail(err, SCT_EUSAGE,
+                        "model %s: distilled needs class_token: true, pool: token and "
+                        "fc_norm: false",
+                        c->name);
     return SCT_OK;
 }
 
 sct_status sct_vit_build(struct sct_model **out, const struct sct_model_config *cfg,
-                         struct sct_weights *w, const struct sct_vit_opts *opts, sct_error *err)
+                         struct sct_weights *w, const struct sct_build_opts *opts,
+                         sct_error *err)
 {
+    struct sct_build c;
     *out = NULL;
     SCT_TRY(check(cfg, err));
-    struct sct_model *m = sct_model_create(cfg, opts->batch, opts->seed);
-    if (!m)
-        return sct_nomem(err);
-    struct ctx c = {.m = m, .b = sct_graph_builder(m->g), .w = w, .err = err, .rc = SCT_OK};
-    c.prefix = cfg->class_token ? 1 : 0;
-    c.grid = cfg->image / cfg->patch;
-    c.N = c.grid * c.grid + c.prefix;
+    SCT_TRY(sct_build_begin(&c, cfg, w, opts, err));
+    c.prefix = cfg->class_token + cfg->distilled + cfg->reg_tokens;
+    c.grid_h = c.grid_w = cfg->image / cfg->patch;
+    c.tokens = c.grid_h * c.grid_w + c.prefix;
     sct_val x = embed(&c);
     for (uint32_t i = 0; i < cfg->depth && c.rc == SCT_OK; i++)
         x = block(&c, x, i);
-    x = pool(&c, x);
-    head(&c, x, opts->keep_head);
-    if (c.rc == SCT_OK)
-        c.rc = sct_graph_status(m->g, err);
-    if (c.rc == SCT_OK && !w->random)
-        c.rc = sct_weights_leftovers(w, err);
-    if (c.rc == SCT_OK)
-        *out = m;
+    c.block = SCT_NO_BLOCK;
+    c.m->g->block = 0;
+    if (cfg->distilled)
+        distilled_head(&c, x, opts->keep_head);
     else
-        sct_model_destroy(&m);
-    return c.rc;
+        sct_build_head(&c, pool(&c, x), cfg->dim, opts->keep_head);
+    return sct_build_end(&c, out);
 }
