@@ -112,7 +112,7 @@ if [ -n "$all" ]; then
     -Dopencl=disabled; then
     export TSAN_OPTIONS=${TSAN_OPTIONS-halt_on_error=1:allocator_may_return_null=1}
     tests build-tsan 'tsan ' --suite threads --timeout-multiplier 10
-    tests build-tsan 'tsan ' data-loader --timeout-multiplier 10
+    tests build-tsan 'tsan ' data-loader data-loader_train --timeout-multiplier 10
   fi
   if command -v clang >/dev/null 2>&1; then
     if CC=clang build "clang, warnings are errors" build-clang --werror; then

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/mem.h"
 #include "core/data/loader.h"
 #include "tests/data/data_suite.h"
 
@@ -190,6 +191,37 @@ START_TEST(test_kept)
 
 END_TEST
 
+/* Whichever allocation of a picture fails, that is what is said, and nothing is lost. */
+START_TEST(test_out_of_memory)
+{
+    struct sct_source *s = sprites();
+    for (int kind = 0; kind < 3; kind++)
+        for (uint32_t threads = 0; threads < 3; threads += 2) {
+            const struct sct_loader_opts o = options(kind, threads, 5 * IMAGE);
+            sct_status rc = SCT_ENOMEM;
+            for (uint64_t n = 1; rc != SCT_OK; n++) {
+                static const uint32_t order[] = {0, 1, 2, 3, 4, 5};
+                struct sct_loader *l;
+                struct sct_batch b;
+                ck_assert_uint_lt(n, 1000);
+                (void)sct_mem_fail_at(n, 0);
+                rc = sct_loader_create(&l, s, &o, NULL);
+                if (rc == SCT_OK)
+                    sct_loader_epoch(l, 1);
+                if (rc == SCT_OK)
+                    rc = sct_loader_begin(l, order, 6, 3, 0, NULL);
+                for (int k = 0; rc == SCT_OK && k < 2; k++)
+                    rc = sct_loader_next(l, &b, NULL);
+                (void)sct_mem_fail_at(0, 0);
+                ck_assert(rc == SCT_OK || rc == SCT_ENOMEM);
+                sct_loader_destroy(&l);
+            }
+        }
+    sct_source_destroy(&s);
+}
+
+END_TEST
+
 Suite *loader_train_suite(void)
 {
     Suite *s = suite_create("loader_train");
@@ -199,6 +231,7 @@ Suite *loader_train_suite(void)
     tcase_add_loop_test(t, test_plain, 0, 3);
     tcase_add_loop_test(t, test_content, 0, 3);
     tcase_add_test(t, test_kept);
+    tcase_add_test(t, test_out_of_memory);
     suite_add_tcase(s, t);
     return s;
 }

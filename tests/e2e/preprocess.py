@@ -202,6 +202,23 @@ def training_steps():
 
 
 @test
+def calibration():
+    """The channels that SCT picks are those of plain pictures, whatever training draws."""
+    setup()
+    aug = "train:\n  - resize\n  - randaugment: rand-m10-p1-inc1\nmix: {mixup: 1}\n"
+    index = {}
+    for name, text in (("plain", ""), ("aug", aug), ("other", "")):
+        write(name + ".yaml", ("normalize: half\n" if name == "other" else "") +
+              ("eval:\n  - resize: {size: 16}\n  - center-crop\n" if name == "other" else SQUASH) +
+              text)
+        train(name, "--preprocess", name + ".yaml", "--max-steps", 1, strategy="sct")
+        index[name] = [tensors(name)["sct.blocks.%d.index" % b][2] for b in (0, 1)]
+    equal(index["aug"], index["plain"])
+    check(losses("aug") != losses("plain"))
+    check(index["other"] != index["plain"], "these pictures do not tell")
+
+
+@test
 def mixing():
     """Labels follow the pictures: a head that is trained on mixed pictures is unsure of itself.
     Evaluation is not mixed."""
