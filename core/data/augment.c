@@ -18,9 +18,10 @@ static const uint8_t black[3] = {0, 0, 0};
 
 uint32_t sct_augment_side(const struct sct_augment *a, const struct sct_step *s)
 {
-    const double own = s->v[0];
-    if (s->kind != SCT_STEP_RESIZE)
+    if (s->kind != SCT_STEP_RESIZE) { /* RRC_SIZE is CROP_SIZE */
+        const double own = s->v[CROP_SIZE];
         return own > 0 ? (uint32_t)own : a->size;
+    }
     if (s->v[RESIZE_SIZE] > 0)
         return (uint32_t)s->v[RESIZE_SIZE];
     const double pct = s->v[RESIZE_CROP_PCT] > 0 ? s->v[RESIZE_CROP_PCT] : a->crop_pct;

@@ -14,7 +14,8 @@
 extern "C" {
 #endif
 
-/* MIX is no step of a picture but what becomes of a batch: core/data/mix.h. */
+/* The first four change the size. MIX is no step of a picture but what becomes of a batch:
+ * core/data/mix.h. */
 enum sct_step_kind {
     SCT_STEP_RESIZE,
     SCT_STEP_CENTER_CROP,
