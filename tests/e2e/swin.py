@@ -49,12 +49,11 @@ def parameters_of_presets():
 @test
 def recipe_of_sct():
     """The depths of Swin-B, narrow: 11 of 24 blocks get 96 channels, whatever the width."""
-    recipe = os.path.join(os.path.dirname(os.path.abspath(__file__)),
-                          "../../configs/recipes/sct_swin_base.yaml")
-    contains(read(recipe).decode(), "model: swin_base_patch4_window7_224\n")
+    contains(sctrun("recipe", "show", "sct_swin_base").out,
+             "model: \"swin_base_patch4_window7_224\"\n")
     vtab(n_train=6, n_test=3)
     swin(dim=24, depths="[2, 2, 18, 2]", weights=False)
-    r = sctrun("train", "-c", recipe, "--model", "swin.yaml", "--weights", "random", "--data",
+    r = sctrun("train", "--recipe", "sct_swin_base/svhn", "--model", "swin.yaml", "--weights", "random", "--data",
                "data", "--epochs", 1, "--batch-size", 6, "--output", "o", "--json").json
     equal(r["trainable"], 11 * (96 * 96 + 96) + 3 * (192 + 1))
     equal({n for n in tensors("o") if n.endswith("index")},
