@@ -6,6 +6,7 @@
 #include "core/base/status.h"
 #include "core/io/checkpoint.h"
 #include "core/io/file.h"
+#include "core/train/model_io.h"
 #include "tools/cli.h"
 
 static void shape_text(const struct sct_ckpt_tensor *t, char *buf, size_t size)
@@ -75,21 +76,42 @@ static sct_status inspect_file(const char *path, int json, const json_t *config,
     return rc;
 }
 
+/* The base that an adapter of ours was trained on. */
+static sct_status print_base(const struct sct_adapter_folder *f, const json_t *base,
+                             sct_error *err)
+{
+    const json_t *config = json_object_get(base, "config");
+    const char *hash = json_string_value(json_object_get(base, "sha256"));
+    const struct sct_json_at at = {config, f->config_path, "sctrun.base.config", SCT_EFILE};
+    struct sct_model_config cfg;
+    char text[128];
+    printf("  base sha256 %s\n", hash ? hash : "?");
+    if (!json_is_object(config))
+        return SCT_OK;
+    SCT_TRY(sct_model_json_read(&cfg, &at, err));
+    for (const struct sct_model_key *k = NULL; (k = sct_model_key_next(k, cfg.arch));)
+        if (!(k->flags & SCT_KEY_UNSAVED))
+            printf("  base %s %s\n", k->name, sct_model_key_text(k, &cfg, text, sizeof text));
+    return SCT_OK;
+}
+
 static sct_status inspect_adapter(const char *dir, int json, sct_error *err)
 {
     struct sct_adapter_folder f;
     SCT_TRY(sct_adapter_folder_open(&f, dir, err));
-    const json_t *own = json_object_get(f.config, "sctrun");
+    const json_t *base = json_object_get(json_object_get(f.config, "sctrun"), "base");
     const char *type = json_string_value(json_object_get(f.config, "peft_type"));
+    const char *arch = json_string_value(json_object_get(base, "architecture"));
+    sct_status rc = SCT_OK;
     if (!json) {
-        const json_t *base = json_object_get(own, "base");
-        printf("%s: adapter, peft_type %s%s%s\n", dir, type ? type : "?", own ? ", base " : "",
-               own ? json_string_value(json_object_get(base, "architecture")) : "");
-        if (own)
-            printf("  base sha256 %s\n", json_string_value(json_object_get(base, "sha256")));
+        printf("%s: adapter, peft_type %s%s%s\n", dir, type ? type : "?", arch ? ", base " : "",
+               arch ? arch : "");
+        if (base)
+            rc = print_base(&f, base, err);
     }
     char *path = sct_path_join(dir, SCT_ADAPTER_WEIGHTS);
-    const sct_status rc = path ? inspect_file(path, json, f.config, err) : sct_nomem(err);
+    if (rc == SCT_OK)
+        rc = path ? inspect_file(path, json, f.config, err) : sct_nomem(err);
     sct_free(path);
     sct_adapter_folder_close(&f);
     return rc;

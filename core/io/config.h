@@ -73,6 +73,9 @@ sct_status sct_cfg_bool(const struct sct_cfg_node *map, const char *key, uint32_
 /* A sequence of n numbers ("mean: [0.5, 0.5, 0.5]"). */
 sct_status sct_cfg_f32s(const struct sct_cfg_node *map, const char *key, float *out, uint32_t n,
                         sct_error *err);
+/* A sequence of n whole numbers ("depths: [2, 2, 6, 2]"). */
+sct_status sct_cfg_u32s(const struct sct_cfg_node *map, const char *key, uint32_t min,
+                        uint32_t max, uint32_t *out, uint32_t n, sct_error *err);
 /* The node itself, checked to be of that kind; NULL when absent or null. */
 sct_status sct_cfg_child(const struct sct_cfg_node *map, const char *key,
                          enum sct_cfg_kind kind, const struct sct_cfg_node **out,

@@ -66,13 +66,10 @@ sct_status sct_cfg_need_str(const struct sct_cfg_node *map, const char *key, con
     return sct_cfg_str(map, key, out, err);
 }
 
-sct_status sct_cfg_u32(const struct sct_cfg_node *map, const char *key, uint32_t min,
-                       uint32_t max, uint32_t *out, sct_error *err)
+static sct_status get_u32(const struct sct_cfg_node *c, uint32_t min, uint32_t max,
+                          uint32_t *out, sct_error *err)
 {
-    const struct sct_cfg_node *c = present(map, key);
     uint64_t v = 0;
-    if (!c)
-        return SCT_OK;
     if (!c->text || !sct_scan_u64(c->text, &v) || v < min || v > max) {
         char expected[64];
         (void)snprintf(expected, sizeof expected, "a whole number from %u to %u", min, max);
@@ -80,6 +77,13 @@ sct_status sct_cfg_u32(const struct sct_cfg_node *map, const char *key, uint32_t
     }
     *out = (uint32_t)v;
     return SCT_OK;
+}
+
+sct_status sct_cfg_u32(const struct sct_cfg_node *map, const char *key, uint32_t min,
+                       uint32_t max, uint32_t *out, sct_error *err)
+{
+    const struct sct_cfg_node *c = present(map, key);
+    return c ? get_u32(c, min, max, out, err) : SCT_OK;
 }
 
 sct_status sct_cfg_f32(const struct sct_cfg_node *map, const char *key, float *out,
@@ -100,19 +104,39 @@ sct_status sct_cfg_bool(const struct sct_cfg_node *map, const char *key, uint32_
     return SCT_OK;
 }
 
+static sct_status check_list(const struct sct_cfg_node *c, uint32_t n, sct_error *err)
+{
+    char expected[64];
+    if (c->kind == SCT_CFG_SEQUENCE && c->n == n)
+        return SCT_OK;
+    (void)snprintf(expected, sizeof expected, "a list of %u numbers", n);
+    return mismatch(c, expected, err);
+}
+
+sct_status sct_cfg_u32s(const struct sct_cfg_node *map, const char *key, uint32_t min,
+                        uint32_t max, uint32_t *out, uint32_t n, sct_error *err)
+{
+    const struct sct_cfg_node *c = present(map, key);
+    uint32_t v;
+    if (!c)
+        return SCT_OK;
+    SCT_TRY(check_list(c, n, err));
+    /* Two passes, so that a bad list leaves the defaults whole. */
+    for (const struct sct_cfg_node *e = c->first; e; e = e->next)
+        SCT_TRY(get_u32(e, min, max, &v, err));
+    for (const struct sct_cfg_node *e = c->first; e; e = e->next)
+        SCT_TRY(get_u32(e, min, max, out++, err));
+    return SCT_OK;
+}
+
 sct_status sct_cfg_f32s(const struct sct_cfg_node *map, const char *key, float *out, uint32_t n,
                         sct_error *err)
 {
     const struct sct_cfg_node *c = present(map, key);
+    float v;
     if (!c)
         return SCT_OK;
-    if (c->kind != SCT_CFG_SEQUENCE || c->n != n) {
-        char expected[64];
-        (void)snprintf(expected, sizeof expected, "a list of %u numbers", n);
-        return mismatch(c, expected, err);
-    }
-    /* Two passes, so that a bad list leaves the defaults whole. */
-    float v;
+    SCT_TRY(check_list(c, n, err));
     for (const struct sct_cfg_node *e = c->first; e; e = e->next)
         if (!e->text || !sct_scan_f32(e->text, &v))
             return mismatch(e, "a number", err);

@@ -12,19 +12,31 @@
 
 #include "core/ir/graph.h"
 
+enum sct_arch { SCT_ARCH_VIT, SCT_ARCH_SWIN, SCT_ARCH_COUNT };
+
 enum sct_pool { SCT_POOL_TOKEN, SCT_POOL_AVG };
 
-/* Architecture of a backbone; the YAML files in configs/models hold the same words. */
+enum { SCT_STAGES = 4 }; /* of a Swin */
+
+/* Architecture of a backbone. core/model/config.c has the table of its keys: how a field is
+ * called in configs/models and in adapters, what it may hold, and which architecture has it. */
 struct sct_model_config {
     char name[96];      /* timm's name */
     char head_init[48]; /* initialiser of a fresh head: see sct_strategy_host.new_param */
-    uint32_t image, patch, dim, depth, heads, mlp, classes;
+    uint32_t arch;      /* enum sct_arch */
+    uint32_t image, patch, dim, classes; /* dim: of the first stage */
+    float mlp_ratio, eps, drop_path;
+    uint32_t gelu; /* enum sct_gelu */
+    float mean[3], std[3], crop_pct;
+    /* ViT */
+    uint32_t depth, heads;
+    uint32_t mlp;         /* hidden width; 0: dim times mlp_ratio */
     uint32_t pool;        /* enum sct_pool */
     uint32_t class_token; /* 0 or 1 */
     uint32_t fc_norm;     /* 1: the norm comes after the pooling and is called fc_norm */
-    uint32_t gelu;        /* enum sct_gelu */
-    float eps, drop_path;
-    float mean[3], std[3], crop_pct;
+    /* Swin */
+    uint32_t window; /* side in tokens */
+    uint32_t stage_depth[SCT_STAGES], stage_heads[SCT_STAGES];
 };
 
 /* A parameter or index list of the model. */
@@ -75,7 +87,8 @@ struct sct_param *sct_model_add(struct sct_model *m, const char *name, const str
 /* The parameter becomes trainable. */
 void sct_model_train(struct sct_model *m, struct sct_param *p, const struct sct_group *group);
 
-/* Whether a parameter or tensor of that name belongs to the classifier head. */
+/* Whether a parameter or tensor of that name belongs to the classifier head (head.weight of a
+ * ViT, head.fc.weight of a Swin). */
 static inline bool sct_name_is_head(const char *name)
 {
     return strncmp(name, "head.", 5) == 0;

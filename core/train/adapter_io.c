@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "core/base/status.h"
+#include "core/model/build.h"
+#include "core/train/model_io.h"
 
 enum { FORMAT_VERSION = 1 };
 
@@ -41,21 +43,6 @@ static json_t *floats(const float *v, size_t n)
     return a;
 }
 
-static void put_model(json_t *base, const struct sct_model_config *c)
-{
-    json_object_set_new(base, "architecture", json_string(c->name));
-    json_object_set_new(
-        base, "config",
-        json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:b, s:b, s:s, s:o, s:o, s:s}",
-                  "arch", "vit", "image_size", (int)c->image, "patch_size", (int)c->patch,
-                  "dim", (int)c->dim, "depth", (int)c->depth, "heads", (int)c->heads, "mlp",
-                  (int)c->mlp, "classes", (int)c->classes, "pool",
-                  c->pool == SCT_POOL_AVG ? "avg" : "token", "class_token", (int)c->class_token,
-                  "fc_norm", (int)c->fc_norm, "gelu", c->gelu == SCT_GELU_TANH ? "tanh" : "erf",
-                  "eps", sct_json_f32(c->eps), "drop_path", sct_json_f32(c->drop_path),
-                  "head_init", c->head_init));
-}
-
 static json_t *config_json(const struct sct_tuner *t, const struct sct_adapter_info *i,
                            const struct sct_adapter *disk)
 {
@@ -75,7 +62,8 @@ static json_t *config_json(const struct sct_tuner *t, const struct sct_adapter_i
     for (uint32_t k = 0; k < i->n_set; k++)
         json_object_set_new(options, i->set[k].key, json_string(i->set[k].value));
     json_object_set_new(own, "options", options);
-    put_model(base, &i->model);
+    json_object_set_new(base, "architecture", json_string(i->model.name));
+    json_object_set_new(base, "config", sct_model_json(&i->model));
     json_object_set_new(base, "sha256", json_string(i->base_hash));
     json_object_set_new(base, "weights", json_string(i->weights));
     if (strcmp(i->weights, "random") == 0)
@@ -97,9 +85,10 @@ static json_t *config_json(const struct sct_tuner *t, const struct sct_adapter_i
 }
 
 /* Keys that peft writes for a LoRA and that the strategy does not know. */
-static sct_status peft_defaults(json_t *root, sct_error *err)
+static sct_status peft_defaults(json_t *root, uint32_t arch, sct_error *err)
 {
-    static const char *const saved[] = {"head"};
+    const struct sct_arch_row *row = sct_arch_at(arch);
+    const char *const saved[] = {row->head};
     const char *targets[1] = {"qkv"};
     struct sct_peft_lora l = {.r = 1,
                               .alpha = 1.0f,
@@ -107,8 +96,8 @@ static sct_status peft_defaults(json_t *root, sct_error *err)
                               .saved = saved,
                               .n_targets = 1,
                               .n_saved = 1,
-                              .base_class = "VisionTransformer",
-                              .library = "timm.models.vision_transformer"};
+                              .base_class = row->timm_class,
+                              .library = row->timm_module};
     json_t *all = NULL;
     SCT_TRY(sct_peft_lora_config(&all, &l, err));
     json_object_update_missing(root, all);
@@ -125,7 +114,7 @@ static sct_status write_folder(const char *dir, const struct sct_tuner *t,
     sct_status rc = item && root ? SCT_OK : sct_nomem(err);
     const char *type = json_string_value(json_object_get(root, "peft_type"));
     if (rc == SCT_OK && type && strcmp(type, "LORA") == 0)
-        rc = peft_defaults(root, err);
+        rc = peft_defaults(root, info->model.arch, err);
     for (uint32_t i = 0; rc == SCT_OK && i < a->n; i++) {
         const struct sct_adapter_tensor *x = &a->item[i];
         const bool f32 = x->desc.dtype == SCT_F32;
@@ -179,58 +168,6 @@ static sct_status get_floats(const struct sct_json_at *at, const char *key, floa
                             key);
         out[i] = (float)json_number_value(json_array_get(a, i));
     }
-    return SCT_OK;
-}
-
-/* *out: whether the word at key is `one` rather than `zero`; an absent key means zero. */
-static sct_status get_word(const struct sct_json_at *at, const char *key, const char *zero,
-                           const char *one, uint32_t *out, sct_error *err)
-{
-    const char *word = zero;
-    SCT_TRY(sct_json_get_str(at, key, SCT_JSON_OPTIONAL, &word, err));
-    *out = strcmp(word, one) == 0;
-    if (*out || strcmp(word, zero) == 0)
-        return SCT_OK;
-    return sct_fail(err, SCT_EFILE, "%s: expected %s or %s at %s.%s, found \"%.80s\"", at->file,
-                    zero, one, at->path, key, word);
-}
-
-static sct_status get_model(const struct sct_json_at *at, struct sct_model_config *c,
-                            sct_error *err)
-{
-    const char *init = "zeros", *arch = "vit";
-    uint32_t avg, tanh_gelu;
-    int token = 1, fc = 0;
-    double eps = 1e-6, drop = 0;
-
-    const struct {
-        const char *key;
-        uint32_t *to;
-    } row[] = {{"image_size", &c->image}, {"patch_size", &c->patch}, {"dim", &c->dim},
-               {"depth", &c->depth},      {"heads", &c->heads},      {"mlp", &c->mlp},
-               {"classes", &c->classes}};
-
-    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++)
-        SCT_TRY(
-            sct_json_get_u32(at, row[i].key, SCT_JSON_REQUIRED, 1, 1000000, row[i].to, err));
-    SCT_TRY(sct_json_get_str(at, "arch", SCT_JSON_OPTIONAL, &arch, err));
-    if (strcmp(arch, "vit") != 0)
-        return sct_fail(err, SCT_EFILE, "%s: expected vit at %s.arch, found \"%.80s\"",
-                        at->file, at->path, arch);
-    SCT_TRY(get_word(at, "pool", "token", "avg", &avg, err));
-    SCT_TRY(get_word(at, "gelu", "erf", "tanh", &tanh_gelu, err));
-    SCT_TRY(sct_json_get_str(at, "head_init", SCT_JSON_OPTIONAL, &init, err));
-    SCT_TRY(sct_json_get_bool(at, "class_token", SCT_JSON_OPTIONAL, &token, err));
-    SCT_TRY(sct_json_get_bool(at, "fc_norm", SCT_JSON_OPTIONAL, &fc, err));
-    SCT_TRY(sct_json_get_f64(at, "eps", SCT_JSON_REQUIRED, &eps, err));
-    SCT_TRY(sct_json_get_f64(at, "drop_path", SCT_JSON_OPTIONAL, &drop, err));
-    c->pool = avg ? SCT_POOL_AVG : SCT_POOL_TOKEN;
-    c->gelu = tanh_gelu ? SCT_GELU_TANH : SCT_GELU_ERF;
-    c->class_token = token != 0;
-    c->fc_norm = fc != 0;
-    c->eps = (float)eps;
-    c->drop_path = (float)drop;
-    (void)snprintf(c->head_init, sizeof c->head_init, "%s", init);
     return SCT_OK;
 }
 
@@ -305,7 +242,7 @@ static sct_status get_info(struct sct_adapter_info *info, const struct sct_adapt
                              err));
     SCT_TRY(sct_json_get_object(&base, "config", SCT_JSON_REQUIRED, &config, err));
     const struct sct_json_at mc = {config, f->config_path, "sctrun.base.config", SCT_EFILE};
-    SCT_TRY(get_model(&mc, &info->model, err));
+    SCT_TRY(sct_model_json_read(&info->model, &mc, err));
     SCT_TRY(get_preprocess(&own, &info->pre, err));
     (void)snprintf(info->model.name, sizeof info->model.name, "%s", arch);
     (void)snprintf(info->strategy, sizeof info->strategy, "%s", strategy);

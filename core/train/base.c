@@ -9,61 +9,7 @@
 #include "core/io/config.h"
 #include "core/io/file.h"
 #include "core/plug/module.h"
-
-static sct_status choice(const struct sct_cfg_node *map, const char *key, const char *words,
-                         uint32_t *out, sct_error *err)
-{
-    const char *text = NULL;
-    SCT_TRY(sct_cfg_str(map, key, &text, err));
-    if (!text)
-        return SCT_OK;
-    uint32_t i = 0;
-    for (const char *p = words; *p; i++) {
-        const size_t n = strcspn(p, "|");
-        if (strlen(text) == n && memcmp(p, text, n) == 0) {
-            *out = i;
-            return SCT_OK;
-        }
-        p += n + (p[n] == '|');
-    }
-    return sct_cfg_fail(sct_cfg_get(map, key), err, "%s: expected %s, found \"%s\"", key, words,
-                        text);
-}
-
-static sct_status config_fill(struct sct_model_config *c, const struct sct_cfg_node *m,
-                              const char **weights, sct_error *err)
-{
-    static const char *const keys[] = {
-        "arch",      "image_size", "patch_size",  "dim",     "depth",   "heads", "mlp",
-        "mlp_ratio", "pool",       "class_token", "eps",     "fc_norm", "gelu",  "mean",
-        "std",       "crop_pct",   "head_init",   "weights", "classes", NULL};
-    uint32_t arch = 0;
-    float ratio = 4.0f;
-    const char *init = NULL;
-    SCT_TRY(sct_cfg_only(m, keys, err));
-    SCT_TRY(choice(m, "arch", "vit", &arch, err));
-    SCT_TRY(sct_cfg_u32(m, "image_size", 1, 16384, &c->image, err));
-    SCT_TRY(sct_cfg_u32(m, "patch_size", 1, 1024, &c->patch, err));
-    SCT_TRY(sct_cfg_u32(m, "dim", 1, 16384, &c->dim, err));
-    SCT_TRY(sct_cfg_u32(m, "depth", 1, 1024, &c->depth, err));
-    SCT_TRY(sct_cfg_u32(m, "heads", 1, 1024, &c->heads, err));
-    SCT_TRY(sct_cfg_u32(m, "classes", 1, 1000000, &c->classes, err));
-    SCT_TRY(sct_cfg_f32(m, "mlp_ratio", &ratio, err));
-    c->mlp = (uint32_t)((float)c->dim * ratio);
-    SCT_TRY(sct_cfg_u32(m, "mlp", 1, 65536, &c->mlp, err));
-    SCT_TRY(choice(m, "pool", "token|avg", &c->pool, err));
-    SCT_TRY(sct_cfg_bool(m, "class_token", &c->class_token, err));
-    SCT_TRY(sct_cfg_bool(m, "fc_norm", &c->fc_norm, err));
-    SCT_TRY(choice(m, "gelu", "erf|tanh", &c->gelu, err));
-    SCT_TRY(sct_cfg_f32(m, "eps", &c->eps, err));
-    SCT_TRY(sct_cfg_f32s(m, "mean", c->mean, 3, err));
-    SCT_TRY(sct_cfg_f32s(m, "std", c->std, 3, err));
-    SCT_TRY(sct_cfg_f32(m, "crop_pct", &c->crop_pct, err));
-    SCT_TRY(sct_cfg_str(m, "head_init", &init, err));
-    if (init)
-        (void)snprintf(c->head_init, sizeof c->head_init, "%s", init);
-    return sct_cfg_str(m, "weights", weights, err);
-}
+#include "core/train/model_io.h"
 
 sct_status sct_model_config_load(struct sct_model_config *cfg, const char *name, char *weights,
                                  size_t size, sct_error *err)
@@ -78,19 +24,11 @@ sct_status sct_model_config_load(struct sct_model_config *cfg, const char *name,
         (void)snprintf(rel, sizeof rel, "configs/models/%s.yaml", name);
         SCT_TRY(sct_plug_data(rel, path, sizeof path, err));
     }
-    *cfg = (struct sct_model_config){.class_token = 1,
-                                     .eps = 1e-6f,
-                                     .mean = {0.5f, 0.5f, 0.5f},
-                                     .std = {0.5f, 0.5f, 0.5f},
-                                     .crop_pct = 0.9f,
-                                     .classes = 1000,
-                                     .head_init = "normal(0, 0.02)"};
-    const char *base = sct_path_base(name);
-    (void)snprintf(cfg->name, sizeof cfg->name, "%.*s", (int)strcspn(base, "."), base);
     struct sct_cfg *file = NULL;
-    const char *own = NULL;
+    const char *own = NULL, *base = sct_path_base(name);
     SCT_TRY(sct_cfg_load(&file, path, err));
-    sct_status rc = config_fill(cfg, sct_cfg_root(file), &own, err);
+    sct_status rc = sct_model_yaml_read(cfg, sct_cfg_root(file), &own, err);
+    (void)snprintf(cfg->name, sizeof cfg->name, "%.*s", (int)strcspn(base, "."), base);
     if (rc == SCT_OK && own && weights)
         rc = sct_plug_data(own, weights, size, err);
     sct_cfg_destroy(&file);

@@ -7,7 +7,7 @@
 
 #include "core/base/status.h"
 #include "core/io/text.h"
-#include "core/model/vit.h"
+#include "core/model/build.h"
 #include "core/train/data_open.h"
 
 void sct_session_say(const struct sct_session *x, int level, const char *fmt, ...)
@@ -249,8 +249,8 @@ static sct_status class_names(struct sct_session *x, sct_error *err)
 static sct_status build(struct sct_session *x, struct sct_model **m, uint32_t batch, bool keep,
                         sct_error *err)
 {
-    const struct sct_vit_opts o = {batch, x->seed, keep};
-    SCT_TRY(sct_vit_build(m, &x->cfg, x->base.w, &o, err));
+    const struct sct_build_opts o = {batch, x->seed, keep};
+    SCT_TRY(sct_model_build(m, &x->cfg, x->base.w, &o, err));
     sct_preprocess_table(&x->pre, (float(*)[256])(void *)(*m)->table);
     return SCT_OK;
 }
@@ -300,7 +300,9 @@ sct_status sct_session_model(struct sct_session *x, uint32_t batch, bool train, 
     bool keep = false;
     if (!train && !x->adapter) {
         /* plain weights with their own head */
-        const struct sct_tensor *h = sct_weights_peek(x->base.w, "head.weight");
+        char name[64];
+        (void)snprintf(name, sizeof name, "%s.weight", sct_arch_at(x->cfg.arch)->head);
+        const struct sct_tensor *h = sct_weights_peek(x->base.w, name);
         if (!h || h->desc.nd != 2)
             return sct_fail(err, SCT_EFILE, "%s has no head: say --adapter DIR", x->weights);
         const struct sct_source *src = x->train ? x->train : x->test;

@@ -150,7 +150,7 @@ sct_status golden_model(struct sct_model **m, const struct golden_variant *v,
                                          .fc_norm = v->fc_norm,
                                          .gelu = SCT_GELU_ERF,
                                          .eps = 1e-6f};
-    const struct sct_vit_opts o = {.batch = batch, .seed = 1, .keep_head = keep_head};
+    const struct sct_build_opts o = {.batch = batch, .seed = 1, .keep_head = keep_head};
     const struct sct_preprocess pre = {.mean = {0.5f, 0.5f, 0.5f}, .std = {0.5f, 0.5f, 0.5f}};
     SCT_TRY(sct_vit_build(m, &cfg, w, &o, err));
     sct_preprocess_table(&pre, (float(*)[256])(void *)(*m)->table);

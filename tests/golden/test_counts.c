@@ -88,7 +88,7 @@ static sct_status count(const struct row *r, uint64_t *trainable, uint64_t *head
                                          .classes = CLASSES,
                                          .class_token = 1,
                                          .eps = 1e-6f};
-    const struct sct_vit_opts o = {.batch = 4, .seed = 1};
+    const struct sct_build_opts o = {.batch = 4, .seed = 1};
     struct sct_tuner t = {0};
     struct sct_model *m = NULL;
     uint64_t all = 0;

@@ -67,7 +67,7 @@ static sct_status model_and_plan(const char *strategy, sct_error *err)
     struct sct_model *m = NULL;
     const struct sct_strategy *s = NULL;
     struct sct_strategy_run run = {0};
-    const struct sct_vit_opts vo = {4, 1, false};
+    const struct sct_build_opts vo = {4, 1, false};
     if (test_dev_open(&d, "ref", NULL, NULL, err) != 0)
         return err->code;
     struct sct_weights *w = sct_weights_create("random", true, 1);

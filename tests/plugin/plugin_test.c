@@ -133,7 +133,7 @@ static struct sct_model *model(struct sct_weights *w)
                                          .mean = {0.5f, 0.5f, 0.5f},
                                          .std = {0.5f, 0.5f, 0.5f},
                                          .crop_pct = 0.9f};
-    const struct sct_vit_opts opts = {.batch = 4, .seed = 1};
+    const struct sct_build_opts opts = {.batch = 4, .seed = 1};
     struct sct_model *m = NULL;
     sct_error err = SCT_ERROR_INIT;
     ck_assert_msg(sct_vit_build(&m, &cfg, w, &opts, &err) == SCT_OK, "%s", err.msg);

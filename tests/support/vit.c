@@ -21,7 +21,7 @@ int test_vit_build(struct test_vit *t, uint32_t batch, uint32_t depth, int full,
                                          .class_token = 1,
                                          .drop_path = drop_path,
                                          .eps = 1e-6f};
-    const struct sct_vit_opts vo = {batch, 3, false};
+    const struct sct_build_opts vo = {batch, 3, false};
     const struct sct_optim_opts oo = {
         .weight_decay = 1e-2f, .beta1 = 0.9f, .beta2 = 0.999f, .eps = 1e-8f};
     memset(t, 0, sizeof *t);
