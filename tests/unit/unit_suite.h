@@ -12,5 +12,6 @@ Suite *pattern_suite(void);
 Suite *pack_suite(void);
 Suite *schedule_suite(void);
 Suite *init_suite(void);
+Suite *dialect_suite(void);
 
 #endif
