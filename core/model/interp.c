@@ -210,30 +210,36 @@ static sct_status run(method make, const float *src, uint32_t from, float *dst, 
     return rc;
 }
 
+static const method for_positions[SCT_INTERP_COUNT] = {
+    [SCT_INTERP_TIMM] = bicubic_antialias,
+    [SCT_INTERP_TIMM_06] = bicubic,
+    [SCT_INTERP_HF] = bicubic,
+    [SCT_INTERP_MS] = bicubic,
+};
+static const method for_tables[SCT_INTERP_COUNT] = {
+    [SCT_INTERP_TIMM] = geometric,
+    [SCT_INTERP_MS] = bicubic,
+};
+
+bool sct_interp_does(enum sct_interp how, bool table)
+{
+    return how < SCT_INTERP_COUNT && (table ? for_tables : for_positions)[how];
+}
+
 sct_status sct_interp_positions(enum sct_interp how, bool flax, const float *src, uint32_t from,
                                 float *dst, uint32_t to, uint32_t prefix, uint32_t channels,
                                 sct_error *err)
 {
-    static const method methods[SCT_INTERP_COUNT] = {
-        [SCT_INTERP_TIMM] = bicubic_antialias,
-        [SCT_INTERP_TIMM_06] = bicubic,
-        [SCT_INTERP_HF] = bicubic,
-        [SCT_INTERP_MS] = bicubic,
-    };
     const size_t kept = (size_t)prefix * channels;
     memcpy(dst, src, kept * sizeof *dst);
-    return run(flax && how == SCT_INTERP_TIMM ? bilinear : methods[how], src + kept, from,
+    return run(flax && how == SCT_INTERP_TIMM ? bilinear : for_positions[how], src + kept, from,
                dst + kept, to, channels, err);
 }
 
 sct_status sct_interp_table(enum sct_interp how, const float *src, uint32_t from, float *dst,
                             uint32_t to, uint32_t heads, sct_error *err)
 {
-    static const method methods[SCT_INTERP_COUNT] = {
-        [SCT_INTERP_TIMM] = geometric,
-        [SCT_INTERP_MS] = bicubic,
-    };
-    if (how != SCT_INTERP_NONE && !methods[how])
+    if (how != SCT_INTERP_NONE && !for_tables[how])
         return sct_fail(err, SCT_EUSAGE,
                         "--interp %s does not resize relative position bias tables; timm and "
                         "ms do",
@@ -242,5 +248,5 @@ sct_status sct_interp_table(enum sct_interp how, const float *src, uint32_t from
         return sct_fail(err, SCT_EINVAL,
                         "a bias table of side %u cannot be resized to %u: sides are odd", from,
                         to);
-    return run(methods[how], src, from, dst, to, heads, err);
+    return run(for_tables[how], src, from, dst, to, heads, err);
 }

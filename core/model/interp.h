@@ -40,6 +40,9 @@ const char *sct_interp_name(enum sct_interp how);
 /* Its number, or SCT_INTERP_COUNT. */
 enum sct_interp sct_interp_find(const char *name);
 
+/* Whether it resizes bias tables (table), or position embeddings. */
+bool sct_interp_does(enum sct_interp how, bool table);
+
 /* src [prefix + from^2][channels] to dst [prefix + to^2][channels]: the first `prefix` rows are
  * kept. flax: the values come from a Flax file. EINVAL: how is NONE, or a side is 0 or above
  * SCT_INTERP_MAX_SIDE; ENOMEM. dst does not overlap src. */

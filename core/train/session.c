@@ -49,31 +49,63 @@ static sct_status open_device(struct sct_session *x, const char *(*env)(const ch
     return SCT_OK;
 }
 
-static sct_status open_base(struct sct_session *x, sct_error *err)
+/* Architecture and weights file, as far as options and adapter say them. *name: whether the
+ * architecture is known. */
+static sct_status name_base(struct sct_session *x, bool *named, sct_error *err)
 {
     const struct sct_settings *s = x->s;
-    char name[256], own[4096] = "";
-    if (s->adapter && !s->model) {
-        /* the adapter knows its architecture */
-        if (s->weights)
-            (void)snprintf(x->weights, sizeof x->weights, "%s", s->weights);
-        else
-            (void)snprintf(x->weights, sizeof x->weights, "%s", x->info.weights);
+    char own[4096] = "";
+    *named = s->model || s->adapter;
+    if (s->model)
+        SCT_TRY(sct_model_config_load(&x->cfg, s->model, own, sizeof own, err));
+    else if (s->adapter) {
         x->cfg = x->info.model;
-    } else {
-        if (s->model)
-            (void)snprintf(name, sizeof name, "%s", s->model);
-        else if (s->weights)
-            SCT_TRY(sct_model_name_guess(s->weights, name, sizeof name, err));
-        else
-            return sct_fail(err, SCT_EUSAGE, "no model: say --weights FILE and --model NAME");
-        SCT_TRY(sct_model_config_load(&x->cfg, name, own, sizeof own, err));
-        (void)snprintf(x->weights, sizeof x->weights, "%s", s->weights ? s->weights : own);
+        (void)snprintf(own, sizeof own, "%s", x->info.weights);
     }
+    (void)snprintf(x->weights, sizeof x->weights, "%s", s->weights ? s->weights : own);
+    if (!x->weights[0] && !*named)
+        return sct_fail(err, SCT_EUSAGE, "no model: say --weights FILE, and --model NAME");
     if (!x->weights[0])
         return sct_fail(err, SCT_EUSAGE,
                         "no weights: say --weights FILE, or --weights random to start from "
                         "random numbers");
+    return SCT_OK;
+}
+
+/* What the file tells where nobody says the architecture. */
+static sct_status tell_model(struct sct_session *x, enum sct_interp interp, sct_error *err)
+{
+    bool preset;
+    SCT_TRY(sct_base_model(&x->base, interp, &x->cfg, &preset, err));
+    if (preset) {
+        sct_session_say(x, SCT_LOG_INFO, "model %s, by the shapes of %.200s", x->cfg.name,
+                        x->weights);
+        return SCT_OK;
+    }
+    const struct sct_guess_fact *heads = sct_guess_fact(x->base.file.guess, "heads");
+    sct_session_say(
+        x, SCT_LOG_WARN,
+        "no preset is like %.200s; its shapes make it %s%s%s%s (sctrun inspect says "
+        "why; --model FILE.yaml says otherwise)",
+        x->weights, x->cfg.name, heads && !heads->known ? ", supposedly with " : "",
+        heads && !heads->known ? heads->value : "", heads && !heads->known ? " heads" : "");
+    return SCT_OK;
+}
+
+static sct_status open_base(struct sct_session *x, sct_error *err)
+{
+    const struct sct_settings *s = x->s;
+    bool named;
+    SCT_TRY(name_base(x, &named, err));
+    /* random weights of an adapter are those it was trained on, whatever this run's seed is */
+    SCT_TRY(sct_base_open(&x->base, x->weights, x->adapter ? x->info.base_seed : x->seed, err));
+    const bool own = x->adapter && sct_opts_source(x->run->opts, "interp") == SCT_OPT_DEFAULT;
+    const enum sct_interp interp = (enum sct_interp)(own ? x->info.interp : s->interp);
+    x->base.w->interp = interp;
+    if (!named)
+        SCT_TRY(tell_model(x, interp, err));
+    else if (x->base.file.guess)
+        SCT_TRY(sct_guess_check(x->base.file.guess, &x->cfg, interp, x->weights, err));
     if (s->head_init)
         (void)snprintf(x->cfg.head_init, sizeof x->cfg.head_init, "%s", s->head_init);
     const struct sct_desc one = {SCT_F32, 1, {1}, 0};
@@ -82,8 +114,7 @@ static sct_status open_base(struct sct_session *x, sct_error *err)
         return err ? (err->code = SCT_EUSAGE) : SCT_EUSAGE;
     if (s->drop_path > 0 || sct_opts_source(x->run->opts, "drop_path") == SCT_OPT_FLAG)
         x->cfg.drop_path = s->drop_path;
-    /* random weights of an adapter are those it was trained on, whatever this run's seed is */
-    return sct_base_open(&x->base, x->weights, x->adapter ? x->info.base_seed : x->seed, err);
+    return SCT_OK;
 }
 
 static sct_status preprocess(struct sct_session *x, sct_error *err)
@@ -335,6 +366,12 @@ sct_status sct_session_describe(struct sct_session *x, sct_error *err)
     (void)snprintf(i->weights, sizeof i->weights, "%.1000s", x->weights);
     if (!x->adapter)
         i->base_seed = (uint32_t)x->seed;
+    i->interp = x->base.w->interp;
+    i->dialect[0] = 0;
+    if (x->base.file.map)
+        (void)snprintf(i->dialect, sizeof i->dialect, "%s %s",
+                       x->base.file.map->dialect->flavour,
+                       sct_arch_name(x->base.file.map->dialect->arch));
     i->pre = x->pre;
     i->class_names = x->class_names ? x->class_names : i->class_names;
     if (!x->adapter) {

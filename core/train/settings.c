@@ -7,6 +7,7 @@
 
 #include "core/base/mem.h"
 #include "core/base/status.h"
+#include "core/model/interp.h"
 #include "core/plug/module.h"
 
 #define OFF(F) offsetof(struct sct_settings, F)
@@ -60,7 +61,10 @@ static const struct sct_flag flags[] = {
      "NAME",
      0},
     STR(model, "architecture: a name in configs/models, or a YAML file", NULL, model, "NAME"),
-    STR(weights, "base weights: a safetensors file, or random", NULL, model, "FILE"),
+    STR(weights, "base weights: safetensors, npz, PyTorch's .pth, a folder, or random", NULL,
+        model, "FILE"),
+    WORD(interp, "resize position embeddings and bias tables as timm, ... does",
+         SCT_INTERP_WORDS, model),
     STR(adapter, "start from (train) or use (eval, predict, dump) this adapter", NULL, model,
         "DIR"),
     STR(head_init, "initialiser of a fresh head", NULL, model, "INIT"),
