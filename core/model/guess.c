@@ -204,8 +204,8 @@ static sct_status vit_image(struct work *w)
         return fact(w, "image_size", false,
                     "pos_embed is %s, which is no square; the usual size", text);
     c->image = grid * c->patch;
-    return fact(w, "image_size", true, "pos_embed is %s: %u tokens in front, %u x %u patches",
-                text, n - grid * grid, grid, grid);
+    return fact(w, "image_size", true, "pos_embed is %s: %u token%s in front, %u x %u patches",
+                text, n - grid * grid, n - grid * grid == 1 ? "" : "s", grid, grid);
 }
 
 static sct_status vit(struct work *w)
@@ -273,14 +273,16 @@ static sct_status swin_window(struct work *w)
     }
     for (uint32_t i = 0; i < w->m->n_use; i++) {
         const struct sct_named *t = &w->t[i];
-        const size_t n = strlen(t->name);
-        static const char mask[] = "layers.0.blocks.1.attn_mask";
-        if (n < sizeof mask - 1 || strcmp(t->name + n - (sizeof mask - 1), mask) != 0 ||
-            t->nd != 3 || t->dim[0] > UINT32_MAX || !side((uint32_t)t->dim[0]))
+        const size_t n = strlen(w->m->wrapper);
+        struct sct_name_match m;
+        if (strncmp(t->name, w->m->wrapper, n) != 0 ||
+            !sct_name_match("layers.#.blocks.1.attn_mask", t->name + n, &m) || t->nd != 3 ||
+            t->dim[0] > UINT32_MAX || m.number[0] >= SCT_STAGES)
             continue;
-        c->image = c->patch * c->window * side((uint32_t)t->dim[0]);
-        return fact(w, "image_size", false, "%.100s is of %u x %u windows", t->name,
-                    side((uint32_t)t->dim[0]), side((uint32_t)t->dim[0]));
+        const uint32_t windows = side((uint32_t)t->dim[0]);
+        c->image = (c->patch << m.number[0]) * c->window * windows;
+        return fact(w, "image_size", false, "%.100s is of %u x %u windows", t->name, windows,
+                    windows);
     }
     c->image = (c->patch << (SCT_STAGES - 1)) * c->window;
     return fact(w, "image_size", false, "not stored; the last stage is one window");
@@ -385,7 +387,8 @@ const struct sct_guess_fact *sct_guess_against(const struct sct_guess *g,
 }
 
 sct_status sct_guess_check(const struct sct_guess *g, const struct sct_model_config *cfg,
-                           enum sct_interp interp, const char *origin, sct_error *err)
+                           enum sct_interp interp, const char *origin, const char *advice,
+                           sct_error *err)
 {
     const struct sct_guess_fact *f = sct_guess_against(g, cfg, interp != SCT_INTERP_NONE);
     if (!f)
@@ -395,10 +398,10 @@ sct_status sct_guess_check(const struct sct_guess *g, const struct sct_model_con
     (void)snprintf(value, sizeof value, "%s", sct_arch_name(cfg->arch));
     if (k)
         value_text(k, cfg, value, sizeof value);
-    return sct_fail(err, SCT_EFILE, "%s has %s %s (%s), model %s has %s; %s", origin, f->key,
+    return sct_fail(err, SCT_EFILE, "%s: %s is %s (%s), model %s says %s; %s", origin, f->key,
                     f->value, f->why, cfg->name, value,
                     resizable(f->key) ? "--interp timm, timm-0.6, hf or ms resizes it"
-                                      : "leave --model out, and the file decides");
+                                      : advice);
 }
 
 sct_status sct_guess_built(const struct sct_guess *g, const char *origin, sct_error *err)

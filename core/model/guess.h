@@ -40,9 +40,11 @@ void sct_guess_destroy(struct sct_guess **g);
 const struct sct_guess_fact *sct_guess_against(const struct sct_guess *g,
                                                const struct sct_model_config *cfg,
                                                bool resized);
-/* OK, or EFILE that says what origin (a path) is and what cfg says instead. */
+/* OK, or EFILE that says what origin (a path) is, what cfg says instead, and what to do:
+ * advice, unless resizing would do. */
 sct_status sct_guess_check(const struct sct_guess *g, const struct sct_model_config *cfg,
-                           enum sct_interp interp, const char *origin, sct_error *err);
+                           enum sct_interp interp, const char *origin, const char *advice,
+                           sct_error *err);
 /* OK, or EFILE that names what the file has and no model here. */
 sct_status sct_guess_built(const struct sct_guess *g, const char *origin, sct_error *err);
 /* A fact by its key, or NULL. */

@@ -92,6 +92,25 @@ static sct_status tell_model(struct sct_session *x, enum sct_interp interp, sct_
     return SCT_OK;
 }
 
+/* Whether the file is of the model that was named. A model that is impossible whatever the
+ * weights says that first. */
+static sct_status check_model(struct sct_session *x, enum sct_interp interp, sct_error *err)
+{
+    const char *advice = x->s->model ? "is --model right? Without it the file decides"
+                                     : "the adapter was trained on another base";
+    if (!sct_guess_against(x->base.file.guess, &x->cfg, interp != SCT_INTERP_NONE))
+        return SCT_OK;
+    struct sct_weights *any = sct_weights_create("random", true, 0);
+    struct sct_model *m = NULL;
+    const struct sct_build_opts o = {1, 0, false};
+    const sct_status rc = any ? sct_model_build(&m, &x->cfg, any, &o, err) : sct_nomem(err);
+    sct_model_destroy(&m);
+    sct_weights_destroy(&any);
+    if (rc != SCT_OK)
+        return rc;
+    return sct_guess_check(x->base.file.guess, &x->cfg, interp, x->weights, advice, err);
+}
+
 static sct_status open_base(struct sct_session *x, sct_error *err)
 {
     const struct sct_settings *s = x->s;
@@ -105,7 +124,7 @@ static sct_status open_base(struct sct_session *x, sct_error *err)
     if (!named)
         SCT_TRY(tell_model(x, interp, err));
     else if (x->base.file.guess)
-        SCT_TRY(sct_guess_check(x->base.file.guess, &x->cfg, interp, x->weights, err));
+        SCT_TRY(check_model(x, interp, err));
     if (s->head_init)
         (void)snprintf(x->cfg.head_init, sizeof x->cfg.head_init, "%s", s->head_init);
     const struct sct_desc one = {SCT_F32, 1, {1}, 0};
