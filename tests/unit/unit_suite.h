@@ -13,5 +13,6 @@ Suite *pack_suite(void);
 Suite *schedule_suite(void);
 Suite *init_suite(void);
 Suite *dialect_suite(void);
+Suite *guess_suite(void);
 
 #endif
