@@ -21,6 +21,7 @@ sct_status cmd_train(struct cli *c, sct_error *err);
 sct_status cmd_eval(struct cli *c, sct_error *err);
 sct_status cmd_predict(struct cli *c, sct_error *err);
 sct_status cmd_inspect(struct cli *c, sct_error *err);
+sct_status cmd_export(struct cli *c, sct_error *err);
 sct_status cmd_devices(struct cli *c, sct_error *err);
 sct_status cmd_ops(struct cli *c, sct_error *err);
 sct_status cmd_plugins(struct cli *c, sct_error *err);
@@ -35,16 +36,20 @@ sct_status cli_words(const struct sct_settings_run *run, uint32_t most, const ch
 /* Number of the signal (SIGINT, SIGTERM) that asked to stop, or 0. */
 extern volatile int cli_stop;
 
-/* Loads up to `batch` pictures of a file or folder, prepared for the model; *n of them with
- * their names. Freed by cli_images_free. */
+/* Pictures named on the command line, in the order in which they were named. */
 struct cli_images {
-    uint8_t *data;
     char **name;
-    uint32_t n;
+    uint32_t n, cap;
 };
 
-sct_status cli_images_load(struct cli_images *im, const char *path,
-                           const struct sct_preprocess *p, sct_error *err);
+/* Adds a picture; all pictures below a folder (.jpg .jpeg .png .webp, in plain order of their
+ * paths, names that begin with a dot passed over); or those of a list (.txt .list .csv .tsv):
+ * lines "path label" if every line ends with a number, else one path a line; CSV as in docs;
+ * relative to the list's folder. im is zero-initialised at first. SCT_EDATA, SCT_ENOMEM. */
+sct_status cli_images_add(struct cli_images *im, const char *path, sct_error *err);
+/* Reads and prepares picture i into data[S][S][3]. SCT_EDATA names it. */
+sct_status cli_images_load(const struct cli_images *im, uint32_t i, const struct sct_session *x,
+                           uint8_t *data, sct_error *err);
 void cli_images_free(struct cli_images *im);
 /* Prints a JSON tree as one line on stdout and frees it. */
 sct_status cli_print_json(json_t *tree, sct_error *err);

@@ -29,17 +29,24 @@ static sct_status write_site(const struct sct_evaluator *e, const char *dir, con
 static sct_status dump_sites(struct sct_session *x, const char *site, const char *image,
                              const char *dir, sct_error *err)
 {
-    struct cli_images im;
+    struct cli_images im = {0};
     struct sct_evaluator e = {0};
-    SCT_TRY(cli_images_load(&im, image, &x->pre, err));
-    sct_status rc = sct_session_model(x, im.n, false, err);
+    const size_t one = (size_t)x->pre.size * x->pre.size * 3;
+    sct_status rc = cli_images_add(&im, image, err);
+    uint8_t *data = rc == SCT_OK ? sct_calloc(im.n, one) : NULL;
+    if (rc == SCT_OK && !data)
+        rc = sct_nomem(err);
+    for (uint32_t i = 0; i < im.n && rc == SCT_OK; i++)
+        rc = cli_images_load(&im, i, x, data + i * one, err);
+    if (rc == SCT_OK)
+        rc = sct_session_model(x, im.n, false, err);
     if (rc == SCT_OK)
         rc = sct_evaluator_open(&e, x, &site, 1, err);
     if (rc == SCT_OK)
         rc = sct_dir_make(dir, err);
     if (rc == SCT_OK)
-        rc = sct_evaluate_images(&e, im.data, im.n, err);
-    for (uint32_t i = 0; i < x->model->n_site && rc == SCT_OK; i++) {
+        rc = sct_evaluate_images(&e, data, im.n, err);
+    for (uint32_t i = 0; rc == SCT_OK && i < x->model->n_site; i++) {
         const char *path = x->model->site[i].path;
         const sct_val v = sct_graph_find(sct_exec_plan(e.x)->g, path);
         const struct sct_value *val = sct_graph_value(sct_exec_plan(e.x)->g, v);
@@ -47,6 +54,7 @@ static sct_status dump_sites(struct sct_session *x, const char *site, const char
             rc = write_site(&e, dir, path, err);
     }
     sct_evaluator_close(&e);
+    sct_free(data);
     cli_images_free(&im);
     return rc;
 }

@@ -14,11 +14,12 @@ static sct_status eval(struct sct_session *x, sct_error *err)
     sct_evaluator_close(&e);
     SCT_TRY(rc);
     if (x->s->json)
-        return cli_print_json(json_pack("{s:f, s:f, s:f, s:i, s:f, s:I}", "top1", r.top1,
+        return cli_print_json(json_pack("{s:f, s:f, s:f, s:i, s:f, s:I, s:I}", "top1", r.top1,
                                         "top5", r.top5, "loss", r.loss, "images", (int)r.images,
                                         "images_per_s",
                                         r.seconds > 0 ? (double)r.images / r.seconds : 0.0,
-                                        "peak_bytes", (json_int_t)sct_peak_process_bytes()),
+                                        "peak_bytes", (json_int_t)sct_peak_process_bytes(),
+                                        "skipped", (json_int_t)x->n_skipped),
                               err);
     printf("top1 %.2f  top5 %.2f  loss %.4f  (%u images, %.1f images/s)\n", r.top1, r.top5,
            r.loss, r.images, r.seconds > 0 ? (double)r.images / r.seconds : 0.0);

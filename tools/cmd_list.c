@@ -13,7 +13,7 @@ static void no_log(void *ctx, int level, const char *line)
     (void)line;
 }
 
-/* The host of the devices that --threads, --isa and --gemm describe. */
+/* The host of the devices that --threads, --isa, --gemm and --assume describe. */
 static struct sct_host host_of(struct sct_device_opts *o, const struct sct_settings *s)
 {
     sct_session_device_opts(o, s, cli_env);
@@ -100,7 +100,7 @@ sct_status cmd_devices(struct cli *c, sct_error *err)
     return all ? cli_print_json(all, err) : SCT_OK;
 }
 
-/* The row that would serve first, or "-". */
+/* The first row in order of preference and how many more there are, or "-". */
 static void coverage(const struct sct_backend *be, sct_device *dev, uint32_t op, char *buf,
                      size_t size)
 {
@@ -146,6 +146,9 @@ sct_status cmd_ops(struct cli *c, sct_error *err)
         }
         printf("\n");
     }
+    printf(
+        "\nRows of every device of a backend, best first, \"+N\": that many more; --isa, --gemm and "
+        "--assume\nchange nothing here. \"sctrun dump plan\" shows the row that a node gets.\n");
     for (uint32_t b = 0; b < n; b++)
         be[b]->close(dev[b]);
     sct_settings_fini(&run);

@@ -84,14 +84,16 @@ static sct_status print_result(struct sct_session *x, const struct sct_train_res
     json_t *best = eval_json(&r->best);
     json_object_set_new(best, "epoch", json_integer(r->best_epoch));
     return cli_print_json(
-        json_pack("{s:s, s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:I, s:I, s:o}",
-                  "strategy", x->tuner.run.s->name, "backend", x->device.be->name, "device",
-                  x->device.info.name, "best", best, "last", eval_json(&r->last), "trainable",
-                  (json_int_t)r->trainable, "head", (json_int_t)r->head, "all",
-                  (json_int_t)r->all, "steps", (json_int_t)r->steps, "seconds", r->seconds,
-                  "first_step_seconds", r->first_step_seconds, "images_per_s", r->images_per_s,
-                  "peak_bytes", (json_int_t)r->peak_process_bytes, "peak_device_bytes",
-                  (json_int_t)r->peak_device_bytes, "memory", memory_json(&r->memory)),
+        json_pack(
+            "{s:s, s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:I, s:I, s:o, s:I}",
+            "strategy", x->tuner.run.s->name, "backend", x->device.be->name, "device",
+            x->device.info.name, "best", best, "last", eval_json(&r->last), "trainable",
+            (json_int_t)r->trainable, "head", (json_int_t)r->head, "all", (json_int_t)r->all,
+            "steps", (json_int_t)r->steps, "seconds", r->seconds, "first_step_seconds",
+            r->first_step_seconds, "images_per_s", r->images_per_s, "peak_bytes",
+            (json_int_t)r->peak_process_bytes, "peak_device_bytes",
+            (json_int_t)r->peak_device_bytes, "memory", memory_json(&r->memory), "skipped",
+            (json_int_t)x->n_skipped),
         err);
 }
 

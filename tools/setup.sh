@@ -39,7 +39,11 @@ module need libpng libpng-dev
 module need nettle nettle-dev
 module need libzip libzip-dev
 module need zlib zlib1g-dev
+module need libprotobuf-c libprotobuf-c-dev
+tool need protoc-c protobuf-c-compiler
 module need check check
+# WebP images are decoded where this is.
+module want libwebp libwebp-dev
 # The OpenCL backend is built where these are; a CPU is an OpenCL device through PoCL.
 module want OpenCL ocl-icd-opencl-dev
 header want CL/cl.h opencl-headers

@@ -105,6 +105,9 @@ fuzz_all() {
 }
 
 if [ -n "$all" ]; then
+  if [ -f build-asan/build.ninja ]; then # leaks after a failed allocation are found here only
+    tests build-asan 'asan long ' 'every allocation failure' --timeout-multiplier 5
+  fi
   if build "thread sanitizer" build-tsan -Db_sanitize=thread -Doptimization=1 \
     -Dopencl=disabled; then
     export TSAN_OPTIONS=${TSAN_OPTIONS-halt_on_error=1:allocator_may_return_null=1}

@@ -23,33 +23,25 @@
 /* ---- the device ----------------------------------------------------------------------------
  */
 
-/* Bits that a row may need. Each is probed, none follows from a vendor's name alone. */
+/* Bits that a row may need. Each is probed, none follows from a vendor's name. */
 enum cl_need {
     CL_NEED_CPU = 1u << 0, /* a CPU device: a work-item owns a whole vector-register tile */
-    CL_NEED_GPU = 1u << 1, /* not a CPU device */
+    CL_NEED_GPU = 1u << 1, /* not a CPU device; see opt "assume" */
     CL_NEED_GROUP_256 = 1u << 2, /* 256 work-items in a group */
     CL_NEED_LOCAL_32K = 1u << 3, /* 32 KiB of local memory */
-    CL_NEED_FP16 = 1u << 4,      /* cl_khr_fp16 arithmetic */
-    CL_NEED_PTX = 1u << 5,       /* inline PTX; see caps->sm */
-    CL_NEED_AMDGCN = 1u << 6,    /* clang's amdgcn builtins; see caps->gfx */
-    CL_NEED_XMX = 1u << 7,       /* cl_intel_subgroup_matrix_multiply_accumulate */
-    CL_NEED_EMU = 1u << 8,       /* opt "matrix-emu" = "on": matrix-unit index maths emulated */
-    CL_NEED_CLBLAST = 1u << 9,   /* libclblast is loaded and allowed by opt "gemm" */
+    CL_NEED_CLBLAST = 1u << 4,   /* libclblast is loaded and allowed by opt "gemm" */
 };
 
 enum cl_vendor { CL_OTHER, CL_NVIDIA, CL_AMD, CL_INTEL, CL_POCL, CL_ARM, CL_MESA };
 
 struct cl_caps {
-    uint32_t kind;   /* enum sct_device_kind */
+    uint32_t kind;   /* enum sct_device_kind; as opt "assume" says where it is set */
     uint32_t vendor; /* enum cl_vendor, of the platform */
     uint32_t has;    /* enum cl_need bits */
     uint32_t units;  /* compute units (CPU: threads) */
     uint32_t simd;   /* native float vector width, clamped to 4, 8 or 16; GPU: 4 */
     uint32_t max_group, c_version; /* c_version: 120, 200, 300 */
-    uint32_t sm;                   /* NVIDIA: 75, 80, 90 ..; else 0 */
-    uint32_t subgroup; /* preferred group-size multiple of a trivial kernel; 0 unknown */
     uint64_t local_bytes, max_alloc, memory;
-    char gfx[32]; /* AMD: "gfx1100"; else "" */
 };
 
 /* ---- the state words -----------------------------------------------------------------------

@@ -36,10 +36,9 @@ static sct_status find_device(uint32_t index, struct cl_found found[CL_MAX_FOUND
 static sct_status info(const struct sct_host *host, uint32_t index, struct sct_device_info *out,
                        sct_error *err)
 {
-    (void)host;
     struct cl_found found[CL_MAX_FOUND];
     SCT_TRY(find_device(index, found, err));
-    return cl_describe(&found[index], found, out, err);
+    return cl_describe(host, &found[index], found, out, err);
 }
 
 /* The driver's own words about a fault; called from its threads, at any time. */
@@ -96,8 +95,9 @@ static sct_status open_device(const struct sct_host *host, uint32_t index, sct_d
     *out = NULL;
     struct cl_found found[CL_MAX_FOUND];
     struct sct_device_info about = {.size = (uint32_t)sizeof about};
+    SCT_TRY(cl_assume_check(host, err));
     SCT_TRY(find_device(index, found, err));
-    SCT_TRY(cl_describe(&found[index], found, &about, err));
+    SCT_TRY(cl_describe(host, &found[index], found, &about, err));
     if (!about.usable)
         return sct_fail(err, SCT_EDEVICE, "device %s (%s): %s", about.id, about.name,
                         about.status);

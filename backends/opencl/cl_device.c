@@ -54,22 +54,6 @@ uint64_t cl_device_u64(cl_device_id d, cl_device_info what)
     return n == sizeof v.u32 ? v.u32 : n == sizeof v.u64 ? v.u64 : 0;
 }
 
-bool cl_has_extension(cl_device_id d, const char *name)
-{
-    size_t n = 0;
-    if (clGetDeviceInfo(d, CL_DEVICE_EXTENSIONS, 0, NULL, &n) != CL_SUCCESS || n == 0)
-        return false;
-    char *all = calloc(n + 1, 1);
-    bool found = false;
-    if (all && clGetDeviceInfo(d, CL_DEVICE_EXTENSIONS, n, all, NULL) == CL_SUCCESS) {
-        const size_t len = strlen(name);
-        for (const char *p = all; (p = strstr(p, name)) != NULL && !found; p += len)
-            found = (p == all || p[-1] == ' ') && (p[len] == '\0' || p[len] == ' ');
-    }
-    free(all);
-    return found;
-}
-
 /* The platform's vendor decides about caching and names; capabilities are probed elsewhere. */
 static uint32_t platform_vendor(cl_platform_id p)
 {
@@ -218,14 +202,12 @@ static bool refused(const struct cl_found *f, const struct cl_found *all, char *
     return true;
 }
 
-sct_status cl_describe(const struct cl_found *f, const struct cl_found *all,
-                       struct sct_device_info *info, sct_error *err)
+sct_status cl_describe(const struct sct_host *host, const struct cl_found *f,
+                       const struct cl_found *all, struct sct_device_info *info, sct_error *err)
 {
     struct sct_device_info v = {.size = (uint32_t)sizeof v};
     const uint32_t size = info->size && info->size < v.size ? info->size : v.size;
-    v.kind = (f->type & CL_DEVICE_TYPE_GPU)   ? SCT_DEV_GPU
-             : (f->type & CL_DEVICE_TYPE_CPU) ? SCT_DEV_CPU
-                                              : SCT_DEV_OTHER;
+    v.kind = cl_kind(f);
     v.threads = (uint32_t)cl_device_u64(f->device, CL_DEVICE_MAX_COMPUTE_UNITS);
     v.memory = cl_device_u64(f->device, CL_DEVICE_GLOBAL_MEM_SIZE);
     v.max_alloc = cl_device_u64(f->device, CL_DEVICE_MAX_MEM_ALLOC_SIZE);
@@ -242,20 +224,15 @@ sct_status cl_describe(const struct cl_found *f, const struct cl_found *all,
     v.usable = !refused(f, all, v.status, sizeof v.status);
     if (v.usable) {
         struct cl_caps caps;
-        cl_caps_probe(NULL, f, &caps);
-        char path[48] = "simt";
+        cl_caps_probe(host, f, &caps);
+        char path[16] = "simt";
         if (caps.has & CL_NEED_CPU)
             (void)snprintf(path, sizeof path, "wide%u", caps.simd);
-        else if (caps.has & CL_NEED_PTX)
-            (void)snprintf(path, sizeof path, "ptx-sm%u", caps.sm);
-        else if (caps.has & CL_NEED_XMX)
-            (void)snprintf(path, sizeof path, "xmx");
-        else if (caps.has & CL_NEED_AMDGCN)
-            (void)snprintf(path, sizeof path, "%.31s", caps.gfx);
         (void)snprintf(v.status, sizeof v.status,
-                       "%s; OpenCL C %u.%u, %u MHz, largest "
+                       "%s%s; OpenCL C %u.%u, %u MHz, largest "
                        "allocation %llu MiB, program cache: %s",
-                       path, caps.c_version / 100, caps.c_version / 10 % 10,
+                       path, caps.kind == v.kind ? "" : " (assumed)", caps.c_version / 100,
+                       caps.c_version / 10 % 10,
                        (unsigned)cl_device_u64(f->device, CL_DEVICE_MAX_CLOCK_FREQUENCY),
                        (unsigned long long)(v.max_alloc >> 20),
                        strcmp(cl_cache_policy(f->vendor), "own") == 0 ? "own" : "the driver's");

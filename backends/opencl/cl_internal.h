@@ -49,15 +49,20 @@ enum { CL_MAX_FOUND = 64 };
 
 /* All GPU, CPU and accelerator devices in the order of the platforms; returns their number. */
 uint32_t cl_enumerate(struct cl_found found[CL_MAX_FOUND]);
-sct_status cl_describe(const struct cl_found *f, const struct cl_found *all,
-                       struct sct_device_info *info, sct_error *err);
+sct_status cl_describe(const struct sct_host *host, const struct cl_found *f,
+                       const struct cl_found *all, struct sct_device_info *info,
+                       sct_error *err);
+/* What the driver calls the device: enum sct_device_kind. */
+uint32_t cl_kind(const struct cl_found *f);
+/* Option "assume": cpu or gpu; the kernels of that kind are used, whatever the device is, so
+ * that both kinds can be checked on one machine. EINVAL for another word. */
+sct_status cl_assume_check(const struct sct_host *host, sct_error *err);
 void cl_caps_probe(const struct sct_host *host, const struct cl_found *f, struct cl_caps *caps);
 /* A text property of a device or platform, cut to size, never NULL-terminated wrongly. */
 void cl_device_text(cl_device_id d, cl_device_info what, char *buf, size_t size);
 void cl_platform_text(cl_platform_id p, cl_platform_info what, char *buf, size_t size);
 uint64_t cl_device_u64(cl_device_id d, cl_device_info what); /* 0 when unknown; any width */
-bool cl_has_extension(cl_device_id d, const char *name);
-const char *cl_cache_policy(uint32_t vendor); /* "driver" or "own" */
+const char *cl_cache_policy(uint32_t vendor);                /* "driver" or "own" */
 
 /* ---- programs (cl_program.c, cl_cache.c) ---- */
 

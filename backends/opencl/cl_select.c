@@ -70,6 +70,26 @@ static void answer(const sct_device *dev, const struct cl_row *r, const struct s
         r->choose(&dev->caps, d, c);
 }
 
+/* What a row that was asked for by name needs and the device lacks. */
+static const char *lack(uint32_t bits)
+{
+    static const struct {
+        uint32_t bit;
+        const char *text;
+    } needs[] = {
+        {CL_NEED_CLBLAST, "needs libclblast and the option gemm=clblast"},
+        {CL_NEED_CPU, "needs a CPU device (or the option assume=cpu)"},
+        {CL_NEED_GPU, "needs a GPU (or the option assume=gpu)"},
+        {CL_NEED_GROUP_256, "needs groups of 256 work-items"},
+        {CL_NEED_LOCAL_32K, "needs 32 KiB of local memory"},
+    };
+
+    for (size_t i = 0; i < sizeof needs / sizeof needs[0]; i++)
+        if (bits & needs[i].bit)
+            return needs[i].text;
+    return "needs what this device lacks";
+}
+
 sct_status cl_probe(sct_device *dev, const struct sct_opdesc *d, struct sct_choice *c,
                     sct_error *err)
 {
@@ -90,7 +110,7 @@ sct_status cl_probe(sct_device *dev, const struct sct_opdesc *d, struct sct_choi
     const struct cl_row *r = cl_row_find(demand);
     return sct_fail(err, SCT_EUNSUP, "device %s: row '%s' %s", dev->id_text, demand,
                     !r || r->op != d->op          ? "does not exist for this op"
-                    : (r->needs & ~dev->caps.has) ? "needs hardware that this device lacks"
+                    : (r->needs & ~dev->caps.has) ? lack(r->needs & ~dev->caps.has)
                     : able(&dev->caps, r, d)      ? "failed its self-test on this device"
                                                   : "does not take these shapes or types");
 }

@@ -23,8 +23,8 @@ enum { TIMEOUT_S = 180, MAX_ARGS = 16 };
 
 /* Settings that change what a row computes or where programs are kept: the child gets the same.
  */
-static const char *const passed_on[] = {"threads", "cache-dir", "program-cache", "gemm",
-                                        "matrix-emu"};
+static const char *const passed_on[] = {"threads", "cache-dir", "program-cache",
+                                        "gemm",    "assume",    "selftest-cases"};
 
 struct outcome {
     bool known; /* the child answered, or died of the candidate */
@@ -201,8 +201,10 @@ static void test_in_child(sct_device *dev, const struct cl_row *row, struct outc
 
 static void verdict_key(const sct_device *dev, const struct cl_row *row, char key[CL_KEY_HEX])
 {
-    const char *part[4] = {"verdict", SCT_VERSION, cl_sources_digest, row->name};
-    cl_cache_key(&dev->cache, part, 4, key);
+    const char *assume = cl_opt(dev->host, "assume"); /* other compiler options */
+    const char *part[5] = {"verdict", SCT_VERSION, cl_sources_digest, row->name,
+                           assume ? assume : ""};
+    cl_cache_key(&dev->cache, part, 5, key);
 }
 
 /* "pass" or "fail: reason". */
@@ -241,16 +243,17 @@ static bool decide(sct_device *dev, const struct cl_row *row)
     const bool fresh = cl_opt_is(dev->host, "selftest", "force");
     if (!fresh && load_verdict(dev, row, &o)) {
         if (!o.pass)
-            cl_log(dev->host, SCT_LOG_WARN,
-                   "kernel %s is not used on device %s: %s (recorded; "
-                   "--cl-selftest force tests it again)",
-                   row->name, dev->id_text, o.why);
+            cl_log(
+                dev->host, SCT_LOG_WARN,
+                "kernel %s is not used on device %s: %s (recorded; remove the .verdict files "
+                "in %s to test it again)",
+                row->name, dev->id_text, o.why, dev->cache.dir);
         return o.pass;
     }
     cl_log(dev->host, SCT_LOG_INFO, "testing kernel %s on device %s (once)", row->name,
            dev->id_text);
     test_in_child(dev, row, &o);
-    if (o.known)
+    if (o.known && !cl_opt(dev->host, "selftest-cases"))
         store_verdict(dev, row, &o);
     if (!o.pass)
         cl_log(dev->host, SCT_LOG_WARN, "kernel %s is not used on device %s: %s", row->name,

@@ -381,10 +381,14 @@ static sct_status run_case(sct_device *dev, const struct cl_row *row, const stru
 
 sct_status cl_selftest_run(sct_device *dev, const struct cl_row *row, sct_error *err)
 {
+    /* under a simulator the first case alone takes long; a part is never recorded as a verdict
+     */
+    const char *part = cl_opt(dev->host, "selftest-cases");
+    const unsigned long most = part ? strtoul(part, NULL, 10) : MAX_CASES;
     uint32_t done = 0;
     if (!row->tests)
         return sct_fail(err, SCT_EINVAL, "%s has no self-test", row->name);
-    for (uint32_t i = 0; i < MAX_CASES; i++) {
+    for (uint32_t i = 0; i < MAX_CASES && i < most; i++) {
         struct cl_test t = {.lo = -1.0f, .hi = 1.0f, .tol = 1e-4f};
         t.d.size = sizeof t.d;
         t.d.op = row->op;

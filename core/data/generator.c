@@ -266,6 +266,13 @@ static sct_status check_classes(const struct sct_task *t, uint32_t natural, sct_
         return sct_fail(err, SCT_EUSAGE,
                         "task %s: count: expected at most %d classes, found %u", t->name,
                         SCT_SPRITE_MAX_OBJECTS, (unsigned)t->classes);
+    if (t->label == SCT_TASK_COUNT_COLOR &&
+        (t->color_count < 2 || t->classes - 1 > t->objects_max))
+        return sct_fail(err, SCT_EUSAGE,
+                        "task %s: count-color: expected 2 or more colors and objects_max of at "
+                        "least classes - 1, found %u colors, %u objects, %u classes",
+                        t->name, (unsigned)t->color_count, (unsigned)t->objects_max,
+                        (unsigned)t->classes);
     if (t->label == SCT_TASK_LOCATION && !is_square(t->classes))
         return sct_fail(
             err, SCT_EUSAGE,
@@ -357,6 +364,9 @@ void sct_task_class_name(const struct sct_task *t, uint32_t label, char *buf, si
         return;
     case SCT_TASK_COUNT:
         (void)snprintf(buf, size, "%u object%s", (unsigned)label + 1, label ? "s" : "");
+        return;
+    case SCT_TASK_COUNT_COLOR:
+        (void)snprintf(buf, size, "%u %s", (unsigned)label, color_names[t->colors[0]]);
         return;
     case SCT_TASK_ORIENTATION:
         (void)snprintf(buf, size, "%u degrees", (unsigned)(label * 360 / t->classes));

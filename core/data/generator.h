@@ -13,7 +13,8 @@ extern "C" {
 
 /* What a class is. SHAPE_COLOR: every pair, shape the slower index. LOCATION: cells of a square
  * grid, row by row. ORIENTATION: equal sectors of the full turn. SIZE: equal steps of the
- * radius. */
+ * radius. COUNT_COLOR: how many objects have the first of `colors`, from 0; the others have the
+ * rest of them. */
 #define SCT_TASK_LABELS(X)                                                                     \
     X(SHAPE, "shape")                                                                          \
     X(COLOR, "color")                                                                          \
@@ -21,7 +22,8 @@ extern "C" {
     X(COUNT, "count")                                                                          \
     X(ORIENTATION, "orientation")                                                              \
     X(LOCATION, "location")                                                                    \
-    X(SIZE, "size")
+    X(SIZE, "size")                                                                            \
+    X(COUNT_COLOR, "count-color")
 
 enum sct_task_label {
 

@@ -3,6 +3,7 @@
  * The kind of a file is told from its first bytes: names of image files are often wrong. */
 #include "core/data/image.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "core/base/mem.h"
@@ -19,7 +20,6 @@ static const struct {
 } others[] = {
     {"GIF8", 4, 0, "a GIF file; convert it first"},
     {"BM", 2, 0, "a BMP file; convert it first"},
-    {"WEBP", 4, 8, "a WebP file; convert it first"},
     {"ftypavif", 8, 4, "an AVIF file; convert it first"},
     {"ftyphei", 7, 4, "a HEIC file; convert it first"},
     {"II*\0", 4, 0, "a TIFF file; convert it first"},
@@ -31,18 +31,32 @@ static const struct {
     {"<html", 5, 0, "an HTML page, as a failed download leaves; fetch it again"},
 };
 
-sct_status sct_image_check_size(uint64_t w, uint64_t h, const char *name, sct_error *err)
+static sct_status check_size(uint64_t w, uint64_t h, uint64_t limit, const char *name,
+                             sct_error *err)
 {
     if (w == 0 || h == 0)
         return sct_fail(err, SCT_EDATA, "%s: the image is empty (%llu x %llu pixels)", name,
                         (unsigned long long)w, (unsigned long long)h);
-    if (w > SCT_IMAGE_MAX_SIDE || h > SCT_IMAGE_MAX_SIDE || w * h > SCT_IMAGE_MAX_PIXELS)
+    if (w > SCT_IMAGE_MAX_SIDE || h > SCT_IMAGE_MAX_SIDE || w * h > limit)
         return sct_fail(err, SCT_EDATA,
                         "%s: expected at most %u pixels a side and %llu in all, found %llu x "
                         "%llu; make the image smaller first",
-                        name, SCT_IMAGE_MAX_SIDE, (unsigned long long)SCT_IMAGE_MAX_PIXELS,
+                        name, SCT_IMAGE_MAX_SIDE, (unsigned long long)limit,
                         (unsigned long long)w, (unsigned long long)h);
     return SCT_OK;
+}
+
+sct_status sct_image_check_size(uint64_t w, uint64_t h, const char *name, sct_error *err)
+{
+    return check_size(w, h, SCT_IMAGE_MAX_PIXELS, name, err);
+}
+
+sct_status sct_image_check_file(uint64_t w, uint64_t h, const struct sct_image_file *f,
+                                sct_error *err)
+{
+    const uint64_t asked = f->opts->max_pixels;
+    const bool fewer = asked && asked < SCT_IMAGE_MAX_PIXELS;
+    return check_size(w, h, fewer ? asked : SCT_IMAGE_MAX_PIXELS, f->name, err);
 }
 
 sct_status sct_image_init(struct sct_image *img, uint32_t w, uint32_t h, sct_error *err)
@@ -70,41 +84,47 @@ void sct_image_fini(struct sct_image *img)
 static sct_status refuse(const uint8_t *p, size_t size, const char *name, sct_error *err)
 {
     if (size == 0)
-        return sct_fail(err, SCT_EDATA, "%s: expected a JPEG or PNG image, found an empty file",
-                        name);
+        return sct_fail(err, SCT_EDATA,
+                        "%s: expected a JPEG, PNG or WebP image, found an empty file", name);
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         if (size >= (size_t)others[i].at + others[i].size &&
             memcmp(p + others[i].at, others[i].magic, others[i].size) == 0)
-            return sct_fail(err, SCT_EDATA, "%s: expected a JPEG or PNG image, found %s", name,
-                            others[i].what);
+            return sct_fail(err, SCT_EDATA, "%s: expected a JPEG, PNG or WebP image, found %s",
+                            name, others[i].what);
     char hex[3 * 8 + 1] = "";
     for (size_t i = 0; i < 8 && i < size; i++)
         (void)snprintf(hex + 3 * i, 4, "%02x ", p[i]);
     return sct_fail(err, SCT_EDATA,
-                    "%s: expected a JPEG or PNG image, found %zu bytes that begin with %s",
+                    "%s: expected a JPEG, PNG or WebP image, found %zu bytes that begin with "
+                    "%s",
                     name, size, hex);
 }
 
 sct_status sct_image_decode(struct sct_image *out, const void *bytes, size_t size,
-                            const char *name, sct_error *err)
+                            const char *name, const struct sct_image_opts *opts, sct_error *err)
 {
     static const uint8_t png[8] = {0x89, 'P', 'N', 'G', 0x0d, 0x0a, 0x1a, 0x0a};
+    static const struct sct_image_opts usual;
     const uint8_t *p = bytes;
+    const struct sct_image_file f = {p, size, name, opts ? opts : &usual};
     memset(out, 0, sizeof *out);
     if (size >= 3 && p[0] == 0xff && p[1] == 0xd8 && p[2] == 0xff)
-        return sct_jpeg_decode(out, p, size, name, err);
+        return sct_jpeg_decode(out, &f, err);
     if (size >= sizeof png && memcmp(p, png, sizeof png) == 0)
-        return sct_png_decode(out, p, size, name, err);
+        return sct_png_decode(out, &f, err);
+    if (size >= 12 && memcmp(p, "RIFF", 4) == 0 && memcmp(p + 8, "WEBP", 4) == 0)
+        return sct_webp_decode(out, &f, err);
     return refuse(p, size, name, err);
 }
 
-sct_status sct_image_read(struct sct_image *out, const char *path, sct_error *err)
+sct_status sct_image_read(struct sct_image *out, const char *path,
+                          const struct sct_image_opts *opts, sct_error *err)
 {
     uint8_t *bytes;
     size_t size;
     memset(out, 0, sizeof *out);
     SCT_TRY(sct_slurp(&bytes, &size, path, FILE_LIMIT, err));
-    const sct_status rc = sct_image_decode(out, bytes, size, path, err);
+    const sct_status rc = sct_image_decode(out, bytes, size, path, opts, err);
     sct_free(bytes);
     return rc;
 }

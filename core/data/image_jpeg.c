@@ -130,37 +130,37 @@ static sct_status read_rows(struct jpeg_ctx *c)
     return SCT_OK;
 }
 
-static sct_status decode(struct jpeg_ctx *c, const uint8_t *bytes, size_t size)
+static sct_status decode(struct jpeg_ctx *c, const struct sct_image_file *f)
 {
     struct jpeg_decompress_struct *d = &c->dec;
     jpeg_create_decompress(d);
     d->progress = &c->progress;
-    jpeg_mem_src(d, bytes, (unsigned long)size);
+    jpeg_mem_src(d, f->bytes, (unsigned long)f->size);
     (void)jpeg_read_header(d, TRUE);
-    SCT_TRY(sct_image_check_size(d->image_width, d->image_height, c->name, c->err));
+    SCT_TRY(sct_image_check_file(d->image_width, d->image_height, f, c->err));
     SCT_TRY(choose_output(c));
     SCT_TRY(sct_image_init(&c->image, d->image_width, d->image_height, c->err));
     (void)jpeg_start_decompress(d);
     return read_rows(c);
 }
 
-sct_status sct_jpeg_decode(struct sct_image *out, const uint8_t *bytes, size_t size,
-                           const char *name, sct_error *err)
+sct_status sct_jpeg_decode(struct sct_image *out, const struct sct_image_file *f,
+                           sct_error *err)
 {
     /* On the heap: what setjmp's frame holds in registers is lost after a longjmp. */
     struct jpeg_ctx *const c = sct_calloc(1, sizeof *c);
     sct_status rc;
     memset(out, 0, sizeof *out);
     if (!c)
-        return sct_fail(err, SCT_ENOMEM, "%s: out of memory for the JPEG decoder", name);
+        return sct_fail(err, SCT_ENOMEM, "%s: out of memory for the JPEG decoder", f->name);
     c->dec.err = jpeg_std_error(&c->mgr);
     c->mgr.error_exit = on_error;
     c->mgr.emit_message = on_message;
     c->progress.progress_monitor = on_progress;
-    c->name = name;
+    c->name = f->name;
     c->err = err;
     if (setjmp(c->jump) == 0)
-        c->rc = decode(c, bytes, size);
+        c->rc = decode(c, f);
     jpeg_destroy_decompress(&c->dec);
     sct_free(c->cmyk);
     rc = c->rc;

@@ -14,7 +14,8 @@
 #define MAX_DEPTH 16
 
 struct folder {
-    const char *path; /* relative to the root */
+    const char *path;  /* relative to the root, "" for the root itself */
+    const char *class; /* of the images in it */
     uint32_t depth;
 };
 
@@ -23,11 +24,16 @@ struct names {
     uint32_t count, cap;
 };
 
+struct found {
+    const char *path, *class;
+};
+
 struct walk {
     struct sct_dataset *ds;
+    bool natural;
     struct folder *queue;
     uint32_t tail, queue_cap;
-    struct sct_entry *found;
+    struct found *found;
     uint32_t count, cap;
     sct_error *err;
 };
@@ -94,16 +100,22 @@ static int by_name_natural(const void *a, const void *b)
     return sct_natural_compare(*(const char *const *)a, *(const char *const *)b);
 }
 
+static int by_class(const void *a, const void *b)
+{
+    return strcmp(((const struct found *)a)->class, ((const struct found *)b)->class);
+}
+
 /* torchvision takes class by class, sorts the folders of one, then the names in each; timm
  * sorts whole paths. */
 static int by_path(const void *a, const void *b)
 {
-    const struct sct_entry *x = a, *y = b;
-    if (x->label != y->label)
-        return x->label < y->label ? -1 : 1;
+    const struct found *x = a, *y = b;
+    int d = by_class(x, y);
+    if (d)
+        return d;
     const size_t n = (size_t)(strrchr(x->path, '/') - x->path);
     const size_t m = (size_t)(strrchr(y->path, '/') - y->path);
-    const int d = memcmp(x->path, y->path, n < m ? n : m);
+    d = memcmp(x->path, y->path, n < m ? n : m);
     if (d)
         return d;
     if (n != m)
@@ -113,20 +125,23 @@ static int by_path(const void *a, const void *b)
 
 static int by_path_natural(const void *a, const void *b)
 {
-    return sct_natural_compare(((const struct sct_entry *)a)->path,
-                               ((const struct sct_entry *)b)->path);
+    return sct_natural_compare(((const struct found *)a)->path,
+                               ((const struct found *)b)->path);
 }
 
-static bool is_image(const char *name)
+/* The endings that either one takes for images. What this program cannot decode is listed all
+ * the same: an error, or --skip-bad, names it, where leaving it out would go unseen. */
+static bool is_image(const char *name, bool natural)
 {
-    static const char *const ends[] = {".jpg", ".jpeg", ".png"};
+    static const char *const ends[] = {".png", ".jpg", ".jpeg", ".webp", ".bmp",
+                                       ".ppm", ".pgm", ".tif",  ".tiff"};
     const size_t n = strlen(name);
-    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+    for (size_t i = 0; i < (natural ? 3 : sizeof ends / sizeof ends[0]); i++) {
         const size_t m = strlen(ends[i]);
         size_t j = 0;
         while (n > m && j < m && lower(name[n - m + j]) == ends[i][j])
             j++;
-        if (j == m)
+        if (n > m && j == m)
             return true;
     }
     return false;
@@ -137,7 +152,8 @@ static sct_status no_memory(struct walk *w)
     return sct_fail(w->err, SCT_ENOMEM, "out of memory listing the images of a folder");
 }
 
-static sct_status add_folder(struct walk *w, const char *path, uint32_t depth)
+static sct_status add_folder(struct walk *w, const char *path, const char *class,
+                             uint32_t depth)
 {
     if (depth > MAX_DEPTH)
         return sct_fail(w->err, SCT_EDATA,
@@ -145,15 +161,20 @@ static sct_status add_folder(struct walk *w, const char *path, uint32_t depth)
                         w->ds->root, path, MAX_DEPTH);
     SCT_TRY(sct_grow((void **)&w->queue, &w->queue_cap, (uint64_t)w->tail + 1, sizeof *w->queue,
                      w->err));
-    w->queue[w->tail++] = (struct folder){path, depth};
+    w->queue[w->tail++] = (struct folder){path, class, depth};
     return SCT_OK;
 }
 
-static sct_status add_image(struct walk *w, const char *path, uint32_t label)
+static sct_status add_image(struct walk *w, const struct folder *at, const char *path)
 {
+    if (!*at->class)
+        return sct_fail(w->err, SCT_EDATA,
+                        "%s/%s: expected images inside of class folders only, found one beside "
+                        "them; move it",
+                        w->ds->root, path);
     SCT_TRY(sct_grow((void **)&w->found, &w->cap, (uint64_t)w->count + 1, sizeof *w->found,
                      w->err));
-    w->found[w->count++] = (struct sct_entry){path, label};
+    w->found[w->count++] = (struct found){path, at->class};
     return SCT_OK;
 }
 
@@ -182,44 +203,49 @@ static sct_status open_folder(DIR **dir, const struct walk *w, const char *path)
     return SCT_OK;
 }
 
-static sct_status scan_entry(struct walk *w, const struct folder *at, const char *name,
-                             uint32_t label)
+static sct_status scan_entry(struct walk *w, const struct folder *at, const char *name)
 {
     bool folder;
-    const char *path = sct_arena_printf(&w->ds->arena, "%s/%s", at->path, name);
+    const char *path =
+        sct_arena_printf(&w->ds->arena, "%s%s%s", at->path, *at->path ? "/" : "", name);
     if (!path)
         return no_memory(w);
     if (!kind(w, path, &folder))
         return SCT_OK;
     if (folder)
-        return add_folder(w, path, at->depth + 1);
-    return is_image(name) ? add_image(w, path, label) : SCT_OK;
+        return add_folder(w, path,
+                          w->natural ? path + (strlen(path) - strlen(name)) : at->class,
+                          at->depth + 1);
+    return is_image(name, w->natural) ? add_image(w, at, path) : SCT_OK;
 }
 
-static sct_status scan_folder(struct walk *w, struct folder at, uint32_t label)
+static sct_status scan_folder(struct walk *w, struct folder at)
 {
     DIR *dir;
     sct_status rc = SCT_OK;
     SCT_TRY(open_folder(&dir, w, at.path));
     for (struct dirent *d = readdir(dir); d && rc == SCT_OK; d = readdir(dir))
         if (d->d_name[0] != '.')
-            rc = scan_entry(w, &at, d->d_name, label);
+            rc = scan_entry(w, &at, d->d_name);
     (void)closedir(dir);
     return rc;
 }
 
-static sct_status scan_class(struct walk *w, const char *name, uint32_t label)
+/* A folder and all below it. */
+static sct_status scan_tree(struct walk *w, const char *path)
 {
-    const uint32_t before = w->count;
     w->tail = 0;
-    SCT_TRY(add_folder(w, name, 0));
+    SCT_TRY(add_folder(w, path, path, 0));
     for (uint32_t head = 0; head < w->tail; head++)
-        SCT_TRY(scan_folder(w, w->queue[head], label));
-    if (w->count == before)
-        return sct_fail(w->err, SCT_EDATA,
-                        "%s/%s: expected .jpg, .jpeg or .png files in this class folder, found "
-                        "none; remove it or fill it",
-                        w->ds->root, name);
+        SCT_TRY(scan_folder(w, w->queue[head]));
+    return SCT_OK;
+}
+
+static sct_status add_name(struct walk *w, struct names *out, const char *name)
+{
+    SCT_TRY(sct_grow((void **)&out->at, &out->cap, (uint64_t)out->count + 1, sizeof *out->at,
+                     w->err));
+    out->at[out->count++] = name;
     return SCT_OK;
 }
 
@@ -233,11 +259,7 @@ static sct_status list_classes(struct walk *w, struct names *out)
         if (d->d_name[0] == '.' || !kind(w, d->d_name, &folder) || !folder)
             continue;
         const char *name = sct_arena_strdup(&w->ds->arena, d->d_name);
-        rc = name ? sct_grow((void **)&out->at, &out->cap, (uint64_t)out->count + 1,
-                             sizeof *out->at, w->err)
-                  : no_memory(w);
-        if (rc == SCT_OK)
-            out->at[out->count++] = name;
+        rc = name ? add_name(w, out, name) : no_memory(w);
     }
     (void)closedir(dir);
     if (rc == SCT_OK && out->count == 0)
@@ -246,33 +268,97 @@ static sct_status list_classes(struct walk *w, struct names *out)
     return rc;
 }
 
-static sct_status scan_root(struct walk *w, struct names *names, enum sct_class_order order)
+static sct_status scan_plain(struct walk *w, struct names *names)
 {
-    const bool natural = order == SCT_ORDER_NATURAL;
     SCT_TRY(list_classes(w, names));
-    qsort(names->at, names->count, sizeof *names->at, natural ? by_name_natural : by_name);
-    for (uint32_t i = 0; i < names->count; i++)
-        SCT_TRY(scan_class(w, names->at[i], i));
-    qsort(w->found, w->count, sizeof *w->found, natural ? by_path_natural : by_path);
-    const char **own = sct_arena_alloc(&w->ds->arena, names->count * sizeof *own);
-    struct sct_entry *e = sct_arena_alloc(&w->ds->arena, w->count * sizeof *e);
+    qsort(names->at, names->count, sizeof *names->at, by_name);
+    for (uint32_t i = 0; i < names->count; i++) {
+        const uint32_t before = w->count;
+        SCT_TRY(scan_tree(w, names->at[i]));
+        if (w->count == before)
+            return sct_fail(w->err, SCT_EDATA,
+                            "%s/%s: expected .jpg, .jpeg, .png or .webp files in this class "
+                            "folder, found none; remove it or fill it",
+                            w->ds->root, names->at[i]);
+    }
+    return SCT_OK;
+}
+
+static sct_status scan_natural(struct walk *w, struct names *names)
+{
+    SCT_TRY(scan_tree(w, ""));
+    if (w->count == 0)
+        return sct_fail(
+            w->err, SCT_EDATA,
+            "%s: expected .jpg, .jpeg or .png files in one folder a class, found none",
+            w->ds->root);
+    qsort(w->found, w->count, sizeof *w->found, by_class);
+    for (uint32_t i = 0; i < w->count; i++)
+        if (i == 0 || by_class(&w->found[i - 1], &w->found[i]) != 0)
+            SCT_TRY(add_name(w, names, w->found[i].class));
+    qsort(names->at, names->count, sizeof *names->at, by_name_natural);
+    return SCT_OK;
+}
+
+/* Nothing was said about the order: fine as long as both give each class the same number. */
+static sct_status check_unsaid(struct walk *w, const struct names *plain)
+{
+    static const char advice[] = "say --folder-order torchvision or --folder-order timm";
+    for (uint32_t i = 0; i < w->count; i++) {
+        const char *leaf = strrchr(w->found[i].path, '/');
+        if ((size_t)(leaf - w->found[i].path) != strlen(w->found[i].class))
+            return sct_fail(w->err, SCT_EUSAGE,
+                            "%s: torchvision takes %s for class %s, timm for the class of its "
+                            "innermost folder; %s",
+                            w->ds->root, w->found[i].path, w->found[i].class, advice);
+    }
+    const char **natural = sct_arena_alloc(&w->ds->arena, plain->count * sizeof *natural);
+    if (!natural)
+        return no_memory(w);
+    memcpy(natural, plain->at, plain->count * sizeof *natural);
+    qsort(natural, plain->count, sizeof *natural, by_name_natural);
+    for (uint32_t i = 0; i < plain->count; i++)
+        if (strcmp(natural[i], plain->at[i]) != 0)
+            return sct_fail(w->err, SCT_EUSAGE,
+                            "%s: class %u is %s in torchvision's order and %s in timm's; %s",
+                            w->ds->root, (unsigned)i, plain->at[i], natural[i], advice);
+    return SCT_OK;
+}
+
+static sct_status finish(struct walk *w, const struct names *names)
+{
+    struct sct_arena *arena = &w->ds->arena;
+    const char **own = sct_arena_alloc(arena, names->count * sizeof *own);
+    struct sct_entry *e = sct_arena_alloc(arena, w->count * sizeof *e);
     if (!own || !e)
         return no_memory(w);
+    qsort(w->found, w->count, sizeof *w->found, w->natural ? by_path_natural : by_path);
     w->ds->class_names = memcpy(own, names->at, names->count * sizeof *own);
-    w->ds->entries = memcpy(e, w->found, w->count * sizeof *e);
+    w->ds->entries = e;
     w->ds->count = w->count;
     w->ds->classes = names->count;
+    for (uint32_t i = 0; i < w->count; i++) {
+        const char *const *at = bsearch(&w->found[i].class, own, names->count, sizeof *own,
+                                        w->natural ? by_name_natural : by_name);
+        e[i] = (struct sct_entry){w->found[i].path, (uint32_t)(at - own)};
+    }
     return SCT_OK;
 }
 
 sct_status sct_dataset_folder(struct sct_dataset *ds, const char *root,
                               enum sct_class_order order, sct_error *err)
 {
-    struct walk w = {.ds = ds, .err = err};
+    struct walk w = {.ds = ds, .natural = order == SCT_ORDER_NATURAL, .err = err};
     struct names names = {0};
     memset(ds, 0, sizeof *ds);
     ds->root = ds->origin = sct_arena_strdup(&ds->arena, root);
-    const sct_status rc = ds->root ? scan_root(&w, &names, order) : no_memory(&w);
+    sct_status rc = ds->root ? SCT_OK : no_memory(&w);
+    if (rc == SCT_OK)
+        rc = w.natural ? scan_natural(&w, &names) : scan_plain(&w, &names);
+    if (rc == SCT_OK && order == SCT_ORDER_UNSAID)
+        rc = check_unsaid(&w, &names);
+    if (rc == SCT_OK)
+        rc = finish(&w, &names);
     sct_free(names.at);
     sct_free(w.queue);
     sct_free(w.found);

@@ -3,51 +3,38 @@
  * Nothing of the file is trusted: lengths, bytes and label range are checked by line. */
 #include "core/data/list_parse.h"
 
-#include <stdbool.h>
 #include <string.h>
 
-/* A typo in a label must not become a classifier of millions of outputs. */
-#define LABEL_LIMIT 1000000u
-
-struct line {
-    const char *at;
-    size_t size;
-};
-
-static bool is_blank(char c)
+bool sct_is_blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\r';
 }
 
-/* The next line without blanks at its ends; false at the end of the text. */
-static bool next_line(const char **at, const char *end, struct line *out)
+void sct_lines_init(struct sct_lines *l, const char *text, size_t size, const char *name)
 {
-    if (*at == end)
+    *l = (struct sct_lines){text, text + size, name, 0};
+    if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+        l->at += 3;
+}
+
+bool sct_lines_next(struct sct_lines *l, struct sct_line *out)
+{
+    if (l->at == l->end)
         return false;
-    const char *nl = memchr(*at, '\n', (size_t)(end - *at));
-    const char *stop = nl ? nl : end;
-    const char *begin = *at;
-    *at = nl ? nl + 1 : end;
-    while (begin < stop && is_blank(*begin))
+    const char *nl = memchr(l->at, '\n', (size_t)(l->end - l->at));
+    const char *begin = l->at, *stop = nl ? nl : l->end;
+    l->at = nl ? nl + 1 : l->end;
+    l->no++;
+    while (begin < stop && sct_is_blank(*begin))
         begin++;
-    while (stop > begin && is_blank(stop[-1]))
+    while (stop > begin && sct_is_blank(stop[-1]))
         stop--;
     out->at = begin;
     out->size = (size_t)(stop - begin);
     return true;
 }
 
-static sct_status check_text(const struct line *l, const char *name, uint32_t no,
-                             sct_error *err)
-{
-    if (memchr(l->at, 0, l->size))
-        return sct_fail(err, SCT_EDATA, "%s:%u: expected text, found a zero byte", name,
-                        (unsigned)no);
-    return SCT_OK;
-}
-
-static sct_status parse_label(uint32_t *label, const char *word, size_t size, const char *name,
-                              uint32_t no, sct_error *err)
+bool sct_scan_label(const char *word, size_t size, uint32_t *label)
 {
     uint32_t v = 0;
     bool ok = size > 0 && size < 8;
@@ -55,36 +42,58 @@ static sct_status parse_label(uint32_t *label, const char *word, size_t size, co
         ok = word[i] >= '0' && word[i] <= '9';
         v = v * 10 + (uint32_t)(word[i] - '0');
     }
-    if (!ok || v >= LABEL_LIMIT)
-        return sct_fail(
-            err, SCT_EDATA,
-            "%s:%u: expected \"path label\" with a label number from 0 to %u, found "
-            "\"%.*s\"",
-            name, (unsigned)no, LABEL_LIMIT - 1, size < 60 ? (int)size : 60, word);
+    if (!ok || v >= SCT_LABEL_LIMIT)
+        return false;
     *label = v;
-    return SCT_OK;
+    return true;
 }
 
-static sct_status parse_line(struct sct_dataset *ds, struct sct_entry *e, const struct line *l,
-                             const char *name, uint32_t no, sct_error *err)
+char *sct_line_copy(struct sct_arena *a, const struct sct_line *part,
+                    const struct sct_lines *where, sct_error *err)
+{
+    if (memchr(part->at, 0, part->size)) {
+        (void)sct_fail(err, SCT_EDATA, "%s:%u: expected text, found a zero byte", where->name,
+                       (unsigned)where->no);
+        return NULL;
+    }
+    char *copy = sct_arena_alloc(a, part->size + 1);
+    if (copy)
+        memcpy(copy, part->at, part->size);
+    else
+        (void)sct_fail(err, SCT_ENOMEM, "%s: out of memory reading the file", where->name);
+    return copy;
+}
+
+/* What a failed sct_line_copy was: the caller may have given no error to look into. */
+static sct_status copy_failed(const struct sct_line *part)
+{
+    return memchr(part->at, 0, part->size) ? SCT_EDATA : SCT_ENOMEM;
+}
+
+static sct_status parse_line(struct sct_dataset *ds, struct sct_entry *e,
+                             const struct sct_line *l, const struct sct_lines *where,
+                             sct_error *err)
 {
     size_t cut = l->size;
-    SCT_TRY(check_text(l, name, no, err));
-    while (cut > 0 && !is_blank(l->at[cut - 1]))
+    while (cut > 0 && !sct_is_blank(l->at[cut - 1]))
         cut--;
-    SCT_TRY(parse_label(&e->label, l->at + cut, l->size - cut, name, no, err));
-    while (cut > 0 && is_blank(l->at[cut - 1]))
+    if (!sct_scan_label(l->at + cut, l->size - cut, &e->label)) {
+        const size_t n = l->size - cut;
+        return sct_fail(
+            err, SCT_EDATA,
+            "%s:%u: expected \"path label\" with a label number from 0 to %u, found \"%.*s\"",
+            where->name, (unsigned)where->no, SCT_LABEL_LIMIT - 1, n < 60 ? (int)n : 60,
+            l->at + cut);
+    }
+    while (cut > 0 && sct_is_blank(l->at[cut - 1]))
         cut--;
     if (cut == 0)
         return sct_fail(err, SCT_EDATA,
-                        "%s:%u: expected \"path label\", found only one word \"%.*s\"", name,
-                        (unsigned)no, (int)l->size, l->at);
-    char *path = sct_arena_alloc(&ds->arena, cut + 1);
-    if (!path)
-        return sct_fail(err, SCT_ENOMEM, "%s: out of memory reading the list", name);
-    memcpy(path, l->at, cut);
-    e->path = path;
-    return SCT_OK;
+                        "%s:%u: expected \"path label\", found only one word \"%.*s\"",
+                        where->name, (unsigned)where->no, (int)l->size, l->at);
+    const struct sct_line path = {l->at, cut};
+    e->path = sct_line_copy(&ds->arena, &path, where, err);
+    return e->path ? SCT_OK : copy_failed(&path);
 }
 
 static uint64_t count_lines(const char *text, size_t size)
@@ -98,26 +107,23 @@ static uint64_t count_lines(const char *text, size_t size)
 sct_status sct_list_parse(struct sct_dataset *ds, const char *text, size_t size,
                           const char *name, sct_error *err)
 {
-    const char *at = text, *end = text + size;
     const uint64_t lines = count_lines(text, size);
-    struct line l;
-    uint32_t no = 0;
+    struct sct_lines at;
+    struct sct_line l;
     ds->count = 0;
     ds->classes = 0;
     if (lines > UINT32_MAX)
         return sct_fail(err, SCT_EDATA, "%s: more lines than 32 bits count", name);
-    if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
-        at += 3;
     ds->entries = sct_arena_alloc(&ds->arena, (size_t)lines * sizeof *ds->entries);
     if (!ds->entries)
         return sct_fail(err, SCT_ENOMEM, "%s: out of memory for %llu lines", name,
                         (unsigned long long)lines);
-    while (next_line(&at, end, &l)) {
-        no++;
+    sct_lines_init(&at, text, size, name);
+    while (sct_lines_next(&at, &l)) {
         if (l.size == 0)
             continue;
         struct sct_entry *e = &ds->entries[ds->count];
-        SCT_TRY(parse_line(ds, e, &l, name, no, err));
+        SCT_TRY(parse_line(ds, e, &l, &at, err));
         ds->count++;
         if (e->label >= ds->classes)
             ds->classes = e->label + 1;
@@ -130,30 +136,26 @@ sct_status sct_list_parse(struct sct_dataset *ds, const char *text, size_t size,
 sct_status sct_classes_parse(struct sct_dataset *ds, const char *text, size_t size,
                              const char *name, sct_error *err)
 {
-    const char *at = text, *end = text + size;
     const uint64_t lines = count_lines(text, size);
-    struct line l;
-    uint32_t no = 0, n = 0;
-    if (lines > LABEL_LIMIT)
+    struct sct_lines at;
+    struct sct_line l;
+    uint32_t n = 0;
+    if (lines > SCT_LABEL_LIMIT)
         return sct_fail(err, SCT_EDATA, "%s: expected at most %u class names", name,
-                        LABEL_LIMIT);
+                        SCT_LABEL_LIMIT);
     const char **names = sct_arena_alloc(&ds->arena, (size_t)lines * sizeof *names);
     if (!names)
         return sct_fail(err, SCT_ENOMEM, "%s: out of memory for class names", name);
-    while (next_line(&at, end, &l)) {
-        no++;
+    sct_lines_init(&at, text, size, name);
+    while (sct_lines_next(&at, &l)) {
         if (l.size == 0)
             continue;
-        if (n + 1 != no)
+        if (n + 1 != at.no)
             return sct_fail(err, SCT_EDATA,
                             "%s:%u: expected one class name a line, found an empty line above",
-                            name, (unsigned)no);
-        SCT_TRY(check_text(&l, name, no, err));
-        char *copy = sct_arena_alloc(&ds->arena, l.size + 1);
-        if (!copy)
-            return sct_fail(err, SCT_ENOMEM, "%s: out of memory for class names", name);
-        memcpy(copy, l.at, l.size);
-        names[n++] = copy;
+                            name, (unsigned)at.no);
+        if (!(names[n++] = sct_line_copy(&ds->arena, &l, &at, err)))
+            return copy_failed(&l);
     }
     for (uint32_t i = 0; i < ds->count; i++)
         if (ds->entries[i].label >= n)

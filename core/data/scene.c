@@ -132,6 +132,8 @@ static void choose_color(struct scene *sc, struct sct_sprite *o)
         i = sc->label;
     else if (t->label == SCT_TASK_SHAPE_COLOR)
         i = sc->label % t->color_count;
+    else if (t->label == SCT_TASK_COUNT_COLOR) /* the first `label` objects are counted */
+        i = sc->count < sc->label ? 0 : 1 + below(&sc->rng, t->color_count - 1);
     for (int c = 0; c < 3; c++)
         o->rgb[c] = level(rgb[t->colors[i]][c] + between(&sc->rng, -jitter, jitter));
 }
@@ -227,6 +229,17 @@ static void add_noise(struct scene *sc, struct sct_image *img)
     }
 }
 
+/* The label's where it counts all, else drawn; at least as many as the label counts. */
+static uint32_t object_count(struct scene *sc)
+{
+    const struct sct_task *t = sc->t;
+    uint32_t least = t->objects_min;
+    if (t->label == SCT_TASK_COUNT_COLOR && least < sc->label)
+        least = sc->label;
+    const uint32_t n = (uint32_t)between(&sc->rng, (int32_t)least, (int32_t)t->objects_max);
+    return t->label == SCT_TASK_COUNT ? sc->label + 1 : n;
+}
+
 sct_status sct_task_draw(const struct sct_task *t, enum sct_split split, uint32_t index,
                          struct sct_image *img, uint32_t *label, sct_error *err)
 {
@@ -244,9 +257,7 @@ sct_status sct_task_draw(const struct sct_task *t, enum sct_split split, uint32_
     stream_init(&sc.rng, t->seed, (uint32_t)split, index);
     draw_background(&sc, img);
     draw_distractors(&sc, img);
-    const uint32_t objects =
-        (uint32_t)between(&sc.rng, (int32_t)t->objects_min, (int32_t)t->objects_max);
-    const uint32_t n = t->label == SCT_TASK_COUNT ? sc.label + 1 : objects;
+    const uint32_t n = object_count(&sc);
     for (uint32_t i = 0; i < n; i++)
         add_object(&sc);
     for (uint32_t i = 0; i < n; i++)

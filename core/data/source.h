@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * source.h - one face for everything that has labelled images: lists, folders, generators.
- * Read-only after creation: any number of threads may ask. */
+ * Read-only once it is set up: any number of threads may ask. */
 #ifndef SCT_DATA_SOURCE_H
 #define SCT_DATA_SOURCE_H
 
+#include "core/data/class_map.h"
 #include "core/data/generator.h"
 #include "core/data/list.h"
 
@@ -26,6 +27,30 @@ sct_status sct_source_create_task(struct sct_source **out, const struct sct_task
 /* Accepts NULL and pointers to NULL. No thread may still be fetching. */
 void sct_source_destroy(struct sct_source **s);
 
+/* ---- setting up, by one thread, before anything is fetched ---- */
+
+/* Renumbers the classes as the map says: a class is found by its name (unless
+ * all names are the map's, in its order), or, when the source has no names, by its number
+ * written out if the map's names are numerals; else its number stays, and must be below
+ * map->classes. Afterwards the source has map->classes classes with the map's names. A class
+ * that has images and is not in the map is SCT_EDATA with its name; with `skip` its images are
+ * left out, *left of them, SCT_EDATA when none remains. On failure the source is as it was.
+ * SCT_ENOMEM. */
+sct_status sct_source_map(struct sct_source *s, const struct sct_class_map *map, bool skip,
+                          uint32_t *left, sct_error *err);
+
+/* Makes the test split agree with the training split. Both have names: the test split is
+ * renumbered as by a map of the training split's names. One has names: they are the other's
+ * too, whose labels must fit. None: both have the larger number of classes. */
+sct_status sct_source_unite(struct sct_source *train, struct sct_source *test, bool skip,
+                            uint32_t *left, sct_error *err);
+
+/* Leaves out the items i with out[i] != 0; the others keep their order. SCT_EDATA when none
+ * remains, SCT_ENOMEM; the source is then as it was. */
+sct_status sct_source_drop(struct sct_source *s, const uint8_t *out, sct_error *err);
+
+/* ---- asking ---- */
+
 uint32_t sct_source_count(const struct sct_source *s);
 uint32_t sct_source_classes(const struct sct_source *s);
 /* i < count. */
@@ -34,6 +59,10 @@ uint32_t sct_source_label(const struct sct_source *s, uint32_t i);
 const char *sct_source_class_name(const struct sct_source *s, uint32_t label);
 /* What a person calls item i < count: a path, or "sprites_count/test/17". */
 void sct_source_item_name(const struct sct_source *s, uint32_t i, char *buf, size_t size);
+/* Where it comes from, for messages: a list file, a folder, a task. */
+const char *sct_source_origin(const struct sct_source *s);
+/* Whether items are files, so that one may be unreadable. */
+bool sct_source_reads_files(const struct sct_source *s);
 
 /* Decodes or draws item i into a fresh image, which the caller ends with sct_image_fini. Errors
  * name the item; *img is then empty. Thread-safe. */

@@ -1,41 +1,29 @@
 /* SPDX-License-Identifier: MIT
  * grad.c - the reverse sweep and the sums of gradients.
- * An accumulator (ACCUM op) is threaded through all users of a source, so a shared weight has
- * one running sum; SLOT_SUM closes it when the sweep leaves its last user. */
+ * An accumulator (ACCUM op) is threaded through all users of a source that run as often, so a
+ * weight of two layers has one running sum; SLOT_SUM closes it when the sweep leaves the last
+ * of them. What runs once a sample and what runs once a step cannot share one. */
 #include "core/grad/grad.h"
 
 #include <string.h>
 
 #include "core/base/status.h"
 
+/* Is the gradient an accumulator that is still added to, and by nodes that run how often? */
+enum open { CLOSED, OPEN_STEP, OPEN_SAMPLE };
+
 struct sweep {
     struct sct_vjp v; /* first: acc() gets back to the sweep */
     struct sct_graph *g;
-    uint32_t *grad;   /* per value: its gradient so far, 0 = none */
-    uint8_t *open;    /* per value: grad is an accumulator still open */
-    uint8_t *need;    /* per value: leads to a wanted source */
-    uint32_t n_value; /* values before the sweep began */
-    uint8_t asked[SCT_MAX_IN];
+    uint32_t *grad;             /* per value: its gradient so far, 0 = none */
+    uint8_t *open;              /* per value: enum open, of grad */
+    uint8_t *need;              /* per value: leads to a wanted source */
+    uint8_t *sample;            /* per value: depends on a sample */
+    uint32_t n_value;           /* values before the sweep began */
+    uint32_t given[SCT_MAX_IN]; /* per input of the node: its accumulator, 0 = not asked for */
     uint32_t node;
+    uint8_t runs; /* OPEN_STEP or OPEN_SAMPLE: how often the node and its gradient run */
 };
-
-static sct_val zero_like(struct sct_graph *g, const struct sct_desc *d)
-{
-    return sct_zero(sct_graph_builder(g), d->nd, d->dim);
-}
-
-static sct_val acc(struct sct_vjp *v, uint32_t i)
-{
-    struct sweep *s = (struct sweep *)(void *)v;
-    const uint32_t id = s->g->node[s->node].in[i];
-    s->asked[i] = 1;
-    if (s->grad[id] && s->open[id]) {
-        const sct_val a = {s->grad[id]};
-        return a;
-    }
-    const struct sct_desc d = s->g->value[id].desc;
-    return zero_like(s->g, &d);
-}
 
 /* The gradient of value v so far, closed; none if there is none. */
 static sct_val closed(struct sweep *s, uint32_t v)
@@ -44,27 +32,41 @@ static sct_val closed(struct sweep *s, uint32_t v)
     if (x.id && s->open[v]) {
         x = sct_slot_sum(sct_graph_builder(s->g), x);
         s->grad[v] = x.id;
-        s->open[v] = 0;
+        s->open[v] = CLOSED;
     }
     return x;
 }
 
-static void add_to(struct sweep *s, uint32_t in, sct_val d, int is_acc)
+/* The accumulator that input i adds to: the one that is open, or a new one. */
+static sct_val acc(struct sct_vjp *v, uint32_t i)
+{
+    struct sweep *s = (struct sweep *)(void *)v;
+    const uint32_t *in = s->g->node[s->node].in, id = in[i];
+    bool taken = false; /* by another input of this node, which is the same value */
+    for (uint32_t k = 0; k < v->n_in; k++)
+        taken |= s->given[k] != 0 && in[k] == id;
+    if (!taken && s->grad[id] && s->open[id] == s->runs) {
+        s->given[i] = s->grad[id];
+    } else {
+        const struct sct_desc d = s->g->value[id].desc;
+        s->given[i] = sct_zero(sct_graph_builder(s->g), d.nd, d.dim).id;
+    }
+    const sct_val a = {s->given[i]};
+    return a;
+}
+
+/* Adds d to the gradient of value `in`. given: d continues this accumulator; 0: d is no sum. */
+static void add_to(struct sweep *s, uint32_t in, sct_val d, uint32_t given)
 {
     if (!d.id)
         return;
-    if (is_acc) {
-        const uint32_t before = s->open[in] ? 0 : s->grad[in];
-        s->grad[in] = d.id;
-        s->open[in] = 1;
-        if (before) { /* an ordinary gradient was there first: close and add */
-            const sct_val b = {before}, c = closed(s, in);
-            s->grad[in] = sct_add(sct_graph_builder(s->g), b, c).id;
-        }
-        return;
+    const sct_val before = given && s->grad[in] == given ? sct_none() : closed(s, in);
+    s->grad[in] = d.id;
+    s->open[in] = given ? s->runs : CLOSED;
+    if (before.id) {
+        const sct_val c = closed(s, in);
+        s->grad[in] = sct_add(sct_graph_builder(s->g), before, c).id;
     }
-    const sct_val before = closed(s, in);
-    s->grad[in] = before.id ? sct_add(sct_graph_builder(s->g), before, d).id : d.id;
 }
 
 static void sweep_node(struct sweep *s, uint32_t n)
@@ -101,8 +103,12 @@ static void sweep_node(struct sweep *s, uint32_t n)
         out_desc[o] = g->value[node.out[o]].desc;
         dout[o] = closed(s, node.out[o]);
     }
-    memset(s->asked, 0, sizeof s->asked);
+    memset(s->given, 0, sizeof s->given);
     s->node = n;
+    s->runs = OPEN_STEP;
+    for (uint32_t i = 0; i < node.n_in; i++)
+        if (s->sample[node.in[i]])
+            s->runs = OPEN_SAMPLE;
     s->v = (struct sct_vjp){.b = sct_graph_builder(g),
                             .in = in,
                             .out = out,
@@ -116,9 +122,12 @@ static void sweep_node(struct sweep *s, uint32_t n)
                             .din = din,
                             .acc = acc};
     op->vjp(&s->v);
-    for (uint32_t i = 0; i < node.n_in && g->err.code == SCT_OK; i++)
-        if (need[i])
-            add_to(s, node.in[i], din[i], s->asked[i]);
+    /* accumulators first: they are continued only while they are open */
+    for (uint32_t k = 0; k < 2 * (uint32_t)node.n_in && g->err.code == SCT_OK; k++) {
+        const uint32_t i = k % node.n_in;
+        if (need[i] && (s->given[i] != 0) == (k < node.n_in))
+            add_to(s, node.in[i], din[i], s->given[i]);
+    }
 }
 
 static void mark_needs(struct sweep *s, const sct_val *want, uint32_t n)
@@ -135,6 +144,20 @@ static void mark_needs(struct sweep *s, const sct_val *want, uint32_t n)
     }
 }
 
+static void mark_samples(struct sweep *s)
+{
+    const struct sct_graph *g = s->g;
+    for (uint32_t k = 0; k < g->n_node; k++) {
+        const uint32_t flags = sct_op_info(g->node[k].op)->flags;
+        uint8_t any = (flags & SCT_OPF_FEED) != 0;
+        for (uint32_t i = 0; i < g->node[k].n_in; i++)
+            any |= s->sample[g->node[k].in[i]];
+        if (any && !(flags & (SCT_OPF_ACCUM | SCT_OPF_EMIT)))
+            for (uint32_t o = 0; o < g->node[k].n_out; o++)
+                s->sample[g->node[k].out[o]] = 1;
+    }
+}
+
 sct_status sct_grad(struct sct_graph *g, sct_val loss, const sct_val *want, uint32_t n,
                     sct_val *grad, sct_error *err)
 {
@@ -144,13 +167,15 @@ sct_status sct_grad(struct sct_graph *g, sct_val loss, const sct_val *want, uint
     s.grad = sct_calloc(g->n_value, sizeof *s.grad);
     s.open = sct_calloc(g->n_value, 1);
     s.need = sct_calloc(g->n_value, 1);
-    sct_status rc = s.grad && s.open && s.need ? SCT_OK : sct_nomem(err);
+    s.sample = sct_calloc(g->n_value, 1);
+    sct_status rc = s.grad && s.open && s.need && s.sample ? SCT_OK : sct_nomem(err);
     if (rc == SCT_OK) {
         const char *label = g->label;
         const uint32_t block = g->block;
         const uint8_t phase = g->phase;
         g->phase = SCT_PHASE_BACKWARD;
         mark_needs(&s, want, n);
+        mark_samples(&s);
         const uint32_t forward = g->n_node; /* before the seed: its values have no entry in s */
         s.grad[loss.id] = sct_fill_like(sct_graph_builder(g), loss, 1.0f).id;
         for (uint32_t k = forward; k-- > 0 && g->err.code == SCT_OK;)
@@ -168,5 +193,6 @@ sct_status sct_grad(struct sct_graph *g, sct_val loss, const sct_val *want, uint
     sct_free(s.grad);
     sct_free(s.open);
     sct_free(s.need);
+    sct_free(s.sample);
     return rc;
 }

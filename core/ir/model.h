@@ -30,10 +30,17 @@ struct sct_model_config {
     float mean[3], std[3], crop_pct;
     /* ViT */
     uint32_t depth, heads;
-    uint32_t mlp;         /* hidden width; 0: dim times mlp_ratio */
-    uint32_t pool;        /* enum sct_pool */
-    uint32_t class_token; /* 0 or 1 */
-    uint32_t fc_norm;     /* 1: the norm comes after the pooling and is called fc_norm */
+    uint32_t mlp;            /* hidden width; 0: dim times mlp_ratio */
+    uint32_t pool;           /* enum sct_pool */
+    uint32_t class_token;    /* 0 or 1 */
+    uint32_t fc_norm;        /* 1: the norm comes after the pooling and is called fc_norm */
+    uint32_t distilled;      /* 1: a second token and head, dist_token and head_dist (DeiT) */
+    uint32_t reg_tokens;     /* register tokens behind the class token (DINOv2) */
+    uint32_t no_embed_class; /* 1: pos_embed covers the patches only */
+    uint32_t pre_norm;       /* 1: a norm before the first block, norm_pre (CLIP) */
+    uint32_t layer_scale;    /* 1: branches are multiplied by ls1.gamma, ls2.gamma */
+    uint32_t qk_norm;        /* 1: queries and keys of every head are normalised */
+    uint32_t no_qkv_bias, no_patch_bias; /* 1: the layer has none */
     /* Swin */
     uint32_t window; /* side in tokens */
     uint32_t stage_depth[SCT_STAGES], stage_heads[SCT_STAGES];
@@ -91,7 +98,7 @@ void sct_model_train(struct sct_model *m, struct sct_param *p, const struct sct_
  * ViT, head.fc.weight of a Swin). */
 static inline bool sct_name_is_head(const char *name)
 {
-    return strncmp(name, "head.", 5) == 0;
+    return strncmp(name, "head.", 5) == 0 || strncmp(name, "head_dist.", 10) == 0;
 }
 
 struct sct_param *sct_model_find(const struct sct_model *m, const char *name);

@@ -176,7 +176,9 @@ sct_val sct_build_patches(struct sct_build *c, sct_val img)
     const sct_val w =
         sct_build_param(c, "patch_embed.proj.weight", "kaiming_uniform(2.2360679775)", 4, dim);
     const sct_val w2 = sct_reshape(c->b, w, 2, flat);
-    const sct_val bias = sct_build_vec(c, "patch_embed.proj.bias", "zeros", C);
+    const sct_val bias = c->m->cfg.no_patch_bias
+                             ? sct_none()
+                             : sct_build_vec(c, "patch_embed.proj.bias", "zeros", C);
     return sct_linear(c->b, sct_patchify(c->b, img, P), w2, bias);
 }
 
@@ -192,24 +194,43 @@ static sct_val head_param(struct sct_build *c, const char *name, const char *suf
     return sct_model_value(sct_model_add(c->m, full, &d, init, NULL, false));
 }
 
-void sct_build_head(struct sct_build *c, sct_val x, uint32_t in, bool keep)
+/* name.weight and name.bias over x, without a site. */
+static sct_val classifier(struct sct_build *c, sct_val x, const char *name, uint32_t in,
+                          bool keep)
 {
-    struct sct_model *m = c->m;
-    const uint32_t L = m->cfg.classes, dim[2] = {L, in}, wid = m->n_param + 1;
-    const char *name = sct_arch_at(m->cfg.arch)->head;
-    const sct_val w = head_param(c, name, "weight",
-                                 keep ? "trunc_normal(0.02)" : m->cfg.head_init, 2, dim, keep);
+    const uint32_t L = c->m->cfg.classes, dim[2] = {L, in};
+    const sct_val w = head_param(
+        c, name, "weight", keep ? "trunc_normal(0.02)" : c->m->cfg.head_init, 2, dim, keep);
     const sct_val bias = head_param(c, name, "bias", "zeros", 1, dim, keep);
-    sct_graph_label(m->g, "%s", name);
-    m->logits = sct_linear(c->b, x, w, bias);
+    sct_graph_label(c->m->g, "%s", name);
+    return sct_linear(c->b, x, w, bias);
+}
+
+static void head_sites(struct sct_build *c, sct_val x, uint32_t in, uint32_t weight)
+{
     struct sct_site *s = new_site(c, SCT_ROLE_HEAD);
     if (s) {
-        site_shape(c, s, m->logits);
+        site_shape(c, s, c->m->logits);
         s->in = x;
         s->in_channels = in;
-        s->weight = wid;
-        s->bias = wid + 1;
+        s->weight = weight;
+        s->bias = weight + 1;
         s->grid_h = s->grid_w = 0;
     }
-    sct_build_site(c, m->logits, SCT_ROLE_LOGITS);
+    sct_build_site(c, c->m->logits, SCT_ROLE_LOGITS);
+}
+
+void sct_build_head(struct sct_build *c, sct_val x, uint32_t in, bool keep)
+{
+    const uint32_t weight = c->m->n_param + 1;
+    c->m->logits = classifier(c, x, sct_arch_at(c->m->cfg.arch)->head, in, keep);
+    head_sites(c, x, in, weight);
+}
+
+void sct_build_two_heads(struct sct_build *c, sct_val x, sct_val y, uint32_t in, bool keep)
+{
+    const sct_val a = classifier(c, x, "head", in, keep);
+    const sct_val b = classifier(c, y, "head_dist", in, keep);
+    c->m->logits = sct_scale(c->b, sct_add(c->b, a, b), 0.5f, 0.0f);
+    sct_build_site(c, c->m->logits, SCT_ROLE_LOGITS);
 }

@@ -53,5 +53,8 @@ sct_val sct_build_images(struct sct_build *c);
 sct_val sct_build_patches(struct sct_build *c, sct_val img);
 /* The classifier over x [B][in], from the weights (keep) or fresh; logits, its sites. */
 void sct_build_head(struct sct_build *c, sct_val x, uint32_t in, bool keep);
+/* The mean of "head" over x and "head_dist" over y. There is no HEAD site: two layers make the
+ * logits. */
+void sct_build_two_heads(struct sct_build *c, sct_val x, sct_val y, uint32_t in, bool keep);
 
 #endif

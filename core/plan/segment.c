@@ -51,13 +51,46 @@ static uint8_t scope_of(uint32_t flags, uint32_t seg)
     return seg == SCT_SEG_SETUP ? SCT_CONST : seg == SCT_SEG_BODY ? SCT_LANE : SCT_STEP;
 }
 
-static void node_class(struct sct_plan *p, uint32_t n)
+/* An accumulator that goes on being added to does not decide when: its other inputs do. */
+static bool continues(const struct sct_plan *p, const struct sct_gnode *node, uint32_t i)
+{
+    const uint32_t by = p->g->value[node->in[i]].node;
+    return i == 0 && (sct_op_info(node->op)->flags & SCT_OPF_ACCUM) && by != SCT_NO_NODE &&
+           (sct_op_info(p->g->node[by].op)->flags & SCT_OPF_ACCUM);
+}
+
+/* Values of a sample are gone when the epilogue runs, and an accumulator is added to in the
+ * order of its chain. */
+static sct_status check_class(const struct sct_plan *p, const struct sct_gnode *node,
+                              uint8_t seg, sct_error *err)
+{
+    for (uint32_t i = 0; i < node->n_in; i++) {
+        const uint32_t by = p->g->value[node->in[i]].node;
+        if (continues(p, node, i)) {
+            if (p->node[by].seg > seg)
+                return sct_fail(
+                    err, SCT_EINVAL,
+                    "%s: %s adds, once a sample, to a sum that is added to after the "
+                    "last sample; use an accumulator of its own",
+                    node->label, sct_op_info(node->op)->name);
+        } else if (seg == SCT_SEG_EPILOGUE && p->val[node->in[i]].cls == SCT_SEG_BODY) {
+            return sct_fail(
+                err, SCT_EINVAL,
+                "%s: %s reads a value of one sample (input %u) and one that is known "
+                "after the last sample; emit the former first",
+                node->label, sct_op_info(node->op)->name, i);
+        }
+    }
+    return SCT_OK;
+}
+
+static sct_status node_class(struct sct_plan *p, uint32_t n, sct_error *err)
 {
     const struct sct_gnode *node = &p->g->node[n];
     const uint32_t flags = sct_op_info(node->op)->flags;
     uint8_t seg = SCT_SEG_SETUP;
     for (uint32_t i = 0; i < node->n_in; i++)
-        if (p->val[node->in[i]].cls > seg)
+        if (p->val[node->in[i]].cls > seg && !continues(p, node, i))
             seg = p->val[node->in[i]].cls;
     if (flags & SCT_OPF_FEED)
         seg = SCT_SEG_BODY;
@@ -65,6 +98,7 @@ static void node_class(struct sct_plan *p, uint32_t n)
         seg = SCT_SEG_PROLOGUE;
     if ((flags & SCT_OPF_UPDATE) && seg < SCT_SEG_EPILOGUE)
         seg = SCT_SEG_EPILOGUE;
+    SCT_TRY(check_class(p, node, seg, err));
     struct sct_pnode *pn = &p->node[n];
     pn->seg = seg;
     pn->view = (flags & SCT_OPF_VIEW) != 0;
@@ -82,6 +116,7 @@ static void node_class(struct sct_plan *p, uint32_t n)
             pn->alias = true;
         }
     }
+    return SCT_OK;
 }
 
 /* The storage at the root of an ACCUM chain of the body has one copy per slot. */
@@ -110,7 +145,7 @@ sct_status sct_plan_segment(struct sct_plan *p, sct_error *err)
     SCT_TRY(resize(p, err));
     sources(p);
     for (uint32_t n = 0; n < p->g->n_node; n++)
-        node_class(p, n);
+        SCT_TRY(node_class(p, n, err));
     accumulators(p);
     for (uint32_t n = 0; n < p->g->n_node; n++) {
         const uint32_t s = p->node[n].seg;

@@ -84,6 +84,15 @@ static json_t *config_json(const struct sct_tuner *t, const struct sct_adapter_i
     for (uint32_t k = 0; i->class_names && k < i->model.classes; k++)
         json_array_append_new(names, json_string(i->class_names[k]));
     json_object_set_new(own, "class_names", names);
+    json_t *map = i->map.count ? json_object() : NULL;
+    for (uint32_t k = 0; k < i->map.count; k++)
+        json_object_set_new(map, i->map.pair[k].name, json_integer(i->map.pair[k].index));
+    if (map)
+        json_object_set_new(own, "class_map", map);
+    if (i->layout[0])
+        json_object_set_new(own, "data",
+                            json_pack("{s:s, s:s, s:s}", "layout", i->layout, "folder_order",
+                                      i->folder_order, "vtab_task", i->task));
     json_object_set_new(root, "sctrun", own);
     (void)t;
     return root;
@@ -220,15 +229,92 @@ static sct_status get_options(struct sct_adapter_info *info, const json_t *optio
     return SCT_OK;
 }
 
+static sct_status get_class_names(struct sct_adapter_info *info, const struct sct_json_at *own,
+                                  sct_error *err)
+{
+    const json_t *names = NULL;
+    size_t n = 0;
+    SCT_TRY(sct_json_get_strings(own, "class_names", SCT_JSON_OPTIONAL, &names, &n, err));
+    if (!names)
+        return SCT_OK;
+    if (n != info->model.classes)
+        return sct_fail(err, SCT_EFILE, "%s: %zu class names for %u classes", own->file, n,
+                        info->model.classes);
+    const char **list = sct_arena_alloc(&info->arena, n * sizeof *list);
+    for (size_t i = 0; list && i < n; i++)
+        if (!(list[i] =
+                  sct_arena_strdup(&info->arena, json_string_value(json_array_get(names, i)))))
+            list = NULL;
+    info->class_names = list;
+    return list ? SCT_OK : sct_nomem(err);
+}
+
+/* What training knew of its data: the numbers of --class-map and the layout. */
+static sct_status get_data(struct sct_adapter_info *info, const struct sct_json_at *own,
+                           sct_error *err)
+{
+    const json_t *map = NULL, *data = NULL;
+    const char *key, *layout = "", *order = "", *task = "";
+    json_t *value;
+    SCT_TRY(sct_json_get_object(own, "class_map", SCT_JSON_OPTIONAL, &map, err));
+    info->map.pairs = true;
+    json_object_foreach((json_t *)(uintptr_t)map, key, value)
+    {
+        if (!json_is_integer(value) || json_integer_value(value) < 0 ||
+            json_integer_value(value) >= (json_int_t)info->model.classes)
+            return sct_fail(err, SCT_EFILE,
+                            "%s: expected a number below %u at sctrun.class_map.%.200s",
+                            own->file, info->model.classes, key);
+        SCT_TRY(sct_class_map_add(&info->map, key, strlen(key),
+                                  (uint32_t)json_integer_value(value), err));
+    }
+    SCT_TRY(sct_json_get_object(own, "data", SCT_JSON_OPTIONAL, &data, err));
+    if (!data)
+        return SCT_OK;
+    const struct sct_json_at at = {data, own->file, "sctrun.data", SCT_EFILE};
+    SCT_TRY(sct_json_get_str(&at, "layout", SCT_JSON_OPTIONAL, &layout, err));
+    SCT_TRY(sct_json_get_str(&at, "folder_order", SCT_JSON_OPTIONAL, &order, err));
+    SCT_TRY(sct_json_get_str(&at, "vtab_task", SCT_JSON_OPTIONAL, &task, err));
+    (void)snprintf(info->layout, sizeof info->layout, "%s", layout);
+    (void)snprintf(info->folder_order, sizeof info->folder_order, "%s", order);
+    (void)snprintf(info->task, sizeof info->task, "%s", task);
+    return SCT_OK;
+}
+
+sct_status sct_adapter_classes(const struct sct_adapter_info *info, struct sct_class_map *m,
+                               sct_error *err)
+{
+    sct_status rc = SCT_OK;
+    uint32_t known;
+    if (!info->map.count && info->class_names)
+        return sct_class_map_names(m, info->class_names, info->model.classes, "the adapter",
+                                   err);
+    memset(m, 0, sizeof *m);
+    if (!info->map.count || !info->class_names)
+        return SCT_OK;
+    m->pairs = true;
+    for (uint32_t i = 0; rc == SCT_OK && i < info->map.count; i++)
+        rc = sct_class_map_add(m, info->map.pair[i].name, strlen(info->map.pair[i].name),
+                               info->map.pair[i].index, err);
+    /* what stands for a class without a name may be the name of another one */
+    for (uint32_t i = 0; rc == SCT_OK && i < info->model.classes; i++)
+        if (!sct_class_map_find(&info->map, info->class_names[i], &known) || known == i)
+            rc = sct_class_map_add(m, info->class_names[i], strlen(info->class_names[i]), i,
+                                   err);
+    if (rc == SCT_OK)
+        rc = sct_class_map_finish(m, "the adapter", err);
+    if (rc != SCT_OK)
+        sct_class_map_fini(m);
+    return rc;
+}
+
 static sct_status get_info(struct sct_adapter_info *info, const struct sct_adapter_folder *f,
                            sct_error *err)
 {
     const struct sct_json_at root = {f->config, f->config_path, "", SCT_EFILE};
-    const json_t *own_obj = NULL, *base_obj = NULL, *config = NULL, *options = NULL,
-                 *names = NULL;
+    const json_t *own_obj = NULL, *base_obj = NULL, *config = NULL, *options = NULL;
     const char *strategy, *arch, *hash, *weights = "", *dialect = "", *interp = "none";
     uint32_t version;
-    size_t n_names = 0;
     if (!json_object_get(f->config, "sctrun"))
         return sct_fail(err, SCT_EFILE,
                         "%s: key sctrun is missing: the adapter was not written by sctrun",
@@ -264,16 +350,9 @@ static sct_status get_info(struct sct_adapter_info *info, const struct sct_adapt
     memcpy(info->model.std, info->pre.std, sizeof info->model.std);
     SCT_TRY(sct_json_get_object(&own, "options", SCT_JSON_REQUIRED, &options, err));
     SCT_TRY(get_options(info, options, f->config_path, err));
-    SCT_TRY(
-        sct_json_get_strings(&own, "class_names", SCT_JSON_OPTIONAL, &names, &n_names, err));
-    if (names && n_names != info->model.classes)
-        return sct_fail(err, SCT_EFILE, "%s: %zu class names for %u classes", f->config_path,
-                        n_names, info->model.classes);
-    const char **list = names ? sct_arena_alloc(&info->arena, n_names * sizeof *list) : NULL;
-    for (size_t i = 0; list && i < n_names; i++)
-        list[i] = sct_arena_strdup(&info->arena, json_string_value(json_array_get(names, i)));
-    info->class_names = list;
-    return SCT_OK;
+    SCT_TRY(get_class_names(info, &own, err));
+    SCT_TRY(get_data(info, &own, err));
+    return info->map.count ? sct_class_map_finish(&info->map, f->config_path, err) : SCT_OK;
 }
 
 static sct_status get_tensors(struct sct_adapter *a, const struct sct_st *st, sct_error *err)
@@ -356,6 +435,7 @@ sct_status sct_adapter_own_form(struct sct_adapter **a, struct sct_tuner *t, sct
 
 void sct_adapter_info_fini(struct sct_adapter_info *info)
 {
+    sct_class_map_fini(&info->map);
     sct_arena_free(&info->arena);
     memset(info, 0, sizeof *info);
 }

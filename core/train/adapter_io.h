@@ -8,6 +8,7 @@
 #ifndef SCT_TRAIN_ADAPTER_IO_H
 #define SCT_TRAIN_ADAPTER_IO_H
 
+#include "core/data/class_map.h"
 #include "core/data/preprocess.h"
 #include "core/io/adapter_folder.h"
 #include "core/io/sha256.h"
@@ -22,8 +23,10 @@ struct sct_adapter_info {
     char dialect[32];   /* of the base's file: "timm vit"; "" when random */
     char strategy[64], base_hash[SCT_SHA256_HEX], weights[1024];
     struct sct_preprocess pre;
-    const char *const *class_names; /* [model.classes] or NULL; borrowed */
-    struct sct_set *set;            /* the strategy's options */
+    const char *const *class_names;              /* [model.classes] or NULL; borrowed */
+    struct sct_class_map map;                    /* of --class-map, if it gave numbers; owned */
+    char layout[16], folder_order[16], task[32]; /* of the training data, or "" */
+    struct sct_set *set;                         /* the strategy's options */
     uint32_t n_set;
     struct sct_arena arena; /* of a loaded one */
 };
@@ -39,6 +42,10 @@ sct_status sct_adapter_open(struct sct_adapter_info *info, struct sct_adapter **
                             const char *dir, sct_error *err);
 /* After the strategy is open: own names from the disk's form. Replaces *a. */
 sct_status sct_adapter_own_form(struct sct_adapter **a, struct sct_tuner *t, sct_error *err);
+/* The classes as a map, for data whose classes have names: class_names and info->map. Empty
+ * when the adapter has no names. SCT_ENOMEM; *m is then empty. */
+sct_status sct_adapter_classes(const struct sct_adapter_info *info, struct sct_class_map *m,
+                               sct_error *err);
 void sct_adapter_info_fini(struct sct_adapter_info *info);
 
 #endif

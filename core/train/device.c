@@ -30,11 +30,8 @@ static const char *host_opt(void *ctx, const char *key)
 
     const struct {
         const char *key, *value;
-    } row[] = {{"threads", o->threads},
-               {"isa", o->isa},
-               {"gemm", o->gemm},
-               {"profile", o->profile},
-               {"cache-dir", o->cache_dir}};
+    } row[] = {{"threads", o->threads}, {"isa", o->isa},         {"gemm", o->gemm},
+               {"assume", o->assume},   {"profile", o->profile}, {"cache-dir", o->cache_dir}};
 
     for (size_t i = 0; i < sizeof row / sizeof row[0]; i++)
         if (strcmp(row[i].key, key) == 0)

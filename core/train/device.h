@@ -7,7 +7,7 @@
 
 struct sct_device_opts {
     const char *backend, *device;
-    char threads[16], isa[16], gemm[16], profile[8];
+    char threads[16], isa[16], gemm[16], assume[8], profile[8];
     char cache_dir[1024]; /* "" : no disk cache */
     void (*log)(void *ctx, int level, const char *line);
     void *log_ctx;

@@ -139,6 +139,18 @@ static sct_status write_args(struct loop *l, sct_error *err)
     return rc;
 }
 
+/* Every image that --skip-bad left out, and why. */
+static sct_status write_skipped(struct loop *l, sct_error *err)
+{
+    if (!l->x->skipped)
+        return SCT_OK;
+    char *path = sct_path_join(l->dir, "skipped.txt");
+    const sct_status rc =
+        path ? sct_file_write(path, l->x->skipped, strlen(l->x->skipped), err) : sct_nomem(err);
+    sct_free(path);
+    return rc;
+}
+
 /* ---- steps ---- */
 
 static uint64_t device_bytes(const struct loop *l, uint64_t *peak)
@@ -299,6 +311,7 @@ static sct_status prepare(struct loop *l, sct_error *err)
     SCT_TRY(sct_evaluator_open(&l->eval, l->x, NULL, 0, err));
     if (l->dir) {
         SCT_TRY(write_args(l, err));
+        SCT_TRY(write_skipped(l, err));
         SCT_TRY(sct_run_log_open(&l->log, l->dir, err));
     }
     return SCT_OK;

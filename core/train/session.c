@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "core/base/status.h"
+#include "core/data/scan.h"
 #include "core/io/text.h"
 #include "core/model/build.h"
-#include "core/train/data_open.h"
 
 void sct_session_say(const struct sct_session *x, int level, const char *fmt, ...)
 {
@@ -26,11 +26,13 @@ void sct_session_device_opts(struct sct_device_opts *o, const struct sct_setting
 {
     static const char *const isa[] = {"", "base", "avx2", "avx512"};
     static const char *const gemm[] = {"auto", "own", "clblast"};
+    static const char *const assume[] = {"", "cpu", "gpu"};
     *o = (struct sct_device_opts){.backend = s->backend, .device = s->device};
     if (s->threads)
         (void)snprintf(o->threads, sizeof o->threads, "%u", s->threads);
     (void)snprintf(o->isa, sizeof o->isa, "%s", isa[s->isa]);
     (void)snprintf(o->gemm, sizeof o->gemm, "%s", gemm[s->gemm]);
+    (void)snprintf(o->assume, sizeof o->assume, "%s", assume[s->assume]);
     if (s->profile)
         (void)snprintf(o->profile, sizeof o->profile, "on");
     sct_cache_dir(env, o->cache_dir, sizeof o->cache_dir);
@@ -164,6 +166,86 @@ static sct_status preprocess(struct sct_session *x, sct_error *err)
     return sct_preprocess_check(p, err);
 }
 
+static sct_status open_data(struct sct_session *x, uint32_t need, sct_error *err)
+{
+    struct sct_class_map known = {0};
+    if (x->adapter)
+        SCT_TRY(sct_adapter_classes(&x->info, &known, err));
+    const struct sct_data_ask ask = {.s = x->s,
+                                     .train = (need & SCT_NEED_TRAIN) != 0,
+                                     .test = (need & SCT_NEED_TEST) != 0,
+                                     .known = known.count ? &known : NULL,
+                                     .folder_order = x->adapter ? x->info.folder_order : "",
+                                     .say = x->log,
+                                     .say_ctx = x->log_ctx};
+    const sct_status rc = sct_data_open(&ask, &x->train, &x->test, &x->about, err);
+    sct_class_map_fini(&known);
+    return rc;
+}
+
+static uint32_t loader_threads(const struct sct_session *x)
+{
+    const uint32_t threads = x->s->threads ? x->s->threads : 2;
+    return threads > 4 ? 4 : threads;
+}
+
+/* Leaves the unreadable ones of the first `limit` images (0: all) out of a source, and then
+ * those behind them. */
+static sct_status skip_bad_of(struct sct_session *x, struct sct_source *src, uint32_t limit,
+                              struct sct_str *report, sct_error *err)
+{
+    const uint32_t count = sct_source_count(src);
+    const uint32_t n = limit && limit < count ? limit : count;
+    uint32_t skipped = 0;
+    uint8_t *bad = sct_calloc(count, 1);
+    if (!bad)
+        return sct_nomem(err);
+    sct_session_say(x, SCT_LOG_INFO, "reading all %u images of %s once: --skip-bad", n,
+                    sct_source_origin(src));
+    sct_status rc = sct_scan(src, &x->pre, n, loader_threads(x), bad, report, err);
+    for (uint32_t i = 0; i < n; i++)
+        skipped += bad[i];
+    memset(bad + n, 1, count - n);
+    if (rc == SCT_OK && skipped)
+        rc = sct_source_drop(src, bad, err);
+    if (rc == SCT_OK && skipped)
+        sct_session_say(x, SCT_LOG_WARN,
+                        "%u of %u images of %s cannot be read and are left out", skipped, n,
+                        sct_source_origin(src));
+    x->n_skipped += rc == SCT_OK ? skipped : 0;
+    sct_free(bad);
+    return rc;
+}
+
+/* Narrates the report: the first lines of it, and how many more there are. */
+static void say_skipped(const struct sct_session *x)
+{
+    uint32_t shown = 0;
+    for (const char *p = x->skipped; *p && shown < 10; shown++) {
+        const size_t n = strcspn(p, "\n");
+        sct_session_say(x, SCT_LOG_WARN, "left out: %.*s", (int)n, p);
+        p += n + (p[n] == '\n');
+    }
+    if (x->n_skipped > shown)
+        sct_session_say(x, SCT_LOG_WARN, "left out: %u more", x->n_skipped - shown);
+}
+
+static sct_status skip_bad(struct sct_session *x, sct_error *err)
+{
+    struct sct_str report = {0};
+    sct_status rc = SCT_OK;
+    if (x->train && sct_source_reads_files(x->train))
+        rc = skip_bad_of(x, x->train, 0, &report, err);
+    if (rc == SCT_OK && x->test && sct_source_reads_files(x->test))
+        rc = skip_bad_of(x, x->test, x->s->test_limit, &report, err);
+    if (rc == SCT_OK && x->n_skipped && !(x->skipped = sct_str_take(&report)))
+        rc = sct_nomem(err);
+    if (rc == SCT_OK && x->n_skipped)
+        say_skipped(x);
+    sct_str_free(&report);
+    return rc;
+}
+
 /* The images of a loader at most, within the budget; the test set gets what is left. */
 static sct_status open_loaders(struct sct_session *x, uint32_t batch, sct_error *err)
 {
@@ -171,8 +253,7 @@ static sct_status open_loaders(struct sct_session *x, uint32_t batch, sct_error 
     uint64_t budget;
     SCT_TRY(sct_parse_bytes(s->cache_bytes, "--cache-bytes", &budget, err));
     const uint64_t image = (uint64_t)x->pre.size * x->pre.size * 3 + 1; /* and its state */
-    uint32_t threads = s->threads ? s->threads : 2;
-    struct sct_loader_opts o = {x->pre, batch, threads > 4 ? 4 : threads, 2, budget};
+    struct sct_loader_opts o = {x->pre, batch, loader_threads(x), 2, budget};
     if (x->train) {
         const uint64_t want = image * sct_source_count(x->train);
         o.cache_bytes = want < budget ? want : budget;
@@ -210,9 +291,10 @@ static sct_status open_all(struct sct_session *x, uint32_t need,
         SCT_TRY(sct_adapter_own_form(&x->adapter, &x->tuner, err));
     SCT_TRY(open_base(x, err));
     if (need & (SCT_NEED_TRAIN | SCT_NEED_TEST))
-        SCT_TRY(sct_data_open(s, need & SCT_NEED_TRAIN ? &x->train : NULL,
-                              need & SCT_NEED_TEST ? &x->test : NULL, err));
+        SCT_TRY(open_data(x, need, err));
     SCT_TRY(preprocess(x, err));
+    if (s->skip_bad)
+        SCT_TRY(skip_bad(x, err));
     return need & SCT_NEED_DEVICE ? open_device(x, env, err) : SCT_OK;
 }
 
@@ -258,25 +340,27 @@ static sct_status count_classes(struct sct_session *x, sct_error *err)
     if (src && sct_source_classes(src) > n)
         return sct_fail(err, SCT_EDATA, "the data has %u classes, the head %u",
                         sct_source_classes(src), n);
+    if (src && *x->about.task && sct_source_classes(src) < n)
+        sct_session_say(x, SCT_LOG_WARN, "VTAB-1k's %s has %u classes; the head has %u",
+                        x->about.task, sct_source_classes(src), n);
     x->cfg.classes = n;
     return SCT_OK;
 }
 
-/* Names of all classes of the head: the data's, and numbers for those it does not have. */
+/* Names of all classes of the head: the adapter's, by which the data was numbered; or the
+ * data's, and numbers for those it does not have. */
 static sct_status class_names(struct sct_session *x, sct_error *err)
 {
     const struct sct_source *src = x->train ? x->train : x->test;
-    if (!src || !sct_source_class_name(src, 0))
+    if (!src || !sct_source_class_name(src, 0) || (x->adapter && x->info.class_names))
         return SCT_OK;
     const uint32_t n = x->cfg.classes, have = sct_source_classes(src);
-    const char *const *old = x->adapter ? x->info.class_names : NULL;
     x->class_names = sct_arena_alloc(&x->arena, n * sizeof *x->class_names);
     if (!x->class_names)
         return sct_nomem(err);
     for (uint32_t i = 0; i < n; i++) {
-        x->class_names[i] = i < have ? sct_source_class_name(src, i)
-                            : old    ? old[i]
-                                     : sct_arena_printf(&x->arena, "%u", i);
+        x->class_names[i] =
+            i < have ? sct_source_class_name(src, i) : sct_arena_printf(&x->arena, "%u", i);
         const char *name = x->class_names[i];
         if (!name)
             return sct_nomem(err);
@@ -287,12 +371,6 @@ static sct_status class_names(struct sct_session *x, sct_error *err)
                 "rename it in %s",
                 i, x->s->data);
     }
-    for (uint32_t i = 0; old && i < have; i++)
-        if (strcmp(old[i], x->class_names[i]) != 0) {
-            sct_session_say(x, SCT_LOG_WARN, "class %u is %.60s in the data and %.60s in %s", i,
-                            x->class_names[i], old[i], x->s->adapter);
-            break;
-        }
     return SCT_OK;
 }
 
@@ -345,8 +423,10 @@ sct_status sct_session_model(struct sct_session *x, uint32_t batch, bool train, 
 {
     SCT_TRY(count_classes(x, err));
     SCT_TRY(class_names(x, err));
-    if (x->train || x->test)
+    if (x->train || x->test) {
+        sct_session_say(x, SCT_LOG_INFO, "%s", x->about.summary);
         SCT_TRY(open_loaders(x, batch, err));
+    }
     bool keep = false;
     if (!train && !x->adapter) {
         /* plain weights with their own head */
@@ -393,6 +473,14 @@ sct_status sct_session_describe(struct sct_session *x, sct_error *err)
                        sct_arch_name(x->base.file.map->dialect->arch));
     i->pre = x->pre;
     i->class_names = x->class_names ? x->class_names : i->class_names;
+    if (x->about.map.count && x->about.map.pairs) {
+        sct_class_map_fini(&i->map);
+        i->map = x->about.map;
+        memset(&x->about.map, 0, sizeof x->about.map);
+    }
+    (void)snprintf(i->layout, sizeof i->layout, "%s", x->about.layout);
+    (void)snprintf(i->folder_order, sizeof i->folder_order, "%s", x->about.folder_order);
+    (void)snprintf(i->task, sizeof i->task, "%s", x->about.task);
     if (!x->adapter) {
         i->set = x->run->set;
         i->n_set = x->run->n_set;
@@ -414,6 +502,9 @@ void sct_session_close(struct sct_session *x)
         sct_device_close(&x->device);
     sct_base_close(&x->base);
     sct_adapter_info_fini(&x->info);
+    if (x->about.layout)
+        sct_data_about_fini(&x->about);
+    sct_free(x->skipped);
     sct_arena_free(&x->arena);
     memset(x, 0, sizeof *x);
 }

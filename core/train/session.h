@@ -10,6 +10,7 @@
 
 #include "core/train/adapter_io.h"
 #include "core/train/base.h"
+#include "core/train/data_open.h"
 #include "core/train/graphs.h"
 
 struct sct_session {
@@ -22,6 +23,9 @@ struct sct_session {
     struct sct_preprocess pre;
     struct sct_source *train, *test;
     struct sct_loader *train_loader, *test_loader;
+    struct sct_data_about about; /* of the data, when there is any */
+    char *skipped;               /* a line for every image left out by --skip-bad, or NULL */
+    uint32_t n_skipped;
     struct sct_tuner tuner;
     bool has_tuner;
     struct sct_adapter_info info; /* of --adapter, or what will be saved */

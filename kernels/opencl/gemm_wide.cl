@@ -69,7 +69,7 @@ void gemm_dw_wide(__global float *acc, ulong acc_off, ulong acc_slot, CG uint *s
     __local float slice[DEPTH * TILE_COLS];
     acc += acc_off + st[ST_SLOT] * acc_slot;
     const uint c0 = (uint)get_group_id(1) * TILE_COLS, c = min(c0, n - TILE_COLS);
-    const uint skip = c0 - c, skip1 = skip > SCT_SIMD ? skip - SCT_SIMD : 0;
+    const uint skip = c0 - c, skip1 = max(skip, (uint)SCT_SIMD) - SCT_SIMD;
     const uint m0 = (uint)get_group_id(0) * block_m, m1 = min(m0 + block_m, m);
     y += y_off + c;
     x += x_off;

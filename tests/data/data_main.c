@@ -68,6 +68,8 @@ int main(int argc, char **argv)
     srunner_add_suite(sr, resize_suite());
     srunner_add_suite(sr, preprocess_suite());
     srunner_add_suite(sr, list_suite());
+    srunner_add_suite(sr, layout_suite());
+    srunner_add_suite(sr, classes_suite());
     srunner_add_suite(sr, sprites_suite());
     srunner_add_suite(sr, loader_suite());
     srunner_run(sr, argc > 1 ? argv[1] : NULL, NULL, CK_ENV);

@@ -11,6 +11,8 @@ Suite *image_suite(void);
 Suite *resize_suite(void);
 Suite *preprocess_suite(void);
 Suite *list_suite(void);
+Suite *layout_suite(void);
+Suite *classes_suite(void);
 Suite *sprites_suite(void);
 Suite *loader_suite(void);
 

@@ -3,6 +3,7 @@
  * Files and checksums: tools/golden/make_images.py. */
 #include "tests/data/data_suite.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,24 +13,38 @@
 
 #define FOLDER SCT_TEST_GOLDEN "/images/"
 
+static void check_refused(const char *path, const char *words)
+{
+    struct sct_image img;
+    sct_error err = SCT_ERROR_INIT;
+    ck_assert_int_eq(sct_image_read(&img, path, NULL, &err), SCT_EDATA);
+    ck_assert_msg(strstr(err.msg, words) != NULL, "no \"%s\" in: %s", words, err.msg);
+    ck_assert_ptr_nonnull(strstr(err.msg, path));
+    ck_assert_ptr_null(img.rgb);
+}
+
 static void check_line(const char *line)
 {
-    char name[64], second[16], path[1024];
+    static const struct sct_image_opts pillow = {.deep = SCT_DEEP_PILLOW};
+    char name[64], kind[16], path[1024];
     unsigned w = 0, h = 0, crc = 0;
     struct sct_image img;
     sct_error err = SCT_ERROR_INIT;
-    ck_assert_int_eq(sscanf(line, "%63s %15s", name, second), 2);
+    ck_assert_int_eq(sscanf(line, "%63s %15s", name, kind), 2);
     (void)snprintf(path, sizeof path, "%s%s", FOLDER, name);
-    const sct_status rc = sct_image_read(&img, path, &err);
-    if (strcmp(second, "refused") == 0) {
-        const char *words = strstr(line, "refused ") + 8;
-        ck_assert_int_eq(rc, SCT_EDATA);
-        ck_assert_msg(strstr(err.msg, words) != NULL, "no \"%s\" in: %s", words, err.msg);
-        ck_assert_ptr_nonnull(strstr(err.msg, name));
-        ck_assert_ptr_null(img.rgb);
+    const bool deep = strcmp(kind, "deep") == 0;
+    if (strcmp(kind, "refused") == 0) {
+        check_refused(path, strstr(line, "refused ") + 8);
         return;
     }
-    ck_assert_int_eq(sscanf(line, "%*s %u %u %x", &w, &h, &crc), 3);
+    if (strcmp(kind, "webp") == 0 && !sct_image_has_webp()) {
+        check_refused(path, "-Dwebp=enabled");
+        return;
+    }
+    if (deep)
+        check_refused(path, "--deep-png pillow");
+    ck_assert_int_eq(sscanf(line, "%*s %*s %u %u %x", &w, &h, &crc), 3);
+    const sct_status rc = sct_image_read(&img, path, deep ? &pillow : NULL, &err);
     ck_assert_msg(rc == SCT_OK, "%s", err.msg);
     ck_assert_uint_eq(img.w, w);
     ck_assert_uint_eq(img.h, h);
@@ -53,7 +68,7 @@ START_TEST(test_goldens)
         n++;
     }
     (void)fclose(f);
-    ck_assert_int_eq(n, 29);
+    ck_assert_int_eq(n, 86);
 }
 
 END_TEST
@@ -79,7 +94,7 @@ START_TEST(test_other_kinds)
         struct sct_image img;
         sct_error err = SCT_ERROR_INIT;
         ck_assert_int_eq(
-            sct_image_decode(&img, cases[i].bytes, cases[i].size, "some/name.jpg", &err),
+            sct_image_decode(&img, cases[i].bytes, cases[i].size, "some/name.jpg", NULL, &err),
             SCT_EDATA);
         ck_assert_ptr_null(img.rgb);
         ck_assert_msg(strstr(err.msg, cases[i].words) != NULL, "case %zu: %s", i, err.msg);
@@ -101,9 +116,22 @@ START_TEST(test_limits)
     const uint32_t crc = test_crc32(png + 12, 17);
     for (int i = 0; i < 4; i++)
         png[29 + i] = (uint8_t)(crc >> (24 - 8 * i));
-    ck_assert_int_eq(sct_image_decode(&img, png, sizeof png, "wide.png", &err), SCT_EDATA);
+    ck_assert_int_eq(sct_image_decode(&img, png, sizeof png, "wide.png", NULL, &err),
+                     SCT_EDATA);
     ck_assert_ptr_null(img.rgb);
     ck_assert_int_eq(sct_image_init(&img, 16384, 16385, NULL), SCT_EDATA);
+    static const char *const files[] = {FOLDER "420.jpg", FOLDER "rgb.png",
+                                        FOLDER "lossless.webp"};
+    for (size_t i = 0; i < sizeof files / sizeof files[0] - !sct_image_has_webp(); i++) {
+        struct sct_image_opts o = {.max_pixels = 37 * 29 - 1};
+        memset(&err, 0, sizeof err);
+        ck_assert_int_eq(sct_image_read(&img, files[i], &o, &err), SCT_EDATA);
+        ck_assert_ptr_nonnull(strstr(err.msg, "found 37 x 29"));
+        ck_assert_ptr_null(img.rgb);
+        o.max_pixels++;
+        ck_assert_int_eq(sct_image_read(&img, files[i], &o, NULL), SCT_OK);
+        sct_image_fini(&img);
+    }
     ck_assert_int_eq(sct_image_init(&img, 0, 5, NULL), SCT_EDATA);
 }
 
@@ -113,7 +141,7 @@ START_TEST(test_missing_file)
 {
     struct sct_image img;
     sct_error err = SCT_ERROR_INIT;
-    ck_assert_int_eq(sct_image_read(&img, FOLDER "nothing.jpg", &err), SCT_EDATA);
+    ck_assert_int_eq(sct_image_read(&img, FOLDER "nothing.jpg", NULL, &err), SCT_EDATA);
     ck_assert_ptr_nonnull(strstr(err.msg, "nothing.jpg"));
     ck_assert_ptr_null(img.rgb);
 }
@@ -123,15 +151,16 @@ END_TEST
 /* Every allocation may fail: a status, no leak, nothing left behind. */
 START_TEST(test_out_of_memory)
 {
-    static const char *const files[] = {FOLDER "420p.jpg", FOLDER "cmyk.jpg",
-                                        FOLDER "rgba.png"};
+    static const char *const files[] = {FOLDER "420p.jpg", FOLDER "cmyk.jpg", FOLDER "rgba.png",
+                                        FOLDER "c0d16i.png"};
+    static const struct sct_image_opts pillow = {.deep = SCT_DEEP_PILLOW};
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         struct sct_image img;
         uint64_t n = 0;
         sct_status rc;
         do {
             (void)sct_mem_fail_at(++n, 0);
-            rc = sct_image_read(&img, files[i], NULL);
+            rc = sct_image_read(&img, files[i], &pillow, NULL);
             (void)sct_mem_fail_at(0, 0);
             ck_assert(rc == SCT_OK || (rc == SCT_ENOMEM && !img.rgb));
         } while (rc != SCT_OK);

@@ -193,7 +193,9 @@ START_TEST(test_errors)
                                "gone.jpg 2\n" SCT_TEST_GOLDEN
                                "/images/cut.jpg 3\n" SCT_TEST_GOLDEN "/images/gray.png 4\n",
                (size_t)-1);
-    ck_assert_int_eq(sct_dataset_list(&ds, root, "list.txt", NULL), SCT_OK);
+    char file[1024];
+    (void)snprintf(file, sizeof file, "%s/list.txt", root);
+    ck_assert_int_eq(sct_dataset_list(&ds, file, root, NULL, NULL), SCT_OK);
     ck_assert_int_eq(sct_source_create_dataset(&s, &ds, NULL), SCT_OK);
     ck_assert_ptr_null(ds.entries);
     ck_assert_uint_eq(sct_source_classes(s), 5);

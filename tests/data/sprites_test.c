@@ -66,7 +66,7 @@ static const struct {
     {"sprites_mix", 48, 0xdffca758},      {"sprites_shape", 10, 0x7f79e675},
     {"sprites_count", 8, 0x5db067b3},     {"sprites_orientation", 16, 0xcfecf2c2},
     {"sprites_location", 16, 0x0c07c7e4}, {"sprites_size", 6, 0xd61c54f1},
-    {"sprites_color", 8, 0x2e6fc728},
+    {"sprites_color", 8, 0x2e6fc728},     {"sprites_red", 5, 0xb59d6215},
 };
 
 START_TEST(test_goldens)
@@ -145,6 +145,35 @@ START_TEST(test_count)
         sct_image_fini(&img);
     }
     ck_assert_uint_ge(right, 155);
+}
+
+END_TEST
+
+/* Red parts are counted, and the number of all objects tells nothing about them. */
+START_TEST(test_count_color)
+{
+    const struct sct_task t = plain("sprites_red");
+    uint32_t right = 0, all[5] = {0};
+    for (uint32_t i = 0; i < 160; i++) {
+        struct sct_image img = draw(&t, i);
+        uint32_t *on = lit(&img), red = 0;
+        const uint32_t label = sct_task_label_of(&t, SCT_SPLIT_TEST, i);
+        for (uint32_t p = 0; p < img.w * img.h; p++)
+            if (on[p]) {
+                const uint8_t *c = &img.rgb[3 * p];
+                red += c[0] > 3 * c[1] && c[0] > 3 * c[2];
+                all[label]++;
+                flood(on, img.w, img.h, p);
+            }
+        right += red == label;
+        free(on);
+        sct_image_fini(&img);
+    }
+    ck_assert_uint_ge(right, 155);
+    for (uint32_t c = 0; c < 5; c++) { /* 32 pictures of 4 to 6 */
+        ck_assert_uint_ge(all[c], 32 * 4);
+        ck_assert_uint_le(all[c], 32 * 6);
+    }
 }
 
 END_TEST
@@ -362,6 +391,7 @@ Suite *sprites_suite(void)
     TCase *t = tcase_create("sprites");
     tcase_add_loop_test(t, test_goldens, 0, sizeof goldens / sizeof goldens[0]);
     tcase_add_test(t, test_count);
+    tcase_add_test(t, test_count_color);
     tcase_add_test(t, test_location);
     tcase_add_test(t, test_orientation);
     tcase_add_test(t, test_color);

@@ -21,6 +21,7 @@ SIDE = 32  # of the tiny model's pictures
 TINY = {"arch": "vit", "image_size": SIDE, "patch_size": 8, "dim": 48, "depth": 2, "heads": 3}
 
 tests = []
+covered = set()  # options that have a test
 
 
 class Failed(Exception):
@@ -34,6 +35,12 @@ class Skipped(Exception):
 def test(fn):
     tests.append(fn)
     return fn
+
+
+def option(*names):
+    """Marks which options a test is about."""
+    covered.update(names)
+    return test
 
 
 def check(condition, *why):

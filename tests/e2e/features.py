@@ -115,7 +115,8 @@ def eval_equals_the_log():
         for which, row in (("last", evals[-1]),
                            ("best", max(evals, key=lambda e: e["eval_top1"]))):
             r = sctrun("eval", "--adapter", s + "/" + which, "--data", "data", "--json").json
-            equal(set(r), {"top1", "top5", "loss", "images", "images_per_s", "peak_bytes"})
+            equal(set(r), {"top1", "top5", "loss", "images", "images_per_s", "peak_bytes",
+                           "skipped"})
             equal("%.9g" % r["top1"], "%.9g" % row["eval_top1"], s)
             equal("%.9g" % r["top5"], "%.9g" % row["eval_top5"], s)
             equal("%.9g" % r["loss"], "%.9g" % row["eval_loss"], s)
@@ -387,7 +388,7 @@ def lists():
     check(by["ref"]["usable"] and by["cpu"]["usable"], devices)
     check(by["cpu"]["threads"] >= 1 and by["cpu"]["memory"] > 1 << 20, by["cpu"])
     contains(sctrun("devices").out, "ref 0", "cpu 0")
-    rows = {l.split()[0]: l.split() for l in sctrun("ops").out.splitlines()}
+    rows = {l.split()[0]: l.split() for l in sctrun("ops").out.split("\n\n")[0].splitlines()}
     check({"linear", "attention", "layernorm", "gelu", "softmax_ce"} & set(rows), list(rows))
     header = rows["op"]
     equal(header[:6], ["op", "in", "grad", "fused", "ref", "cpu"])

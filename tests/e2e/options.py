@@ -2,6 +2,7 @@
 """options.py - every option has an effect that is seen, and the effect is the one promised.
 
 The last test reads the option table from the program's help: an option without a test fails it.
+Options of the data's layouts are in data.py.
 """
 import json
 import math
@@ -10,15 +11,6 @@ import re
 import struct
 
 from e2e import *
-
-covered = set()
-
-
-def option(*names):
-    """Marks which options a test is about."""
-    covered.update(names)
-    return test
-
 
 def setup(**data):
     model()
@@ -165,15 +157,37 @@ def gemm():
     if not any(d["backend"] == "opencl" and d["usable"]
                for d in sctrun("devices", "--json").json):
         raise Skipped("no usable OpenCL device")
-    own = opencl_rows("own")
+    own = opencl_rows("--gemm", "own")
     check("clblast" not in own, own)
-    if "clblast" in opencl_rows("clblast"):
-        check(own != opencl_rows("clblast"))
+    if "clblast" in opencl_rows("--gemm", "clblast"):
+        check(own != opencl_rows("--gemm", "clblast"))
 
 
-def opencl_rows(gemm_):
+@option("assume")
+def assume():
+    """Kernels of the other kind of device: other rows, the same losses; ops shows all rows."""
+    fails(USAGE, ["--assume", "auto|cpu|gpu", "fpga"], "devices", "--assume", "fpga")
+    if not any(d["backend"] == "opencl" and d["usable"]
+               for d in sctrun("devices", "--json").json):
+        raise Skipped("no usable OpenCL device")
+    setup()
+    for kind, row, other in (("cpu", "/wide", "/simt"), ("gpu", "/simt", "/wide")):
+        d = [d for d in sctrun("devices", "--assume", kind, "--json").json
+             if d["backend"] == "opencl" and d["usable"]][0]
+        contains(d["status"].split(";")[0], row[1:])
+        plan = opencl_rows("--assume", kind)
+        check(row in plan and other not in plan, plan)
+        train(kind, "--backend", "opencl", "--assume", kind, "--max-steps", 3)
+    for a, b in zip(losses("cpu"), losses("gpu")):
+        close(a, b, 1e-5)
+    table = sctrun("ops").out
+    equal(table, sctrun("ops", "--assume", "gpu", "--isa", "base").out)
+    contains(table, "--isa, --gemm and --assume\nchange nothing here")
+
+
+def opencl_rows(*args):
     model()
-    return sctrun("dump", "plan", "--backend", "opencl", "--gemm", gemm_, "--model", "tiny.yaml",
+    return sctrun("dump", "plan", "--backend", "opencl", *args, "--model", "tiny.yaml",
                   "--weights", "random", "--data", "task:sprites_shape", "--strategy",
                   "linear").out
 
@@ -274,21 +288,6 @@ def lists():
     rows = predict("limit/last", "data/images/test")[:4]
     right = sum(r["class"] == i % 3 for i, r in enumerate(rows))
     close(log("limit")[1][0]["eval_top1"], 25.0 * right, 1e-9)
-
-
-@option("class_order")
-def class_order():
-    model()
-    base()
-    folders(names=("c10", "c2", "c1"))
-    for order, names in (("plain", ["c1", "c10", "c2"]), ("natural", ["c1", "c2", "c10"])):
-        sctrun("train", "--model", "tiny.yaml", "--weights", "base.safetensors", "--data",
-               "folders", "--strategy", "linear", "--max-steps", 1, "--class-order", order,
-               "--output", order)
-        equal(json.loads(read(order + "/last/adapter_config.json"))["sctrun"]["class_names"],
-              names)
-    fails(USAGE, ["--class-order", "plain", "natural", "up"], "eval", "--adapter", "plain/last",
-          "--data", "folders", "--class-order", "up")
 
 
 @option("mean", "std")
@@ -622,7 +621,7 @@ def json_and_quiet():
     equal(r.err, "")
     equal(set(r.json), {"strategy", "backend", "device", "best", "last", "trainable", "head",
                         "all", "steps", "seconds", "first_step_seconds", "images_per_s",
-                        "peak_bytes", "peak_device_bytes", "memory"})
+                        "peak_bytes", "peak_device_bytes", "memory", "skipped"})
     equal(len(r.out.splitlines()), 1)
     for level, empty in (("error", True), ("warn", True), ("info", False)):
         r = train("q" + level, "--max-steps", 1, env={"SCTRUN_LOG": level})
@@ -740,6 +739,10 @@ def every_option_is_covered():
     text = sctrun("help", "train").out
     known = {w.replace("-", "_") for w in re.findall(r"^ +(?:-., )?--([a-z-]+)", text, re.M)}
     known -= {"config", "set"}  # precedence, strategy_options
+    here = os.path.dirname(os.path.abspath(__file__))
+    others = read(here + "/data.py").decode()
+    covered.update(n for names in re.findall(r"^@option\((.*?)\)$", others, re.M | re.S)
+                   for n in re.findall(r'"(\w+)"', names))
     check(len(known) > 40, known)
     equal(sorted(known - covered), [], "options without a test:")
     equal(sorted(covered - known), [], "tests of options that are gone:")

@@ -186,7 +186,8 @@ static enum kresult again(struct kcheck *k, const struct sct_case *c, const stru
     enum kresult res = K_OK;
     for (uint32_t t = 0; res == K_OK && t < 5; t++) {
         uint8_t *keep[SCT_MAX_OUT] = {NULL};
-        if ((t < 3 && !threads) || (t == 3 && threads) || (t == 4 && !can_alias))
+        if ((t < 3 && !threads) || (t == 3 && (threads || !k->repeat)) ||
+            (t == 4 && !can_alias))
             continue;
         res = run_once(t < 3 ? k->more[t] : k->dev, c, r, row, t == 4, &k->worst, keep, err);
         if (t == 4 && res == K_UNSUP) {
@@ -211,7 +212,7 @@ enum kresult kcheck_case(struct kcheck *k, const struct sct_case *c, const struc
         (void)snprintf(k->why, sizeof k->why, "%.180s", err->msg);
     if (res == K_OK)
         res = again(k, c, r, row, keep, err);
-    if (res == K_OK && k->streams)
+    if (res == K_OK && k->repeat)
         res = kcheck_stream(k, c, r, row, keep, err);
     free_all(keep);
     return res;

@@ -145,7 +145,7 @@ enum kresult kcompare(const struct sct_case *c, const struct kref *r, uint32_t i
 struct kcheck {
     struct kdevice *dev;     /* default settings */
     struct kdevice *more[3]; /* the same with 1, 2 and 3 threads, or NULL */
-    bool streams;            /* run whole batches through FEED and EMIT too */
+    bool repeat;             /* a second time, and whole batches through FEED and EMIT */
     double worst;
     char why[192]; /* what an EUNSUP answer said */
 };

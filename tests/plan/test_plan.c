@@ -122,6 +122,86 @@ static void placement(const struct test_dev *d)
     test_vit_free(&t);
 }
 
+/* ---- segments ---- */
+
+/* w -= lr dw, dw = 1 whatever the images: the images of the step still see the old w. And what
+ * mixes a value of one image with a sum over all of them is refused. */
+static void segments(const struct test_dev *d)
+{
+    const uint32_t dw[2] = {3, 4}, dx[2] = {2, 4};
+    struct sct_tensor w = {.name = "w", .desc = sct_desc_make(SCT_F32, 2, dw), .mutable = true};
+    struct sct_tensor buf = w;
+    buf.name = "optim.m.w";
+    const struct sct_sgd_params sgd = {.lr_mult = 1.0f};
+    for (int mixed = 0; mixed < 2; mixed++) {
+        sct_error err = SCT_ERROR_INIT;
+        const struct sct_plan_opts o = {0};
+        struct sct_graph *g = sct_graph_create(1, 2);
+        struct sct_builder *b = sct_graph_builder(g);
+        struct sct_plan *p = NULL;
+        const sct_val x = sct_feed(b, sct_graph_input(g, "x", SCT_F32, 2, dx));
+        const sct_val t = sct_graph_tensor(g, &w), y = sct_linear(b, x, t, sct_none());
+        const sct_val sum = sct_slot_sum(b, sct_sum_to(b, sct_zero(b, 1, dw), y));
+        sct_graph_output(g, sct_emit_rows(b, mixed ? sct_add(b, y, sum) : y), "y");
+        (void)sct_sgd(b, t, sct_graph_tensor(g, &buf), sct_fill_like(b, t, 1.0f), sct_none(),
+                      &sgd);
+        const sct_status rc = sct_plan_create(&p, g, d->be, d->dev, &d->info, &o, &err);
+        if (mixed)
+            expect(rc == SCT_EINVAL && strstr(err.msg, "one sample"),
+                   "a value of one image and a sum over all are not added");
+        uint32_t in_epilogue = 0;
+        for (uint32_t n = 0; p && n < p->g->n_node; n++)
+            in_epilogue += p->g->node[n].op == SCT_OP_SGD && p->node[n].seg == SCT_SEG_EPILOGUE;
+        if (!mixed)
+            expect(rc == SCT_OK && in_epilogue == 1,
+                   "an update runs after the images, whatever it depends on");
+        if (rc != SCT_OK && !mixed)
+            printf("     %s\n", err.msg);
+        sct_plan_destroy(&p);
+        sct_graph_destroy(&g);
+    }
+}
+
+/* ---- recomputation ---- */
+
+/* Forward nodes of the body and their clones in the backward pass; bytes of a lane. */
+static uint64_t clones(const struct test_dev *d, uint32_t depth, uint32_t checkpoint,
+                       uint32_t *again)
+{
+    struct test_vit t;
+    sct_error err = SCT_ERROR_INIT;
+    const struct sct_plan_opts o = {.micro_batch = 2, .checkpoint = checkpoint};
+    uint64_t bytes = 0;
+    expect(test_vit_build(&t, 8, depth, 1, 0.2f, &err) == 0, "model");
+    struct sct_plan *p = plan_of(&t, d, &o);
+    *again = 0;
+    for (uint32_t n = 0; p && n < p->g->n_node; n++)
+        *again +=
+            p->g->node[n].phase == SCT_PHASE_BACKWARD &&
+            (p->g->node[n].op == SCT_OP_ATTENTION || p->g->node[n].op == SCT_OP_LAYERNORM);
+    if (p)
+        bytes = lane_bytes(p);
+    sct_plan_destroy(&p);
+    test_vit_free(&t);
+    return bytes;
+}
+
+/* All blocks but the last are run again, and a block more costs what lies between two blocks.
+ */
+static void recomputation(const struct test_dev *d)
+{
+    uint32_t again[4];
+    const uint64_t six = clones(d, 6, SCT_CHECKPOINT_BLOCK, &again[0]);
+    const uint64_t seven = clones(d, 7, SCT_CHECKPOINT_BLOCK, &again[1]);
+    const uint64_t all6 = clones(d, 6, SCT_CHECKPOINT_NONE, &again[2]);
+    const uint64_t all7 = clones(d, 7, SCT_CHECKPOINT_NONE, &again[3]);
+    expect(again[0] == 3 * 5 && again[1] == 3 * 6 && again[2] == 0 && again[3] == 0,
+           "one attention and two norms of every block but the last run again");
+    printf("     a block more: %llu bytes, without recomputation %llu\n",
+           (unsigned long long)(seven - six), (unsigned long long)(all7 - all6));
+    expect(seven > six && 8 * (seven - six) < all7 - all6, "what a block keeps is an eighth");
+}
+
 /* ---- same bits ---- */
 
 struct variant {
@@ -230,6 +310,8 @@ int main(int argc, char **argv)
         activation_bytes(&d);
     bytes_per_image(&d);
     placement(&d);
+    segments(&d);
+    recomputation(&d);
     host_reads(&d);
     test_dev_close(&d);
     if (strcmp(backend, "opencl") != 0)

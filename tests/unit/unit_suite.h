@@ -14,5 +14,6 @@ Suite *schedule_suite(void);
 Suite *init_suite(void);
 Suite *dialect_suite(void);
 Suite *guess_suite(void);
+Suite *fuse_suite(void);
 
 #endif

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: MIT
+"""variants.py - small models of every variant of timm's VisionTransformer: logits, and losses of
+steps in which everything is trained, equal those of tests/golden/vit_variants (float64)."""
+from e2e import *
+
+GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "golden", "vit_variants")
+NAMES = sorted(f[:-len(".safetensors")] for f in os.listdir(GOLDEN))
+CLASSES, LR, MOMENTUM = 3, 0.05, 0.9
+
+# Parameters of the backbone without its heads, counted in timm 1.0.22.
+PRESETS = {
+    "deit_tiny_patch16_224": 5524416,
+    "deit_small_patch16_224": 21665664,
+    "deit_base_patch16_224": 85798656,
+    "deit_base_patch16_384": 86090496,
+    "deit_tiny_distilled_patch16_224": 5524800,
+    "deit_small_distilled_patch16_224": 21666432,
+    "deit_base_distilled_patch16_224": 85800192,
+    "deit3_small_patch16_224": 21674496,
+    "deit3_base_patch16_224": 85816320,
+    "deit3_large_patch16_224": 303349760,
+    "vit_small_patch14_dinov2": 22056192,
+    "vit_base_patch14_dinov2": 86579712,
+    "vit_large_patch14_dinov2": 304367616,
+    "vit_small_patch14_reg4_dinov2": 22057344,
+    "vit_base_patch14_reg4_dinov2": 86582016,
+    "vit_large_patch14_reg4_dinov2": 304370688,
+    "vit_base_patch16_clip_224": 85799424,
+    "vit_base_patch32_clip_224": 87456000,
+    "vit_large_patch14_clip_224": 303179776,
+    "vit_small_patch8_224": 21670272,
+}
+
+
+def golden(name):
+    """(config text, weights as read, images, logits, losses) of a file."""
+    raw = read(os.path.join(GOLDEN, name + ".safetensors"))
+    n = struct.unpack_from("<Q", raw)[0]
+    header = json.loads(raw[8:8 + n])
+    config, tensors = header.pop("__metadata__")["config"], {}
+    for key, t in header.items():
+        a, b = t["data_offsets"]
+        tensors[key] = (t["dtype"], t["shape"], raw[8 + n + a:8 + n + b])
+    images = tensors.pop("golden.images")
+    doubles = [struct.unpack("<%dd" % (len(t[2]) // 8), t[2])
+               for t in (tensors.pop("golden.logits"), tensors.pop("golden.losses"))]
+    return config, tensors, images, doubles[0], doubles[1]
+
+
+def setup(name):
+    """The model, its weights and a data folder of its pictures; logits and losses."""
+    config, tensors, images, logits, losses = golden(name)
+    write("m.yaml", config)
+    save_tensors("w.safetensors", tensors)
+    count_, size = images[1][0], images[1][1] * images[1][2] * 3
+    lines = ""
+    for i in range(count_):
+        png("data/%d.png" % i, rgb=images[2][i * size:(i + 1) * size])
+        lines += "%d.png %d\n" % (i, i % CLASSES)
+    write("data/train800val200.txt", lines)
+    write("data/test.txt", lines)
+    return logits, losses
+
+
+def logits_of(name, backend):
+    logits, _ = setup(name)
+    rows = sctrun("predict", "--backend", backend, "--model", "m.yaml", "--weights",
+                  "w.safetensors", "--image", "data", "--json", "--num-classes", 7).jsonl
+    rows = [r for r in rows if r["file"].endswith(".png")]
+    n = len(logits) // len(rows)
+    for i, r in enumerate(sorted(rows, key=lambda r: r["file"])):
+        want = logits[i * n:(i + 1) * n]
+        worst = max(abs(a - b) for a, b in zip(r["logits"], want))
+        # f32 sums of some hundred terms against f64; logits are of unit scale
+        check(worst < 2e-5, name, backend, "picture", i, "off by", worst)
+
+
+def losses_of(name, backend):
+    _, losses = setup(name)
+    sctrun("train", "--backend", backend, "--model", "m.yaml", "--weights", "w.safetensors",
+           "--data", "data", "--strategy", "full", "--optimizer", "sgd", "--momentum", MOMENTUM,
+           "--lr", LR, "--weight-decay", 0, "--lr-schedule", "constant", "--warmup-epochs", 0,
+           "--head-init", "zeros", "--num-classes", CLASSES, "--shuffle", "off", "--batch-size", 6,
+           "--epochs", len(losses), "--eval-interval", 0, "--output", "o")
+    for want, step in zip(losses, log("o")[0]):
+        close(step["loss"], want, rel=1e-5, what="%s, %s, step %d" % (name, backend, step["step"]))
+
+
+def opencl():
+    devices = sctrun("devices", "--json", code=None)
+    return devices.code == OK and '"opencl"' in devices.out
+
+
+for _name in NAMES:
+    for _backend in ("ref", "cpu", "opencl"):
+        for _fn in (logits_of, losses_of):
+            def case(name=_name, backend=_backend, fn=_fn):
+                if backend == "opencl" and not opencl():
+                    raise Skipped("no OpenCL device")
+                fn(name, backend)
+            case.__name__ = "%s_%s_%s" % (_name, _backend, _fn.__name__)
+            test(case)
+
+
+@test
+def parameters_of_presets():
+    for name, backbone in PRESETS.items():
+        r = sctrun("train", "--model", name, "--weights", "random", "--data", "task:sprites_color",
+                   "--strategy", "linear", "--dry-run", "--json").json
+        equal(r["all"] - r["head"], backbone, name)
+
+
+main()
