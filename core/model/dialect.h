@@ -27,6 +27,7 @@ enum {
 enum sct_canon_need {
     SCT_CANON_ONCE,  /* in every file */
     SCT_CANON_BLOCK, /* once a block */
+    SCT_CANON_ALIKE, /* once a block, or in no block */
     SCT_CANON_LATER, /* once a stage, the first excepted */
     SCT_CANON_MAY,   /* or not */
 };

@@ -135,7 +135,7 @@ static void drop_head(struct work *w)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < w->n; i++) {
-        if (strncmp(w->entry[i].canon, "head.", 5) == 0)
+        if (sct_name_is_head(w->entry[i].canon))
             w->m->use[w->entry[i].where.source].why = "a head behind a layer that is left out";
         else
             w->entry[n++] = w->entry[i];
@@ -290,16 +290,26 @@ static sct_status expect(struct work *w, const struct sct_canon_name *row, uint3
     return SCT_OK;
 }
 
+static bool any_of(const struct sct_dialect_map *m, const struct sct_canon_name *row)
+{
+    for (uint32_t i = 0; i < m->n_canon; i++)
+        if (m->canon[i].row == row)
+            return true;
+    return false;
+}
+
 static sct_status expect_all(struct work *w)
 {
     const struct sct_dialect_map *m = w->m;
     for (const struct sct_canon_name *r = sct_canon_names[m->dialect->arch]; r->name; r++) {
+        const bool every =
+            r->need == SCT_CANON_BLOCK || (r->need == SCT_CANON_ALIKE && any_of(m, r));
         if (r->need == SCT_CANON_ONCE)
             SCT_TRY(expect(w, r, 0, 0));
         for (uint32_t s = 0; s < m->stages; s++) {
             if (r->need == SCT_CANON_LATER && s > 0)
                 SCT_TRY(expect(w, r, s, 0));
-            for (uint32_t b = 0; r->need == SCT_CANON_BLOCK && b < m->depth[s]; b++)
+            for (uint32_t b = 0; every && b < m->depth[s]; b++)
                 SCT_TRY(expect(w, r, s, b));
         }
     }

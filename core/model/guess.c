@@ -130,6 +130,10 @@ static sct_status classes(struct work *w, const char *head)
 static sct_status eps(struct work *w)
 {
     w->g->cfg.eps = w->m->dialect->eps;
+    if (w->g->cfg.pre_norm) {
+        w->g->cfg.eps = 1e-5f;
+        return fact(w, "eps", false, "not stored; CLIP's");
+    }
     return fact(w, "eps", false, "not stored; the default of %s", w->m->dialect->what);
 }
 
@@ -185,27 +189,78 @@ static uint32_t tokens_of(const struct work *w, const char *name)
     return c ? c->desc.dim[1] : 0;
 }
 
+/* Positions of prefix and patches, or of the patches alone. Meta's DINOv2 with registers has
+ * those of class token and patches; timm adds the first to the class token. */
 static sct_status vit_image(struct work *w)
 {
     struct sct_model_config *c = &w->g->cfg;
     char text[96];
     const struct sct_canon *p = find(w, 3, "pos_embed");
-    const uint32_t prefix =
-        c->class_token + tokens_of(w, "dist_token") + tokens_of(w, "reg_token");
+    const uint32_t prefix = c->class_token + c->distilled + c->reg_tokens;
     c->image = 224;
     if (!p)
         return fact(w, "image_size", false, "there is no pos_embed; the usual size");
     (void)shape(p, text, sizeof text);
-    const uint32_t n = p->desc.dim[1];
+    const uint32_t n = p->desc.dim[1], alone = prefix ? side(n) : 0;
     uint32_t grid = n > prefix ? side(n - prefix) : 0;
-    if (!grid && prefix && (grid = side(n)) != 0)
-        SCT_TRY(unbuilt(w, "a position embedding of the patches alone", "pos_embed"));
+    const bool sure = !grid || !alone;
+    if (!grid && !alone && c->reg_tokens && (grid = side(n - c->class_token)) != 0)
+        SCT_TRY(
+            unbuilt(w, "positions of the class token, but not of the registers", "pos_embed"));
+    c->no_embed_class = !grid && alone;
+    if (c->no_embed_class)
+        grid = alone;
     if (!grid)
         return fact(w, "image_size", false,
                     "pos_embed is %s, which is no square; the usual size", text);
     c->image = grid * c->patch;
-    return fact(w, "image_size", true, "pos_embed is %s: %u token%s in front, %u x %u patches",
-                text, n - grid * grid, n - grid * grid == 1 ? "" : "s", grid, grid);
+    const uint32_t front = n - grid * grid;
+    SCT_TRY(fact(w, "no_embed_class", sure, "pos_embed is %s, %u token%s in front", text,
+                 prefix, prefix == 1 ? "" : "s"));
+    return fact(w, "image_size", sure, "pos_embed is %s: %u token%s in front, %u x %u patches",
+                text, front, front == 1 ? "" : "s", grid, grid);
+}
+
+/* Keys that say whether there is a tensor. */
+static sct_status vit_variants(struct work *w)
+{
+    struct sct_model_config *c = &w->g->cfg;
+
+    const struct {
+        const char *key, *name;
+        uint32_t *field;
+        bool absent; /* what the key says is that there is none */
+    } row[] = {
+        {"class_token", "cls_token", &c->class_token, false},
+        {"distilled", "dist_token", &c->distilled, false},
+        {"pre_norm", "norm_pre.weight", &c->pre_norm, false},
+        {"layer_scale", "blocks.0.ls1.gamma", &c->layer_scale, false},
+        {"qk_norm", "blocks.0.attn.q_norm.weight", &c->qk_norm, false},
+        {"no_qkv_bias", "blocks.0.attn.qkv.bias", &c->no_qkv_bias, true},
+        {"no_patch_bias", "patch_embed.proj.bias", &c->no_patch_bias, true},
+    };
+
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+        const bool there = sct_dialect_canon(w->m, row[i].name) != NULL;
+        *row[i].field = there != row[i].absent;
+        SCT_TRY(fact(w, row[i].key, true, "%s is %sthere", row[i].name, there ? "" : "not "));
+    }
+    c->reg_tokens = tokens_of(w, "reg_token");
+    return fact(w, "reg_tokens", true, "reg_token is %sthere", c->reg_tokens ? "" : "not ");
+}
+
+static sct_status vit_pool(struct work *w)
+{
+    struct sct_model_config *c = &w->g->cfg;
+    const bool norm = sct_dialect_canon(w->m, "norm.weight") != NULL;
+    c->fc_norm = !norm && sct_dialect_canon(w->m, "fc_norm.weight");
+    c->pool = c->fc_norm || !c->class_token ? SCT_POOL_AVG : SCT_POOL_TOKEN;
+    SCT_TRY(fact(w, "fc_norm", true, "the last norm is called %s",
+                 c->fc_norm ? "fc_norm" : "norm"));
+    if (c->fc_norm)
+        return fact(w, "pool", true, "fc_norm follows a mean");
+    return c->class_token ? fact(w, "pool", false, "not stored; there is a class token")
+                          : fact(w, "pool", true, "there is no class token");
 }
 
 static sct_status vit(struct work *w)
@@ -221,16 +276,8 @@ static sct_status vit(struct work *w)
     SCT_TRY(
         fc ? fact(w, "mlp", true, "blocks.0.mlp.fc1.weight is %s", shape(fc, text, sizeof text))
            : fact(w, "mlp", false, "four times dim"));
-    const bool norm = sct_dialect_canon(w->m, "norm.weight") != NULL;
-    c->class_token = sct_dialect_canon(w->m, "cls_token") != NULL;
-    c->fc_norm = !norm && sct_dialect_canon(w->m, "fc_norm.weight");
-    c->pool = c->fc_norm || !c->class_token ? SCT_POOL_AVG : SCT_POOL_TOKEN;
-    SCT_TRY(fact(w, "class_token", true, "cls_token is %sthere", c->class_token ? "" : "not "));
-    SCT_TRY(fact(w, "fc_norm", true, "the last norm is called %s",
-                 c->fc_norm ? "fc_norm" : "norm"));
-    SCT_TRY(c->fc_norm        ? fact(w, "pool", true, "fc_norm follows a mean")
-            : !c->class_token ? fact(w, "pool", true, "there is no class token")
-                              : fact(w, "pool", false, "not stored; there is a class token"));
+    SCT_TRY(vit_variants(w));
+    SCT_TRY(vit_pool(w));
     SCT_TRY(vit_image(w));
     SCT_TRY(classes(w, "head"));
     return eps(w);

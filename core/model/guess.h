@@ -10,7 +10,7 @@
 #include "core/model/dialect.h"
 #include "core/model/interp.h"
 
-enum { SCT_GUESS_FACTS = 16, SCT_GUESS_UNBUILT = 8 };
+enum { SCT_GUESS_FACTS = 24, SCT_GUESS_UNBUILT = 8 };
 
 /* key: a row of the configuration's table, or "arch". */
 struct sct_guess_fact {

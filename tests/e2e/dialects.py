@@ -111,9 +111,12 @@ def problems():
     equal(r["problems"], ["tensor blocks.1.norm2.bias is missing"])
     r = bad("more.safetensors", lambda t: t.update({"gate.bias": norm}), "gate.bias is not known")
     equal([x["left_out"] for x in r["tensors"] if x["name"] == "gate.bias"], ["not known"])
-    r = bad("scale.safetensors", lambda t: t.update({"blocks.0.ls1.gamma": norm}), "layer scale",
+    r = bad("pool.safetensors", lambda t: t.update({"attn_pool.latent": norm}), "attention pooling",
             "not built")
-    equal(r["model"]["not_built"], ["layer scale (blocks.0.ls1.gamma)"])
+    equal(r["model"]["not_built"], ["attention pooling (attn_pool.latent)"])
+    # what some blocks have all must have
+    r = bad("scale.safetensors", lambda t: t.update({"blocks.0.ls1.gamma": norm}),
+            "blocks.1.ls1.gamma is missing", "blocks.0.ls2.gamma is missing")
     r = bad("other.safetensors", lambda t: [t.clear(), t.update({"conv1.weight": norm})],
             "no dialect knows any")
     equal((r["dialect"], r["model"]), (None, None))

@@ -2,6 +2,8 @@
  * guess_test.c - what names and shapes tell of a model, and what contradicts it. */
 #include "core/model/guess.h"
 
+#include <stddef.h>
+
 #include "tests/unit/dialect_file.h"
 #include "tests/unit/unit_suite.h"
 
@@ -126,14 +128,8 @@ START_TEST(test_unbuilt)
 {
     static const struct {
         const char *name, *what;
-    } more[] = {{"blocks.0.ls1.gamma", "layer scale (blocks.0.ls1.gamma)"},
-                {"blocks.1.gamma_1", "layer scale (blocks.1.ls1.gamma)"},
-                {"reg_token", "register tokens (reg_token)"},
-                {"dist_token", "a distillation token (dist_token)"},
-                {"norm_pre.weight", "a norm in front of the blocks (norm_pre.weight)"},
-                {"blocks.3.attn.q_norm.weight",
-                 "norms of queries and keys (blocks.3.attn.q_norm.weight)"},
-                {"attn_pool.latent", "attention pooling (attn_pool.latent)"}};
+    } more[] = {{"attn_pool.latent", "attention pooling (attn_pool.latent)"},
+                {"blocks.3.attn.norm.weight", "scale norms (blocks.3.attn.norm.weight)"}};
 
     for (size_t i = 0; i < sizeof more / sizeof more[0]; i++) {
         struct file f = {.n = 0};
@@ -152,11 +148,52 @@ START_TEST(test_unbuilt)
 
 END_TEST
 
-/* Registers and a distillation token stand in front of the patches as well. */
+/* Every tensor that makes a variant, there or not, sets its key and nothing else. */
+START_TEST(test_variants)
+{
+    static const struct {
+        const char *name; /* added; with '-' in front: removed */
+        size_t field;
+    } row[] = {{"blocks.0.ls1.gamma", offsetof(struct sct_model_config, layer_scale)},
+               {"blocks.0.gamma_1", offsetof(struct sct_model_config, layer_scale)},
+               {"norm_pre.weight", offsetof(struct sct_model_config, pre_norm)},
+               {"blocks.0.attn.q_norm.weight", offsetof(struct sct_model_config, qk_norm)},
+               {"-blocks.0.attn.qkv.bias", offsetof(struct sct_model_config, no_qkv_bias)},
+               {"-patch_embed.proj.bias", offsetof(struct sct_model_config, no_patch_bias)}};
+
+    struct file f = {.n = 0};
+    file_write(&f, &vit_base, sct_dialect_find(SCT_ARCH_VIT, "timm"), "", false);
+    struct sct_guess *plain = guess_of(&f);
+    file_fini(&f);
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+        file_write(&f, &vit_base, sct_dialect_find(SCT_ARCH_VIT, "timm"), "", false);
+        if (row[i].name[0] == '-')
+            file_remove(&f, row[i].name + 1);
+        else
+            file_name(&f, row[i].name);
+        struct sct_guess *g = guess_of(&f);
+        uint32_t *field = (uint32_t *)(void *)((char *)&g->cfg + row[i].field);
+        ck_assert_msg(*field == 1, "%s", row[i].name);
+        ck_assert(g->cfg.eps == (g->cfg.pre_norm ? 1e-5f : 1e-6f));
+        *field = 0;
+        g->cfg.eps = plain->cfg.eps;
+        ck_assert_mem_eq(&g->cfg, &plain->cfg, sizeof plain->cfg);
+        ck_assert_uint_eq(g->n_unbuilt, 0);
+        sct_guess_destroy(&g);
+        file_fini(&f);
+    }
+    sct_guess_destroy(&plain);
+}
+
+END_TEST
+
+/* Registers and a distillation token stand in front of the patches as well; positions are of
+ * all tokens, of the patches alone, or (which is not built) of class token and patches. */
 START_TEST(test_prefix)
 {
     const uint64_t pos[3] = {1, 1 + 1 + 4 + 196, 768}, one[3] = {1, 1, 768},
-                   four[3] = {1, 4, 768}, bare[3] = {1, 196, 768};
+                   four[3] = {1, 4, 768}, bare[3] = {1, 196, 768}, meta[3] = {1, 197, 768},
+                   both[3] = {1, 9, 768};
     struct file f = {.n = 0};
     file_write(&f, &vit_base, sct_dialect_find(SCT_ARCH_VIT, "timm"), "", false);
     file_remove(&f, "pos_embed");
@@ -164,15 +201,27 @@ START_TEST(test_prefix)
     file_add(&f, "dist_token", 3, one);
     file_add(&f, "register_tokens", 3, four);
     struct sct_guess *g = guess_of(&f);
-    ck_assert_uint_eq(g->cfg.image, 224);
-    ck_assert_uint_eq(g->n_unbuilt, 2);
+    ck_assert(g->cfg.image == 224 && g->cfg.distilled && g->cfg.reg_tokens == 4);
+    ck_assert(!g->cfg.no_embed_class && known(g, "no_embed_class") && !g->n_unbuilt);
     sct_guess_destroy(&g);
     file_remove(&f, "pos_embed");
     file_add(&f, "pos_embed", 3, bare);
     g = guess_of(&f);
-    ck_assert_uint_eq(g->cfg.image, 224);
-    ck_assert_uint_eq(g->n_unbuilt, 3);
-    ck_assert(strstr(g->unbuilt[0], "of the patches alone"));
+    ck_assert(g->cfg.image == 224 && g->cfg.no_embed_class && !g->n_unbuilt);
+    ck_assert(known(g, "no_embed_class") && known(g, "image_size"));
+    sct_guess_destroy(&g);
+    file_remove(&f, "pos_embed");
+    file_add(&f, "pos_embed", 3, meta);
+    g = guess_of(&f);
+    ck_assert(g->cfg.image == 224 && g->n_unbuilt == 1);
+    ck_assert(strstr(g->unbuilt[0], "not of the registers"));
+    sct_guess_destroy(&g);
+    /* five tokens and 2 x 2 patches, or 3 x 3 patches */
+    file_remove(&f, "dist_token");
+    file_remove(&f, "pos_embed");
+    file_add(&f, "pos_embed", 3, both);
+    g = guess_of(&f);
+    ck_assert(g->cfg.image == 32 && !known(g, "no_embed_class") && !known(g, "image_size"));
     sct_guess_destroy(&g);
     file_fini(&f);
 }
@@ -272,6 +321,7 @@ Suite *guess_suite(void)
     tcase_add_test(t, test_swin);
     tcase_add_test(t, test_swin_image);
     tcase_add_test(t, test_unbuilt);
+    tcase_add_test(t, test_variants);
     tcase_add_test(t, test_prefix);
     tcase_add_test(t, test_contradictions);
     tcase_add_test(t, test_strange_shapes);
