@@ -70,3 +70,22 @@ sct_status sct_preset_find(const struct sct_guess *g, const char *path, bool res
     (void)snprintf(name, size, "%s", s.best);
     return rc;
 }
+
+bool sct_preset_is(const struct sct_model_config *cfg)
+{
+    struct sct_model_config own;
+    if (strchr(cfg->name, '/') ||
+        sct_model_config_load(&own, cfg->name, NULL, 0, NULL) != SCT_OK ||
+        own.arch != cfg->arch)
+        return false;
+    /* what does not change what the model computes */
+    own.classes = cfg->classes;
+    own.drop_path = cfg->drop_path;
+    memcpy(own.head_init, cfg->head_init, sizeof own.head_init);
+    for (const struct sct_model_key *k = NULL; (k = sct_model_key_next(k, cfg->arch));)
+        if (!(k->flags & SCT_KEY_UNSAVED) &&
+            memcmp((const char *)&own + k->offset, (const char *)cfg + k->offset,
+                   k->type == SCT_KEY_TEXT ? k->count : k->count * sizeof(uint32_t)) != 0)
+            return false;
+    return true;
+}

@@ -12,4 +12,8 @@
 sct_status sct_preset_find(const struct sct_guess *g, const char *path, bool resized,
                            char *name, size_t size, sct_error *err);
 
+/* Whether there is a preset of the configuration's name that builds the same model but for the
+ * number of classes. */
+bool sct_preset_is(const struct sct_model_config *cfg);
+
 #endif

@@ -457,6 +457,11 @@ sct_status sct_session_model(struct sct_session *x, uint32_t batch, bool train, 
     return SCT_OK;
 }
 
+sct_status sct_session_plain(struct sct_session *x, struct sct_model **m, sct_error *err)
+{
+    return build(x, m, 1, false, err);
+}
+
 sct_status sct_session_describe(struct sct_session *x, sct_error *err)
 {
     struct sct_adapter_info *i = &x->info;
