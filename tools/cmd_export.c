@@ -66,13 +66,14 @@ static sct_status write_folder(struct sct_session *x, const char *dir, sct_error
     struct sct_model *plain = NULL;
     if (x->adapter)
         SCT_TRY(sct_session_plain(x, &plain, err));
-    const struct sct_export what = {x->model, plain ? plain : x->model, &x->pre,
-                                    x->info.class_names, timm_name(&x->cfg)};
+    const struct sct_export what = {x->model,
+                                    plain ? plain : x->model,
+                                    &x->pre,
+                                    x->info.class_names,
+                                    x->adapter ? x->tuner.run.s->name : NULL,
+                                    timm_name(&x->cfg)};
     const sct_status rc =
         sct_export_folder(&what, formats[x->s->format], dtypes[x->s->dtype], dir, err);
-    if (rc == SCT_EUNSUP && x->adapter)
-        (void)sct_error_prefix(err, "strategy %s, --format %s", x->tuner.run.s->name,
-                               formats[x->s->format]);
     if (rc == SCT_OK)
         printf("%s\n", dir);
     sct_model_destroy(&plain);

@@ -35,7 +35,7 @@ static sct_status check_range(const struct sct_st_item *it, const float *v, uint
 {
     for (uint64_t i = 0; i < n && it->dtype == SCT_ST_F16; i++)
         if (isfinite(v[i]) && fabsf(v[i]) >= f16_end)
-            return sct_fail(err, SCT_EUNSUP,
+            return sct_fail(err, SCT_EUSAGE,
                             "tensor %s holds %g, which F16 cannot; use --dtype bf16 or f32",
                             it->name, (double)v[i]);
     return SCT_OK;
@@ -79,7 +79,7 @@ static sct_status add_part(struct work *w, const struct sct_param *param,
             ? 0
             : sct_layout_source_shape(&p->layout, dim, d->nd, w->plain->cfg.heads, 1, p->shape);
     if (!nd || !sct_dialect_part(name, param->name, i, false, text))
-        return sct_fail(w->err, SCT_EUNSUP, "dialect %s cannot hold %s", w->d->flavour,
+        return sct_fail(w->err, SCT_EUSAGE, "dialect %s cannot hold %s", w->d->flavour,
                         param->name);
     for (uint32_t k = 0; k < nd; k++)
         p->dim[k] = (uint32_t)p->shape[k];
@@ -98,7 +98,7 @@ static sct_status add_all(struct work *w)
         const struct sct_param *p = w->plain->param[i];
         struct sct_dialect_name name;
         if (!sct_dialect_name(w->d, p->name, &name))
-            return sct_fail(w->err, SCT_EUNSUP, "dialect %s (%s) has no name for %s",
+            return sct_fail(w->err, SCT_EUSAGE, "dialect %s (%s) has no name for %s",
                             w->d->flavour, w->d->what, p->name);
         for (uint32_t k = 0; k < name.n_part; k++)
             SCT_TRY(add_part(w, p, &name, k));

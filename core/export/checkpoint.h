@@ -10,7 +10,7 @@
 
 /* Writes every parameter of `plain` with the values that merge gives it. dtype: SCT_ST_F32,
  * SCT_ST_F16 or SCT_ST_BF16, rounded to nearest even. The file is complete or not there.
- * EUNSUP: the dialect has no name for a tensor, or a value is beyond the range of F16 (both are
+ * EUSAGE: the dialect has no name for a tensor, or a value is beyond the range of F16 (both are
  * named); otherwise as sct_merge_load and sct_st_write. */
 sct_status sct_export_checkpoint(const char *path, const struct sct_dialect *d,
                                  const struct sct_model *plain, const struct sct_merge *merge,

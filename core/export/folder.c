@@ -34,7 +34,7 @@ static sct_status write_all(const struct sct_export *x, const struct sct_hub_for
 {
     const struct sct_dialect *d = sct_dialect_find((enum sct_arch)x->plain->cfg.arch, f->name);
     if (!d)
-        return sct_fail(err, SCT_EUNSUP, "%s has no names for a model of this architecture",
+        return sct_fail(err, SCT_EUSAGE, "%s has no names for a model of this architecture",
                         f->name);
     SCT_TRY(f->check(x, err));
     char *path = sct_path_join(dir, "model.safetensors");
@@ -56,8 +56,13 @@ sct_status sct_export_folder(const struct sct_export *x, const char *format, uin
     if (!f)
         return sct_fail(err, SCT_EINVAL, "format: expected one of " SCT_EXPORT_FOLDERS);
     struct sct_merge merge;
-    SCT_TRY(sct_merge_find(&merge, x->model, x->plain, err));
-    const sct_status rc = write_all(x, f, &merge, dtype, dir, err);
+    sct_status rc = sct_merge_find(&merge, x->model, x->plain, err);
+    if (rc != SCT_OK) {
+        if (x->strategy)
+            (void)sct_error_prefix(err, "--format %s, strategy %s", format, x->strategy);
+        return rc;
+    }
+    rc = write_all(x, f, &merge, dtype, dir, err);
     sct_merge_fini(&merge);
     return rc;
 }

@@ -15,6 +15,7 @@ struct sct_export {
     const struct sct_model *plain; /* the same without what a strategy added; may be model */
     const struct sct_preprocess *pre;
     const char *const *class_names; /* one a class, or NULL */
+    const char *strategy;           /* that trained model, for messages; or NULL */
     bool timm_name;                 /* the configuration's name is one of timm's, and true */
 };
 
@@ -22,7 +23,7 @@ struct sct_export {
 #define SCT_EXPORT_FOLDERS "timm|hf4|hf5"
 
 /* Writes into dir, which exists and is empty. format: a word of SCT_EXPORT_FOLDERS. dtype:
- * SCT_ST_F32, SCT_ST_F16 or SCT_ST_BF16. EUNSUP: what was added cannot be folded into the
+ * SCT_ST_F32, SCT_ST_F16 or SCT_ST_BF16. EUSAGE: what was added cannot be folded into the
  * weights, the library has no such model, or the values do not fit dtype; nothing is written
  * then. EINVAL: format is none; EFILE: a weight cannot be read; EFAIL: the system's reason;
  * ENOMEM. */

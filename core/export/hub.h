@@ -12,7 +12,7 @@
 
 struct sct_hub_format {
     const char *name; /* of --format, and the flavour of the dialect */
-    /* EUNSUP names what of this model the library cannot be told. */
+    /* EUSAGE names what of this model the library cannot be told. */
     sct_status (*check)(const struct sct_export *x, sct_error *err);
     /* NULL when memory is short. The caller owns the object. dtype: SCT_ST_F32, ... */
     json_t *(*config)(const struct sct_export *x, uint32_t dtype);

@@ -30,7 +30,7 @@ static sct_status check(const struct sct_export *x, sct_error *err)
         if (k &&
             *(const uint32_t *)(const void *)((const char *)c + k->offset) != fixed[i].value)
             return sct_fail(
-                err, SCT_EUNSUP,
+                err, SCT_EUSAGE,
                 "transformers' ViTForImageClassification cannot be told %s of model "
                 "%s; --format timm or onnx can",
                 k->name, c->name);

@@ -26,17 +26,17 @@ static sct_status check(const struct sct_export *x, sct_error *err)
 {
     const struct sct_model_config *c = &x->plain->cfg;
     if (!x->timm_name && c->eps != plain_eps && (c->eps != clip_eps || c->distilled))
-        return sct_fail(err, SCT_EUNSUP,
+        return sct_fail(err, SCT_EUSAGE,
                         "timm's config.json cannot say eps %g, only 1e-6%s; --format hf4 or "
                         "onnx can",
                         (double)c->eps, c->distilled ? "" : " and 1e-5");
     if (c->no_patch_bias != c->pre_norm)
-        return sct_fail(err, SCT_EUNSUP,
+        return sct_fail(err, SCT_EUSAGE,
                         "timm's patches have a bias exactly when there is no norm in front of "
                         "the blocks (no_patch_bias %s, pre_norm %s); --format onnx does it",
                         c->no_patch_bias ? "true" : "false", c->pre_norm ? "true" : "false");
     if (c->distilled && (c->reg_tokens || c->no_embed_class))
-        return sct_fail(err, SCT_EUNSUP,
+        return sct_fail(err, SCT_EUSAGE,
                         "timm's distilled models have no %s; --format onnx does it",
                         c->reg_tokens ? "registers" : "no_embed_class");
     return SCT_OK;

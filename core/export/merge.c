@@ -106,7 +106,7 @@ static sct_status fold(struct walk *w, uint32_t *a, uint32_t weight)
 static sct_status differ(const struct walk *w, uint32_t a)
 {
     const struct sct_gnode *n = made_by(w->a, a);
-    return sct_fail(w->err, SCT_EUNSUP,
+    return sct_fail(w->err, SCT_EUSAGE,
                     "%s: %s cannot be merged into the weights; --format onnx keeps what was "
                     "added",
                     n ? n->label : "an input", n ? sct_op_info(n->op)->name : "what is read");

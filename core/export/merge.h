@@ -29,7 +29,7 @@ struct sct_merge {
 };
 
 /* Fills *m, which borrows from both models. plain may be the adapted model itself: nothing is
- * folded then. EUNSUP names the place where the graphs differ and what stands there; ENOMEM. *m
+ * folded then. EUSAGE names the place where the graphs differ and what stands there; ENOMEM. *m
  * is empty then. */
 sct_status sct_merge_find(struct sct_merge *m, const struct sct_model *adapted,
                           const struct sct_model *plain, sct_error *err);

@@ -138,6 +138,15 @@ static sct_status open_base(struct sct_session *x, sct_error *err)
     return SCT_OK;
 }
 
+/* The decimal number that a float stands for. As doubles, 224 / 0.8 is 280, and 224 / 0.8f is
+ * 279.99, which is another picture. */
+static double decimal(float v)
+{
+    char text[32];
+    (void)snprintf(text, sizeof text, "%.7g", (double)v);
+    return strtod(text, NULL);
+}
+
 static sct_status preprocess(struct sct_session *x, sct_error *err)
 {
     const struct sct_settings *s = x->s;
@@ -149,7 +158,7 @@ static sct_status preprocess(struct sct_session *x, sct_error *err)
     } else {
         sct_preprocess_default(p);
         p->size = x->cfg.image;
-        p->crop_pct = (double)x->cfg.crop_pct;
+        p->crop_pct = decimal(x->cfg.crop_pct);
         memcpy(p->mean, x->cfg.mean, sizeof p->mean);
         memcpy(p->std, x->cfg.std, sizeof p->std);
     }
@@ -158,7 +167,7 @@ static sct_status preprocess(struct sct_session *x, sct_error *err)
     if (!own || sct_opts_source(o, "pass_order") != SCT_OPT_DEFAULT)
         p->order = (enum sct_pass_order)s->pass_order;
     if (s->crop_pct > 0)
-        p->crop_pct = (double)s->crop_pct;
+        p->crop_pct = decimal(s->crop_pct);
     if (s->mean)
         SCT_TRY(sct_parse_triple(s->mean, "--mean", p->mean, err));
     if (s->std)
