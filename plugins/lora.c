@@ -54,14 +54,42 @@ static sct_status parse(const struct lora *l, const struct sct_strategy_host *h,
     return h->fail(err, SCT_EUSAGE, "targets: expected a list of q,k,v,proj,fc1,fc2");
 }
 
+/* The base's name of a layer: "blocks.3.attn.qkv", "layers.2.blocks.3.attn.qkv". */
+struct stem {
+    char text[128];
+};
+
+/* What stands in front of `end` in a parameter's name; empty: does not, or is too long. */
+static struct stem stem_of(const char *name, const char *end)
+{
+    struct stem s = {""};
+    const char *at = name ? strstr(name, end) : NULL;
+    if (at && (size_t)(at - name) < sizeof s.text)
+        memcpy(s.text, name, (size_t)(at - name));
+    return s;
+}
+
+/* "blocks.3.attn.qkv" of the names of pairs on disk and of our own; empty for other layers. */
+static struct stem stem_of_qkv(const char *name)
+{
+    static const char qkv[] = ".attn.qkv";
+    struct stem s = stem_of(name, ".attn.qkv.");
+    const size_t n = strlen(s.text);
+    if (n && n + sizeof qkv <= sizeof s.text)
+        memcpy(s.text + n, qkv, sizeof qkv);
+    else
+        s.text[0] = 0;
+    return s;
+}
+
 /* "blocks.3.attn.qkv.q.lora_A.weight": own name of a pair's half. */
-static void name_of(char *buf, size_t size, uint32_t block, const struct target *t,
+static void name_of(char *buf, size_t size, const struct stem *layer, const struct target *t,
                     const char *half)
 {
     if (t->part >= 0)
-        (void)snprintf(buf, size, "blocks.%u.%s.%s.%s.weight", block, t->module, t->name, half);
+        (void)snprintf(buf, size, "%s.%s.%s.weight", layer->text, t->name, half);
     else
-        (void)snprintf(buf, size, "blocks.%u.%s.%s.weight", block, t->module, half);
+        (void)snprintf(buf, size, "%s.%s.weight", layer->text, half);
 }
 
 /* All targets of one site in one edit; want[] limits to this site's. */
@@ -69,9 +97,14 @@ static sct_status edit_site(const struct lora *l, const struct sct_strategy_host
                             sct_model *m, const struct sct_site *site, const char *module,
                             const int *want, sct_error *err)
 {
-    char name[128];
+    char name[160];
+    const char *weight = site->weight ? h->param_name(m, site->weight - 1) : NULL;
+    const struct stem layer = stem_of(weight, ".weight");
     struct sct_builder *b = h->edit_begin(m, site);
     sct_val x = site->in, y = site->out;
+    if (!layer.text[0])
+        return h->fail(err, SCT_EUSAGE, "%s: its weight has no name like \"*.weight\"",
+                       site->path);
     if (l->dropout > 0.0f)
         x = sct_dropout(b, x, l->dropout, h->random_key(m, site, "lora.dropout"));
     for (int t = 0; t < MAX_TARGETS; t++) {
@@ -81,10 +114,10 @@ static sct_status edit_site(const struct lora *l, const struct sct_strategy_host
         const uint32_t first = part < 0 ? 0 : site->qkv[part];
         const uint32_t out = part < 0 ? site->channels : site->qkv[part + 1] - first;
         const uint32_t da[2] = {l->r, site->in_channels}, db[2] = {out, l->r};
-        name_of(name, sizeof name, site->block, &known[t], "lora_A");
+        name_of(name, sizeof name, &layer, &known[t], "lora_A");
         /* peft: kaiming_uniform_(a = sqrt 5) for A, zeros for B */
         const sct_val a = h->new_param(m, name, da, 2, "kaiming_uniform(2.2360679775)", NULL);
-        name_of(name, sizeof name, site->block, &known[t], "lora_B");
+        name_of(name, sizeof name, &layer, &known[t], "lora_B");
         const sct_val up = h->new_param(m, name, db, 2, "zeros", NULL);
         const sct_val d = sct_linear(b, sct_linear(b, x, a, sct_none()), up, sct_none());
         y = sct_add_ch(b, y, sct_scale(b, d, l->alpha / (float)l->r, 0.0f), first);
@@ -177,15 +210,15 @@ struct pair {
 };
 
 static sct_status get_pair(const struct sct_strategy_host *h, const sct_adapter *from,
-                           uint32_t block, const struct target *t, struct pair *p,
+                           const struct stem *layer, const struct target *t, struct pair *p,
                            sct_error *err)
 {
-    char name[128];
+    char name[160];
     const void *data;
-    name_of(name, sizeof name, block, t, "lora_A");
+    name_of(name, sizeof name, layer, t, "lora_A");
     SCT_TRY(h->get(from, name, &p->da, &data, err));
     p->a = data;
-    name_of(name, sizeof name, block, t, "lora_B");
+    name_of(name, sizeof name, layer, t, "lora_B");
     SCT_TRY(h->get(from, name, &p->db, &data, err));
     p->b = data;
     return SCT_OK;
@@ -193,10 +226,10 @@ static sct_status get_pair(const struct sct_strategy_host *h, const sct_adapter 
 
 /* The wider pair of one fused qkv: A' [P r][in], B' [3 D][P r]. */
 static sct_status widen(const struct lora *l, const struct sct_strategy_host *h,
-                        const sct_adapter *from, uint32_t block, const int *want,
+                        const sct_adapter *from, const struct stem *layer, const int *want,
                         sct_adapter *to, sct_error *err)
 {
-    char name[128];
+    char name[192];
     struct pair p = {0};
     const uint32_t pairs = (uint32_t)(want[0] + want[1] + want[2]), R = pairs * l->r;
     uint32_t at = 0, in = 0, D = 0;
@@ -205,7 +238,7 @@ static sct_status widen(const struct lora *l, const struct sct_strategy_host *h,
     for (int t = 0; t < 3 && rc == SCT_OK; t++) {
         if (!want[t])
             continue;
-        rc = get_pair(h, from, block, &known[t], &p, err);
+        rc = get_pair(h, from, layer, &known[t], &p, err);
         if (rc == SCT_OK && !a) {
             in = p.da.dim[1];
             D = p.db.dim[0];
@@ -226,9 +259,9 @@ static sct_status widen(const struct lora *l, const struct sct_strategy_host *h,
         const uint32_t da[2] = {R, in}, db[2] = {3 * D, R};
         const struct sct_desc xa = sct_desc_make(SCT_F32, 2, da),
                               xb = sct_desc_make(SCT_F32, 2, db);
-        (void)snprintf(name, sizeof name, PREFIX "blocks.%u.attn.qkv.lora_A.weight", block);
+        (void)snprintf(name, sizeof name, PREFIX "%s.lora_A.weight", layer->text);
         rc = h->put(to, name, &xa, a, err);
-        (void)snprintf(name, sizeof name, PREFIX "blocks.%u.attn.qkv.lora_B.weight", block);
+        (void)snprintf(name, sizeof name, PREFIX "%s.lora_B.weight", layer->text);
         if (rc == SCT_OK)
             rc = h->put(to, name, &xb, b, err);
     }
@@ -243,19 +276,17 @@ static sct_status to_disk(const void *st, const struct sct_strategy_host *h,
     const struct lora *l = st;
     int want[MAX_TARGETS];
     SCT_TRY(parse(l, h, want, err));
-    uint32_t last = 0, any = 0;
+    struct stem last = {""};
     for (size_t i = 0; h->tensor_name(from, i); i++) {
         const char *own = h->tensor_name(from, i);
-        unsigned block;
+        const struct stem qkv = stem_of_qkv(own);
         struct sct_desc d;
         const void *data;
         char name[192];
-        if (sscanf(own, "blocks.%u.attn.qkv.", &block) == 1 && strstr(own, ".attn.qkv.")) {
-            if (any && block == last)
-                continue;
-            any = 1;
-            last = block;
-            SCT_TRY(widen(l, h, from, block, want, to, err));
+        if (qkv.text[0]) {
+            if (strcmp(qkv.text, last.text) != 0)
+                SCT_TRY(widen(l, h, from, &qkv, want, to, err));
+            last = qkv;
             continue;
         }
         SCT_TRY(h->get(from, own, &d, &data, err));
@@ -266,15 +297,15 @@ static sct_status to_disk(const void *st, const struct sct_strategy_host *h,
 }
 
 static sct_status narrow(const struct lora *l, const struct sct_strategy_host *h,
-                         const sct_adapter *from, uint32_t block, const int *want,
+                         const sct_adapter *from, const struct stem *layer, const int *want,
                          sct_adapter *to, sct_error *err)
 {
-    char na[128], nb[128], name[128];
+    char na[192], nb[192], name[160];
     struct sct_desc da, db;
     const void *pa, *pb;
     const uint32_t pairs = (uint32_t)(want[0] + want[1] + want[2]), R = pairs * l->r;
-    (void)snprintf(na, sizeof na, PREFIX "blocks.%u.attn.qkv.lora_A.weight", block);
-    (void)snprintf(nb, sizeof nb, PREFIX "blocks.%u.attn.qkv.lora_B.weight", block);
+    (void)snprintf(na, sizeof na, PREFIX "%s.lora_A.weight", layer->text);
+    (void)snprintf(nb, sizeof nb, PREFIX "%s.lora_B.weight", layer->text);
     SCT_TRY(h->get(from, na, &da, &pa, err));
     SCT_TRY(h->get(from, nb, &db, &pb, err));
     if (da.dtype != SCT_F32 || db.dtype != SCT_F32 || da.nd != 2 || db.nd != 2 ||
@@ -309,10 +340,10 @@ static sct_status narrow(const struct lora *l, const struct sct_strategy_host *h
         const uint32_t xa[2] = {l->r, in}, xb[2] = {D, l->r};
         const struct sct_desc ya = sct_desc_make(SCT_F32, 2, xa),
                               yb = sct_desc_make(SCT_F32, 2, xb);
-        name_of(name, sizeof name, block, &known[t], "lora_A");
+        name_of(name, sizeof name, layer, &known[t], "lora_A");
         if (rc == SCT_OK)
             rc = h->put(to, name, &ya, a + (size_t)at * in, err);
-        name_of(name, sizeof name, block, &known[t], "lora_B");
+        name_of(name, sizeof name, layer, &known[t], "lora_B");
         if (rc == SCT_OK)
             rc = h->put(to, name, &yb, half, err);
         at += l->r;
@@ -329,16 +360,16 @@ static sct_status from_disk(void *st, const struct sct_strategy_host *h,
     SCT_TRY(parse(l, h, want, err));
     for (size_t i = 0; h->tensor_name(from, i); i++) {
         const char *name = h->tensor_name(from, i);
-        unsigned block;
         struct sct_desc d;
         const void *data;
         if (strncmp(name, PREFIX, sizeof PREFIX - 1) != 0)
             return h->fail(err, SCT_EFILE,
                            "tensor %s: expected a name that begins with " PREFIX, name);
         const char *own = name + sizeof PREFIX - 1;
-        if (sscanf(own, "blocks.%u.attn.qkv.", &block) == 1 && strstr(own, ".attn.qkv.")) {
+        const struct stem qkv = stem_of_qkv(own);
+        if (qkv.text[0]) {
             if (strstr(own, "lora_A"))
-                SCT_TRY(narrow(l, h, from, block, want, to, err));
+                SCT_TRY(narrow(l, h, from, &qkv, want, to, err));
             continue;
         }
         SCT_TRY(h->get(from, name, &d, &data, err));

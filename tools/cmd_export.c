@@ -54,7 +54,7 @@ static const uint32_t dtypes[] = {SCT_ST_F32, SCT_ST_F16, SCT_ST_BF16};
 /* timm's families among the presets. */
 static bool timm_name(const struct sct_model_config *cfg)
 {
-    static const char *const family[] = {"vit_", "deit_", "deit3_"};
+    static const char *const family[] = {"vit_", "deit_", "deit3_", "swin_"};
     for (size_t i = 0; i < sizeof family / sizeof family[0]; i++)
         if (strncmp(cfg->name, family[i], strlen(family[i])) == 0)
             return sct_preset_is(cfg);

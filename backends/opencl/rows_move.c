@@ -191,16 +191,19 @@ static void emit_grid(struct cl_emit *e)
 {
     const struct sct_grid_params *p = e->d->params;
     const uint32_t *y = e->d->out[0].dim;
-    const uint64_t c = y[2];
-    struct move m = move_of((uint64_t)y[0] * y[1], y[2]);
-    m.e[0] = p->out_h;
-    m.e[1] = p->out_w;
-    m.s[0] = (uint64_t)p->h * p->w * c;
-    m.s[1] = p->w * c;
-    m.s[2] = c;
-    m.len[0] = p->h;
-    m.len[1] = p->w;
-    emit_move(e, &m);
+    const uint64_t rows = (uint64_t)y[0] * y[1];
+    cl_launch(e, file, "resize_grid", NULL);
+    cl_arg_in(e, 0);
+    cl_arg_out(e, 0);
+    cl_arg_u64(e, rows);
+    cl_arg_u32(e, y[2]);
+    cl_arg_u32(e, p->h);
+    cl_arg_u32(e, p->w);
+    cl_arg_u32(e, p->out_h);
+    cl_arg_u32(e, p->out_w);
+    cl_arg_u32(e, p->roll_h);
+    cl_arg_u32(e, p->roll_w);
+    rows_grid(e, rows, y[2], 1);
 }
 
 static void emit_slice_ch(struct cl_emit *e)

@@ -20,9 +20,8 @@ static const struct {
     {"qk_norm", 0},     {"no_patch_bias", 0},
 };
 
-static sct_status check(const struct sct_export *x, sct_error *err)
+static sct_status check_vit(const struct sct_model_config *c, sct_error *err)
 {
-    const struct sct_model_config *c = &x->plain->cfg;
     for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++) {
         const struct sct_model_key *k = NULL;
         while ((k = sct_model_key_next(k, c->arch)) && strcmp(k->name, fixed[i].key) != 0)
@@ -36,6 +35,58 @@ static sct_status check(const struct sct_export *x, sct_error *err)
                 k->name, c->name);
     }
     return SCT_OK;
+}
+
+/* Where windows do not divide the map, transformers pads before it rolls, timm after; where the
+ * map is smaller than the window, transformers keeps a table for the whole window. */
+static sct_status check_swin(const struct sct_model_config *c, sct_error *err)
+{
+    const uint32_t grid = c->image / c->patch;
+    for (uint32_t s = 0; s < SCT_STAGES; s++)
+        if (grid % (1u << s) || (grid >> s) < c->window || (grid >> s) % c->window)
+            return sct_fail(err, SCT_EUSAGE,
+                            "transformers' SwinForImageClassification computes something else "
+                            "where windows of %u do not divide the map (stage %u of model %s, "
+                            "%u x %u); --format timm or onnx does the same",
+                            c->window, s, c->name, grid >> s, grid >> s);
+    return SCT_OK;
+}
+
+static json_t *vit_keys(const struct sct_model_config *c)
+{
+    return json_pack("{s:i, s:i, s:i, s:i, s:i, s:s, s:i}", "hidden_size", (int)c->dim,
+                     "num_hidden_layers", (int)c->depth, "num_attention_heads", (int)c->heads,
+                     "intermediate_size", (int)c->mlp, "encoder_stride", (int)c->patch,
+                     "pooler_act", "tanh", "pooler_output_size", (int)c->dim);
+}
+
+static json_t *swin_keys(const struct sct_model_config *c)
+{
+    const uint32_t *d = c->stage_depth, *h = c->stage_heads;
+    return json_pack("{s:i, s:i, s:[i, i, i, i], s:[i, i, i, i], s:i, s:i, s:f, s:f, s:b, s:i, "
+                     "s:[s], s:[i], s:[s, s, s, s, s]}",
+                     "embed_dim", (int)c->dim, "hidden_size", (int)(c->dim << (SCT_STAGES - 1)),
+                     "depths", (int)d[0], (int)d[1], (int)d[2], (int)d[3], "num_heads",
+                     (int)h[0], (int)h[1], (int)h[2], (int)h[3], "num_layers", SCT_STAGES,
+                     "window_size", (int)c->window, "mlp_ratio", (double)c->mlp_ratio,
+                     "drop_path_rate", (double)c->drop_path, "use_absolute_embeddings", 0,
+                     "encoder_stride", (int)c->patch << (SCT_STAGES - 1), "out_features",
+                     "stage4", "out_indices", SCT_STAGES, "stage_names", "stem", "stage1",
+                     "stage2", "stage3", "stage4");
+}
+
+static const struct {
+    const char *model, *type;
+    sct_status (*check)(const struct sct_model_config *c, sct_error *err);
+    json_t *(*keys)(const struct sct_model_config *c);
+} archs[SCT_ARCH_COUNT] = {
+    [SCT_ARCH_VIT] = {"ViTForImageClassification", "vit", check_vit, vit_keys},
+    [SCT_ARCH_SWIN] = {"SwinForImageClassification", "swin", check_swin, swin_keys},
+};
+
+static sct_status check(const struct sct_export *x, sct_error *err)
+{
+    return archs[x->plain->cfg.arch].check(&x->plain->cfg, err);
 }
 
 static const char *dtype_name(uint32_t dtype)
@@ -64,18 +115,17 @@ static bool add_labels(json_t *o, const struct sct_export *x)
 static json_t *config(const struct sct_export *x, uint32_t dtype)
 {
     const struct sct_model_config *c = &x->plain->cfg;
+    json_t *own = archs[c->arch].keys(c);
     json_t *o = json_pack(
-        "{s:[s], s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:o, s:b, s:s, s:f, s:f, s:i, "
-        "s:f, s:s, s:i}",
-        "architectures", "ViTForImageClassification", "model_type", "vit", "dtype",
-        dtype_name(dtype), "image_size", (int)c->image, "patch_size", (int)c->patch,
-        "num_channels", 3, "hidden_size", (int)c->dim, "num_hidden_layers", (int)c->depth,
-        "num_attention_heads", (int)c->heads, "intermediate_size", (int)c->mlp,
+        "{s:[s], s:s, s:s, s:i, s:i, s:i, s:o, s:b, s:s, s:f, s:f, s:f}", "architectures",
+        archs[c->arch].model, "model_type", archs[c->arch].type, "dtype", dtype_name(dtype),
+        "image_size", (int)c->image, "patch_size", (int)c->patch, "num_channels", 3,
         "layer_norm_eps", sct_json_f32(c->eps), "qkv_bias", (int)!c->no_qkv_bias, "hidden_act",
         c->gelu == SCT_GELU_TANH ? "gelu_pytorch_tanh" : "gelu", "hidden_dropout_prob", 0.0,
-        "attention_probs_dropout_prob", 0.0, "encoder_stride", (int)c->patch,
-        "initializer_range", 0.02, "pooler_act", "tanh", "pooler_output_size", (int)c->dim);
-    if (o && add_labels(o, x))
+        "attention_probs_dropout_prob", 0.0, "initializer_range", 0.02);
+    const bool done = o && own && json_object_update(o, own) == 0 && add_labels(o, x);
+    json_decref(own);
+    if (done)
         return o;
     json_decref(o);
     return NULL;

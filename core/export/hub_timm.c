@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * hub_timm.c - config.json of timm's "local-dir:" folders.
  * timm merges nothing with the defaults of an architecture here, so everything is said:
- * model_args are the arguments of VisionTransformer, pretrained_cfg the preprocessing. */
+ * model_args are the arguments of VisionTransformer or
+ * SwinTransformer, pretrained_cfg the preprocessing. */
 #include <math.h>
 #include <string.h>
 
 #include "core/base/status.h"
 #include "core/export/hub.h"
+#include "core/model/build.h"
 
 static const float plain_eps = 1e-6f, clip_eps = 1e-5f;
 
@@ -17,19 +19,32 @@ static const char *architecture(const struct sct_export *x)
     const struct sct_model_config *c = &x->plain->cfg;
     if (x->timm_name)
         return c->name;
+    if (c->arch == SCT_ARCH_SWIN)
+        return "swin_tiny_patch4_window7_224";
     if (c->distilled)
         return "deit_base_distilled_patch16_224";
     return c->eps == clip_eps ? "vit_base_patch16_clip_224" : "vit_base_patch16_224";
 }
 
+static sct_status check_eps(const struct sct_export *x, sct_error *err)
+{
+    const struct sct_model_config *c = &x->plain->cfg;
+    const bool six = c->arch == SCT_ARCH_VIT, five = c->arch == SCT_ARCH_SWIN || !c->distilled;
+    if (x->timm_name || (six && c->eps == plain_eps) || (five && c->eps == clip_eps))
+        return SCT_OK;
+    return sct_fail(
+        err, SCT_EUSAGE,
+        "timm's config.json cannot say eps %g, only %s%s%s; --format hf4 or onnx can",
+        (double)c->eps, six ? "1e-6" : "", six && five ? " and " : "", five ? "1e-5" : "");
+}
+
 static sct_status check(const struct sct_export *x, sct_error *err)
 {
     const struct sct_model_config *c = &x->plain->cfg;
-    if (!x->timm_name && c->eps != plain_eps && (c->eps != clip_eps || c->distilled))
+    SCT_TRY(check_eps(x, err));
+    if (c->arch == SCT_ARCH_SWIN && c->gelu != SCT_GELU_ERF)
         return sct_fail(err, SCT_EUSAGE,
-                        "timm's config.json cannot say eps %g, only 1e-6%s; --format hf4 or "
-                        "onnx can",
-                        (double)c->eps, c->distilled ? "" : " and 1e-5");
+                        "timm's Swin has no gelu: tanh; --format hf4 or onnx does it");
     if (c->no_patch_bias != c->pre_norm)
         return sct_fail(err, SCT_EUSAGE,
                         "timm's patches have a bias exactly when there is no norm in front of "
@@ -49,7 +64,7 @@ static double mlp_ratio(const struct sct_model_config *c)
     return floor(c->dim * ratio) == c->mlp ? ratio : (c->mlp + 0.5) / c->dim;
 }
 
-static json_t *model_args(const struct sct_model_config *c)
+static json_t *vit_args(const struct sct_model_config *c)
 {
     /* The initial value of layer scale; that there is one is what matters. */
     json_t *scale = c->layer_scale ? json_real(1e-5) : json_null();
@@ -64,6 +79,16 @@ static json_t *model_args(const struct sct_model_config *c)
         c->gelu == SCT_GELU_TANH ? "gelu_tanh" : "gelu");
 }
 
+static json_t *swin_args(const struct sct_model_config *c)
+{
+    const uint32_t *d = c->stage_depth, *h = c->stage_heads;
+    return json_pack("{s:i, s:i, s:i, s:[i, i, i, i], s:[i, i, i, i], s:i, s:f}", "img_size",
+                     (int)c->image, "patch_size", (int)c->patch, "embed_dim", (int)c->dim,
+                     "depths", (int)d[0], (int)d[1], (int)d[2], (int)d[3], "num_heads",
+                     (int)h[0], (int)h[1], (int)h[2], (int)h[3], "window_size", (int)c->window,
+                     "mlp_ratio", (double)c->mlp_ratio);
+}
+
 static json_t *pretrained_cfg(const struct sct_export *x)
 {
     const struct sct_model_config *c = &x->plain->cfg;
@@ -72,8 +97,8 @@ static json_t *pretrained_cfg(const struct sct_export *x)
         p->mode == SCT_RESIZE_SQUASH_BICUBIC || p->mode == SCT_RESIZE_SQUASH_BILINEAR;
     const bool bicubic =
         p->mode == SCT_RESIZE_SQUASH_BICUBIC || p->mode == SCT_RESIZE_CROP_BICUBIC;
-    json_t *head =
-        c->distilled ? json_pack("[s, s]", "head", "head_dist") : json_string("head");
+    json_t *head = c->distilled ? json_pack("[s, s]", "head", "head_dist")
+                                : json_string(sct_arch_at(c->arch)->head);
     /* timm squashes to size / crop_pct and crops the rest away */
     return json_pack("{s:[i, i, i], s:b, s:s, s:f, s:s, s:o, s:o, s:i, s:n, s:s, s:o}",
                      "input_size", 3, (int)p->size, (int)p->size, "fixed_input_size", 1,
@@ -89,9 +114,11 @@ static json_t *config(const struct sct_export *x, uint32_t dtype)
     const struct sct_model_config *c = &x->plain->cfg;
     (void)dtype; /* the weight file says it */
     json_t *o = json_pack("{s:s, s:i, s:i, s:s, s:o, s:o}", "architecture", architecture(x),
-                          "num_classes", (int)c->classes, "num_features", (int)c->dim,
+                          "num_classes", (int)c->classes, "num_features",
+                          (int)(c->arch == SCT_ARCH_SWIN ? c->dim << (SCT_STAGES - 1) : c->dim),
                           "global_pool", c->pool == SCT_POOL_AVG ? "avg" : "token",
-                          "model_args", model_args(c), "pretrained_cfg", pretrained_cfg(x));
+                          "model_args", c->arch == SCT_ARCH_SWIN ? swin_args(c) : vit_args(c),
+                          "pretrained_cfg", pretrained_cfg(x));
     json_t *names = x->class_names ? json_array() : NULL;
     int bad = o ? 0 : -1;
     for (uint32_t i = 0; names && i < c->classes; i++)

@@ -172,20 +172,44 @@ static onnx_name as_tokens(struct onnx *o, const struct sct_gnode *n, onnx_name 
     return sct_onnx_reshape(o, x, 3, (const int64_t[3]){0, d->dim[1], d->dim[2]});
 }
 
+/* Rows (axis 1) or columns (2) brought from place i + shift to place i of n, round the end. */
+static onnx_name roll_axis(struct onnx *o, onnx_name x, int64_t axis, uint32_t shift,
+                           uint32_t n)
+{
+    if (shift == 0)
+        return x;
+    const onnx_name half[2] = {sct_onnx_slice(o, x, axis, shift, n - shift),
+                               sct_onnx_slice(o, x, axis, 0, shift)};
+    SctOnnx__Node *y = sct_onnx_add(o, "Concat", 2, half);
+    sct_onnx_attr_int(o, y, "axis", axis);
+    return y ? y->output[0] : "";
+}
+
+/* [B][h][w][C] with its origin at (roll_h, roll_w); back: the other way round. */
+static onnx_name roll(struct onnx *o, const struct sct_grid_params *p, onnx_name x, uint32_t h,
+                      uint32_t w, bool back)
+{
+    const uint32_t dy = back && p->roll_h ? h - p->roll_h : p->roll_h,
+                   dx = back && p->roll_w ? w - p->roll_w : p->roll_w;
+    return roll_axis(o, roll_axis(o, x, 1, dy, h), 2, dx, w);
+}
+
 static void pad_grid(struct onnx *o, const struct sct_gnode *n)
 {
     const struct sct_grid_params *p = n->params;
-    onnx_name y = sct_onnx_pad(o, as_grid(o, n, p->h, p->w), 1, 0, p->out_h - p->h);
+    onnx_name y = roll(o, p, as_grid(o, n, p->h, p->w), p->h, p->w, false);
+    y = sct_onnx_pad(o, y, 1, 0, p->out_h - p->h);
     y = sct_onnx_pad(o, y, 2, 0, p->out_w - p->w);
-    done(o, n, as_tokens(o, n, y));
+    done(o, n, as_tokens(o, n, roll(o, p, y, p->out_h, p->out_w, true)));
 }
 
 static void crop_grid(struct onnx *o, const struct sct_gnode *n)
 {
     const struct sct_grid_params *p = n->params;
-    onnx_name y = sct_onnx_slice(o, as_grid(o, n, p->h, p->w), 1, 0, p->out_h);
+    onnx_name y = roll(o, p, as_grid(o, n, p->h, p->w), p->h, p->w, false);
+    y = sct_onnx_slice(o, y, 1, 0, p->out_h);
     y = sct_onnx_slice(o, y, 2, 0, p->out_w);
-    done(o, n, as_tokens(o, n, y));
+    done(o, n, as_tokens(o, n, roll(o, p, y, p->out_h, p->out_w, true)));
 }
 
 /* ---- channels and elements ---- */

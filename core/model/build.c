@@ -3,6 +3,7 @@
 #include "core/model/build.h"
 
 #include "core/base/status.h"
+#include "core/model/swin.h"
 #include "core/model/vit.h"
 
 static const struct sct_arch_row rows[SCT_ARCH_COUNT] = {
@@ -10,8 +11,14 @@ static const struct sct_arch_row rows[SCT_ARCH_COUNT] = {
                       .timm_class = "VisionTransformer",
                       .timm_module = "timm.models.vision_transformer",
                       .build = sct_vit_build},
+    [SCT_ARCH_SWIN] = {.head = "head.fc",
+                       .timm_class = "SwinTransformer",
+                       .timm_module = "timm.models.swin_transformer",
+                       .defaults = sct_swin_defaults,
+                       .build = sct_swin_build},
 };
-static const char *const names[] = {[SCT_ARCH_VIT] = "vit", [SCT_ARCH_COUNT] = NULL};
+static const char *const names[] = {
+    [SCT_ARCH_VIT] = "vit", [SCT_ARCH_SWIN] = "swin", [SCT_ARCH_COUNT] = NULL};
 
 const struct sct_arch_row *sct_arch_at(uint32_t arch)
 {

@@ -63,10 +63,14 @@ sct_val sct_build_vec(struct sct_build *c, const char *name, const char *init, u
 
 static struct sct_site *new_site(struct sct_build *c, uint32_t role)
 {
-    const bool inside = c->block != SCT_NO_BLOCK;
-    struct sct_site *s = inside ? sct_model_site(c->m, role, "stage[%u].block[%u].%s", c->stage,
-                                                 c->block, role_name[role])
-                                : sct_model_site(c->m, role, "%s", role_name[role]);
+    const char *name = role_name[role];
+    struct sct_site *s;
+    if (c->block != SCT_NO_BLOCK)
+        s = sct_model_site(c->m, role, "stage[%u].block[%u].%s", c->stage, c->block, name);
+    else if (role == SCT_ROLE_DOWN)
+        s = sct_model_site(c->m, role, "stage[%u].%s", c->stage, name);
+    else
+        s = sct_model_site(c->m, role, "%s", name);
     if (!s)
         return NULL;
     s->stage = c->stage;

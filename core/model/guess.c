@@ -305,8 +305,11 @@ static sct_status swin_window(struct work *w)
         c->window = 7;
         SCT_TRY(fact(w, "window", false, "no table of (2 w - 1)^2 rows; the usual one"));
     } else {
+        /* a table that is larger than the next one's may itself be cut to its map */
+        const struct sct_canon *next = table(w, 1);
         c->window = (s + 1) / 2;
-        SCT_TRY(fact(w, "window", true, "%s is %s: (2 w - 1)^2 rows", first->name,
+        SCT_TRY(fact(w, "window", next && next->desc.dim[0] == first->desc.dim[0],
+                     "%s is %s: (2 w - 1)^2 rows", first->name,
                      shape(first, text, sizeof text)));
     }
     for (uint32_t i = 1; i < w->m->stages; i++) {

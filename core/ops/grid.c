@@ -2,9 +2,12 @@
  * grid.c - PATCH_MERGE, PATCH_SPLIT, PAD_GRID, CROP_GRID: tokens as a grid.
  *
  * merge   out[(y/2)(w/2) + x/2][(2 (x%2) + y%2) C + c] = in[y w + x][c]  (Swin, as timm orders
- * it) split   its inverse, and its gradient; merge is the gradient of split pad     zero rows
- * below and zero columns to the right; gradient: crop crop    the top left part; gradient: pad
- */
+ *         it)
+ * split   its inverse, and its gradient; merge is the gradient of split
+ * pad     zero rows below and zero columns to the right; gradient: crop
+ * crop    the top left part; gradient: pad
+ * Both with a roll r: out[(i + r) % out_h] = in[(i + r) % h] for i < h, zero for i >= h, and
+ * likewise in columns. */
 #include "core/ops/check.h"
 #include "core/ops/vjp.h"
 
@@ -71,6 +74,11 @@ static sct_status infer_resized(const struct sct_infer *i, const struct sct_grid
 {
     const uint32_t *d = i->in[0].dim;
     const uint64_t tokens = (uint64_t)p->out_h * p->out_w;
+    const uint32_t low_h = p->h < p->out_h ? p->h : p->out_h;
+    const uint32_t low_w = p->w < p->out_w ? p->w : p->out_w;
+    if (p->roll_h >= low_h || p->roll_w >= low_w)
+        return sct_fail(i->err, SCT_EINVAL, "roll %u, %u, expected less than the grid %u x %u",
+                        p->roll_h, p->roll_w, low_h, low_w);
     if (tokens > UINT32_MAX)
         return sct_fail(i->err, SCT_EINVAL, "grid %u x %u is too large", p->out_h, p->out_w);
     return sct_infer_dims(i, 0, SCT_F32, 3, (uint32_t[3]){d[0], (uint32_t)tokens, d[2]});
@@ -90,7 +98,8 @@ void vjp_pad_grid(struct sct_vjp *v)
 {
     const struct sct_grid_params *p = v->params;
     if (v->need[0])
-        v->din[0] = sct_crop_grid(v->b, v->dout[0], p->out_h, p->out_w, p->h, p->w);
+        v->din[0] = sct_crop_grid(v->b, v->dout[0], p->out_h, p->out_w, p->h, p->w, p->roll_h,
+                                  p->roll_w);
 }
 
 sct_status infer_crop_grid(const struct sct_infer *i)
@@ -107,5 +116,6 @@ void vjp_crop_grid(struct sct_vjp *v)
 {
     const struct sct_grid_params *p = v->params;
     if (v->need[0])
-        v->din[0] = sct_pad_grid(v->b, v->dout[0], p->out_h, p->out_w, p->h, p->w);
+        v->din[0] = sct_pad_grid(v->b, v->dout[0], p->out_h, p->out_w, p->h, p->w, p->roll_h,
+                                 p->roll_w);
 }

@@ -6,10 +6,12 @@
 #include <ctype.h>
 #include <string.h>
 
+enum { MAX_PATTERN = 255 };
+
 /* Length of the word at s: up to '.' or the end, brackets included. */
 static size_t word(const char *s)
 {
-    return strcspn(s, ".");
+    return strcspn(s, ".,");
 }
 
 static int number(const char **s, const char *end, uint64_t *v)
@@ -55,11 +57,9 @@ static int word_match(const char *p, size_t np, const char *s, size_t ns)
     return number(&digits, s + ns, &i) && index_match(pb, p + np, i);
 }
 
-int sct_pattern_match(const char *p, const char *s)
+static int match_one(const char *p, const char *s)
 {
     const char *star_p = NULL, *star_s = NULL;
-    if (sct_pattern_check(p, NULL) != SCT_OK)
-        return 0;
     for (;;) {
         const size_t np = word(p), ns = word(s);
         if (np == 2 && memcmp(p, "**", 2) == 0) {
@@ -95,12 +95,12 @@ static sct_status bad(const char *pattern, size_t at, const char *what, sct_erro
                     pattern, at + 1, what);
 }
 
-sct_status sct_pattern_check(const char *pattern, sct_error *err)
+/* pattern[at .. at + n), one of a list */
+static sct_status check_one(const char *pattern, size_t at, size_t n, sct_error *err)
 {
-    const size_t n = strlen(pattern);
-    if (n == 0 || n > 255)
-        return bad(pattern, 0, "expected 1 to 255 characters", err);
-    for (size_t i = 0; i < n;) {
+    if (n == 0 || n > MAX_PATTERN)
+        return bad(pattern, at, "expected 1 to 255 characters", err);
+    for (size_t i = at; i < at + n;) {
         const size_t len = word(pattern + i);
         const char *w = pattern + i, *open = memchr(w, '[', len);
         if (len == 0)
@@ -121,8 +121,36 @@ sct_status sct_pattern_check(const char *pattern, sct_error *err)
                            err);
         }
         i += len;
-        if (pattern[i] == '.' && !pattern[++i])
+        if (i < at + n && ++i == at + n)
             return bad(pattern, i, "a pattern cannot end with a dot", err);
     }
     return SCT_OK;
+}
+
+sct_status sct_pattern_check(const char *pattern, sct_error *err)
+{
+    for (size_t at = 0;;) {
+        const size_t n = strcspn(pattern + at, ",");
+        SCT_TRY(check_one(pattern, at, n, err));
+        at += n;
+        if (!pattern[at++])
+            return SCT_OK;
+    }
+}
+
+int sct_pattern_match(const char *pattern, const char *path)
+{
+    char one[MAX_PATTERN + 1];
+    if (sct_pattern_check(pattern, NULL) != SCT_OK)
+        return 0;
+    for (;;) {
+        const size_t n = strcspn(pattern, ",");
+        memcpy(one, pattern, n);
+        one[n] = 0;
+        if (match_one(one, path))
+            return 1;
+        if (!pattern[n])
+            return 0;
+        pattern += n + 1;
+    }
 }

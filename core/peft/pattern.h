@@ -5,7 +5,7 @@
  * pattern "**" is any number of words, "*" one word (with or without index) or, inside
  * brackets, any index; "[a:b]" is the half-open range, either end may be left out. Nothing else
  * is special. Parameter names (blocks.0.attn.qkv.weight) have no brackets; "*" stands for one
- * word there. */
+ * word there. "a,b" is what either of the patterns a and b matches. */
 #ifndef SCT_PEFT_PATTERN_H
 #define SCT_PEFT_PATTERN_H
 

@@ -340,30 +340,35 @@ static inline sct_val sct_spread_tokens(struct sct_builder *b, sct_val x, uint32
  * column), h and w even. */
 static inline sct_val sct_patch_merge(struct sct_builder *b, sct_val x, uint32_t h, uint32_t w)
 {
-    const struct sct_grid_params p = {h, w, 0, 0};
+    const struct sct_grid_params p = {h, w, 0, 0, 0, 0};
     SCT_UNARY_(SCT_OP_PATCH_MERGE, x, p);
 }
 
 /* The inverse: [B][h/2*w/2][4C] -> [B][h*w][C]. */
 static inline sct_val sct_patch_split(struct sct_builder *b, sct_val x, uint32_t h, uint32_t w)
 {
-    const struct sct_grid_params p = {h, w, 0, 0};
+    const struct sct_grid_params p = {h, w, 0, 0, 0, 0};
     SCT_UNARY_(SCT_OP_PATCH_SPLIT, x, p);
 }
 
-/* [B][h*w][C] -> [B][out_h*out_w][C], zero rows and columns added below and right. */
+/* [B][h*w][C] -> [B][out_h*out_w][C]: the grid rolled by -roll, zero rows and columns added
+ * below and right, and rolled back by roll. So what comes round at the end of a grid that
+ * WATTENTION rolls next is its beginning, and the zeros stand behind it (timm rolls, then
+ * pads). */
 static inline sct_val sct_pad_grid(struct sct_builder *b, sct_val x, uint32_t h, uint32_t w,
-                                   uint32_t out_h, uint32_t out_w)
+                                   uint32_t out_h, uint32_t out_w, uint32_t roll_h,
+                                   uint32_t roll_w)
 {
-    const struct sct_grid_params p = {h, w, out_h, out_w};
+    const struct sct_grid_params p = {h, w, out_h, out_w, roll_h, roll_w};
     SCT_UNARY_(SCT_OP_PAD_GRID, x, p);
 }
 
-/* [B][h*w][C] -> [B][out_h*out_w][C]: the top left part. */
+/* Its inverse: [B][h*w][C] -> [B][out_h*out_w][C], the top left part between the two rolls. */
 static inline sct_val sct_crop_grid(struct sct_builder *b, sct_val x, uint32_t h, uint32_t w,
-                                    uint32_t out_h, uint32_t out_w)
+                                    uint32_t out_h, uint32_t out_w, uint32_t roll_h,
+                                    uint32_t roll_w)
 {
-    const struct sct_grid_params p = {h, w, out_h, out_w};
+    const struct sct_grid_params p = {h, w, out_h, out_w, roll_h, roll_w};
     SCT_UNARY_(SCT_OP_CROP_GRID, x, p);
 }
 

@@ -70,14 +70,16 @@ void pad_tokens_base(const struct sct_kargs *k)
     move_tokens(k, pad_source);
 }
 
-/* PAD_GRID and CROP_GRID: the same place in a grid of another size. */
+/* PAD_GRID and CROP_GRID: the same place of the rolled grid in one of another size. */
 static const float *grid_source(const struct sct_kargs *k, size_t i, size_t t, size_t c)
 {
     const struct sct_grid_params *p = k->d->params;
-    const size_t y = t / p->out_w, x = t % p->out_w;
+    const size_t y = (t / p->out_w + p->out_h - p->roll_h) % p->out_h;
+    const size_t x = (t % p->out_w + p->out_w - p->roll_w) % p->out_w;
     if (y >= p->h || x >= p->w)
         return NULL;
-    return (const float *)k->in[0] + (i * p->h * p->w + y * p->w + x) * c;
+    const size_t from = (y + p->roll_h) % p->h * p->w + (x + p->roll_w) % p->w;
+    return (const float *)k->in[0] + (i * p->h * p->w + from) * c;
 }
 
 void pad_grid_base(const struct sct_kargs *k)

@@ -67,6 +67,25 @@ void image(CG uchar *x, ulong x_off, CG float *table, ulong table_off, __global 
     }
 }
 
+/* PAD_GRID, CROP_GRID: rows (image, line, column) of a grid out_h x out_w from one h x w; place i
+ * of the grid rolled by -roll stays place i, and what x does not have is zero. */
+KERNEL(LANES)
+
+void resize_grid(CG float *x, ulong x_off, __global float *y, ulong y_off, ulong rows, uint c,
+                 uint h, uint w, uint out_h, uint out_w, uint roll_h, uint roll_w)
+{
+    ROWS (r, rows) {
+        const uint line = (uint)(r / out_w % out_h), column = (uint)(r % out_w);
+        const uint i = (line + out_h - roll_h) % out_h, j = (column + out_w - roll_w) % out_w;
+        const int in = i < h && j < w;
+        const ulong from = (r / ((ulong)out_h * out_w) * h + (i + roll_h) % h) * w;
+        const ulong at = x_off + (from + (j + roll_w) % w) * c;
+        __global float *to = y + y_off + r * c;
+        COLS (k, c)
+            to[k] = in ? x[at + k] : 0.0f;
+    }
+}
+
 /* y [rows = e0 e1 e2 e3 e4][cols] = x at base + sum i_k s_k + c, zero unless i1 - f1 < l1,
  * i2 - f2 < l2 and c - fc < lc (unsigned, so that negative is out as well). */
 KERNEL(LANES)

@@ -102,35 +102,36 @@ void cases_spread_tokens(struct case_sink *s)
 /* ---- grids ---- */
 
 struct grid {
-    uint32_t b, h, w, h2, w2, c, flags;
+    uint32_t b, h, w, h2, w2, c, flags, roll_h, roll_w;
 };
 
 static const struct grid grids[] = {
-    {1, 2, 2, 2, 2, 1, CASE_SMALL},
-    {3, 2, 4, 3, 7, 13, CASE_SMALL | CASE_EDGE},
-    {1, 4, 2, 4, 3, 14, 0},
-    {3, 6, 6, 7, 6, 15, 0},
-    {1, 8, 6, 9, 12, 16, 0},
-    {3, 4, 4, 7, 7, 17, 0},
-    {1, 10, 4, 14, 4, 33, 0},
-    {3, 2, 2, 5, 5, 65, 0},
-    {1, 56, 56, 63, 56, 96, CASE_BIG},
-    {3, 14, 14, 14, 21, 384, CASE_BIG},
+    {1, 2, 2, 2, 2, 1, CASE_SMALL, 0, 0},
+    {3, 2, 4, 3, 7, 13, CASE_SMALL | CASE_EDGE, 0, 0},
+    {3, 4, 6, 6, 9, 5, CASE_SMALL, 1, 2},
+    {1, 4, 2, 4, 3, 14, 0, 0, 1},
+    {3, 6, 6, 7, 6, 15, 0, 0, 0},
+    {1, 8, 6, 9, 12, 16, 0, 5, 0},
+    {3, 4, 4, 7, 7, 17, 0, 3, 3},
+    {1, 10, 4, 14, 4, 33, 0, 3, 3},
+    {3, 2, 2, 5, 5, 65, 0, 1, 0},
+    {1, 56, 56, 63, 56, 96, CASE_BIG, 0, 0},
+    {3, 14, 14, 14, 21, 384, CASE_BIG, 3, 3},
 };
 
 enum { GRIDS = sizeof grids / sizeof grids[0] };
 
 static struct sct_case gstart(uint32_t op, const struct grid *g)
 {
-    return case_new(op, g->flags, g->b, "b=%u %ux%u (%ux%u) c=%u", g->b, g->h, g->w, g->h2,
-                    g->w2, g->c);
+    return case_new(op, g->flags, g->b, "b=%u %ux%u (%ux%u) c=%u roll=%u,%u", g->b, g->h, g->w,
+                    g->h2, g->w2, g->c, g->roll_h, g->roll_w);
 }
 
 static void merge(struct case_sink *s, uint32_t op)
 {
     for (uint32_t i = 0; i < GRIDS; i++) {
         const struct grid *g = &grids[i];
-        const struct sct_grid_params p = {g->h, g->w, 0, 0};
+        const struct sct_grid_params p = {g->h, g->w, 0, 0, 0, 0};
         struct sct_case c = gstart(op, g);
         case_params(&c, &p, sizeof p);
         if (op == SCT_OP_PATCH_MERGE)
@@ -155,7 +156,7 @@ void cases_pad_grid(struct case_sink *s)
 {
     for (uint32_t i = 0; i < GRIDS; i++) {
         const struct grid *g = &grids[i];
-        const struct sct_grid_params p = {g->h, g->w, g->h2, g->w2};
+        const struct sct_grid_params p = {g->h, g->w, g->h2, g->w2, g->roll_h, g->roll_w};
         struct sct_case c = gstart(SCT_OP_PAD_GRID, g);
         case_params(&c, &p, sizeof p);
         case_body(&c, DIMS(g->b, g->h * g->w, g->c));
@@ -167,7 +168,7 @@ void cases_crop_grid(struct case_sink *s)
 {
     for (uint32_t i = 0; i < GRIDS; i++) {
         const struct grid *g = &grids[i];
-        const struct sct_grid_params p = {g->h2, g->w2, g->h, g->w};
+        const struct sct_grid_params p = {g->h2, g->w2, g->h, g->w, g->roll_h, g->roll_w};
         struct sct_case c = gstart(SCT_OP_CROP_GRID, g);
         case_params(&c, &p, sizeof p);
         case_body(&c, DIMS(g->b, g->h2 * g->w2, g->c));

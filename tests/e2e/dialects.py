@@ -77,6 +77,42 @@ def the_same_base():
 
 
 @test
+def the_same_swin():
+    write("windows.yaml", yaml_text({
+        "arch": "swin", "image_size": 32, "patch_size": 2, "dim": 2, "depths": "[1, 1, 2, 1]",
+        "heads": "[1, 1, 2, 2]", "window": 2}))
+    png("p.png", 32, 32, picture(1, 1, 32, 32))
+    want = None
+    for name in FILES["swin"]:
+        for args in (["--model", "windows.yaml"], []):  # all of it can be told from the shapes
+            r = sctrun("predict", *args, "--weights", golden("swin", name), "--image", "p.png",
+                       "--json").jsonl[0]["logits"]
+            want = want or r
+            equal(r, want, name)
+
+
+@test
+def variants():
+    """What the shapes say of every variant is what its file says of itself."""
+    folder = os.path.join(GOLDEN, "..", "vit_variants")
+    for name in sorted(os.listdir(folder)):
+        raw = read(os.path.join(folder, name))
+        n = struct.unpack_from("<Q", raw)[0]
+        header = json.loads(raw[8:8 + n])
+        config = dict(line.split(": ") for line in
+                      header.pop("__metadata__")["config"].strip().splitlines())
+        save_tensors(name, {k: (t["dtype"], t["shape"], raw[8 + n + t["data_offsets"][0]:
+                                                            8 + n + t["data_offsets"][1]])
+                            for k, t in header.items() if not k.startswith("golden.")})
+        r = inspect(name)
+        for f in r["model"]["facts"]:
+            default = {"true": "true", "class_token": "true", "pool": "token", "mlp": "48",
+                       "reg_tokens": "0", "classes": "7", "eps": "1e-06"}.get(f["key"], "false")
+            if f["known"]:
+                equal(f["value"], config.get(f["key"], default), name + " " + f["key"])
+
+
+@test
 def presets():
     """A file whatever its name is of the preset that its shapes are those of."""
     t = base_tensors(image_size=64, patch_size=8, dim=64, depth=6, heads=4)

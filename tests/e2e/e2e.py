@@ -212,7 +212,7 @@ def save_tensors(path, tensors, metadata=None):
 
 
 def load_tensors(path):
-    """name -> (dtype, shape, tuple of numbers) of a safetensors file with F32 and I32."""
+    """name -> (dtype, shape, tuple of numbers) of a safetensors file."""
     raw = read(path)
     n = struct.unpack_from("<Q", raw)[0]
     header = json.loads(raw[8:8 + n])
@@ -220,9 +220,9 @@ def load_tensors(path):
     out = {}
     for name, t in header.items():
         a, b = t["data_offsets"]
-        kind = {"F32": "f", "I32": "i"}[t["dtype"]]
-        out[name] = (t["dtype"], t["shape"],
-                     struct.unpack("<%d%s" % ((b - a) // 4, kind), raw[8 + n + a:8 + n + b]))
+        kind, size = {"F64": "d8", "F32": "f4", "I32": "i4", "U8": "B1"}[t["dtype"]]
+        out[name] = (t["dtype"], t["shape"], struct.unpack(
+            "<%d%s" % ((b - a) // int(size), kind), raw[8 + n + a:8 + n + b]))
     return out
 
 
@@ -266,6 +266,28 @@ def base_tensors(seed=1, classes=10, **keys):
 def base(path="base.safetensors", seed=1, classes=10, **keys):
     """A weight file for the tiny model."""
     return save_tensors(path, base_tensors(seed, classes, **keys))
+
+
+# ---- a tiny Swin, with the weights of tests/golden/swin (tools/golden/tiny_swin.py) ----
+
+GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "golden")
+SWIN_VARIANTS = {"base": (32, 5), "even": (32, 4), "large": (32, 12), "odd": (30, 4)}
+SWIN_CLASSES = 5
+
+
+def swin(variant="base", weights=True, **keys):
+    """swin.yaml, and swin.safetensors if it has weights; keys replace or add."""
+    image, window = SWIN_VARIANTS[variant]
+    write("swin.yaml", yaml_text({
+        "arch": "swin", "image_size": image, "patch_size": 2, "dim": 6, "depths": "[2, 2, 1, 1]",
+        "heads": "[1, 2, 3, 4]", "window": window, "mlp_ratio": 2, **keys}))
+    if not weights:
+        return
+    out, own = {}, "@%s/" % variant
+    for name, (kind, shape, values) in load_tensors(GOLDEN + "/swin/model.safetensors").items():
+        if name.startswith(own) or (not name.startswith("@") and name not in out):
+            out[name[len(own):] if name.startswith(own) else name] = (kind, shape, floats(values))
+    save_tensors("swin.safetensors", out)
 
 
 def read_npy(path):
@@ -325,6 +347,12 @@ def no_leftovers(*allowed):
 
 
 # ---- running ----
+
+def opencl():
+    """Whether there is a device."""
+    devices = sctrun("devices", "--json", code=None)
+    return devices.code == OK and '"opencl"' in devices.out
+
 
 def main():
     if len(sys.argv) > 1:

@@ -144,10 +144,10 @@ print(json.dumps([y.shape[0], [float(v) for v in y[0]]]))
 """
 
 
-def compare(args, onnx_file="out/model.onnx"):
+def compare(args, onnx_file="out/model.onnx", side=SIDE):
     """The same picture through sctrun and through onnxruntime, in a batch of two."""
     sctrun("export", *args, "--output", "out")
-    png("p.png")
+    png("p.png", side, side)
     sctrun("dump", "--site", "input", "--image", "p.png", "--output", "dump", *args)
     mine = sctrun("predict", "--image", "p.png", "--json", *args).jsonl[0]["logits"]
     p = subprocess.run([PYTHON, "-c", RUN, onnx_file], capture_output=True, timeout=100)
@@ -182,6 +182,32 @@ def onnxruntime_agrees_on_variants():
     sctrun("train", "--model", "tiny.yaml", "--weights", "random", "--data", "data", "--strategy",
            "linear", "--epochs", 1, "--batch-size", 8, "--output", "run")
     compare(["--adapter", "run/last", "--weights", "random"])
+
+
+@test
+def onnxruntime_agrees_on_swin():
+    """Windows that divide the grid, padded and shifted ones, an odd grid, one window in all."""
+    runtime()
+    for variant in SWIN_VARIANTS:
+        swin(variant)
+        compare(["--model", "swin.yaml", "--weights", "swin.safetensors", "--num-classes",
+                 SWIN_CLASSES], side=SWIN_VARIANTS[variant][0])
+        shutil.rmtree("out")
+        shutil.rmtree("dump")
+
+
+@test
+def onnxruntime_agrees_on_a_tuned_swin():
+    runtime()
+    swin()
+    vtab()
+    for s, option_ in (("sct", "k=1/3"), ("lora", "r=2")):
+        sctrun("train", "--model", "swin.yaml", "--weights", "swin.safetensors", "--data", "data",
+               "--strategy", s, "--set", option_, "--epochs", 3, "--batch-size", 8, "--lr", 0.05,
+               "--eval-interval", 0, "--output", s)
+        compare(["--adapter", s + "/last", "--weights", "swin.safetensors"])
+        shutil.rmtree("out")
+        shutil.rmtree("dump")
 
 
 @test

@@ -6,11 +6,18 @@ from e2e import *
 
 GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "golden")
 DIALECTS = os.path.join(GOLDEN, "dialects", "vit")
+SWIN = os.path.join(GOLDEN, "dialects", "swin")
 VARIANTS = os.path.join(GOLDEN, "vit_variants")
 FORMATS = ("timm", "hf4", "hf5")
+WINDOWS = {"arch": "swin", "image_size": 32, "patch_size": 2, "dim": 2, "depths": "[1, 1, 2, 1]",
+           "heads": "[1, 1, 2, 2]", "window": 2}
 TWO = {"image_size": 8, "patch_size": 4, "dim": 8, "depth": 2, "heads": 2}
 # What ViTForImageClassification.save_pretrained writes, versions 4.57 and 5.23 alike, but for
 # transformers_version.
+HF_SWIN = set("""architectures attention_probs_dropout_prob depths drop_path_rate dtype embed_dim
+encoder_stride hidden_act hidden_dropout_prob hidden_size id2label image_size initializer_range
+label2id layer_norm_eps mlp_ratio model_type num_channels num_heads num_layers out_features
+out_indices patch_size qkv_bias stage_names use_absolute_embeddings window_size""".split())
 HF_KEYS = set("""architectures attention_probs_dropout_prob dtype encoder_stride hidden_act
 hidden_dropout_prob hidden_size id2label image_size initializer_range intermediate_size label2id
 layer_norm_eps model_type num_attention_heads num_channels num_hidden_layers patch_size pooler_act
@@ -59,6 +66,16 @@ def as_the_libraries_write_them():
             got, meta = raw(out + "/model.safetensors")
             equal(got, want, out)
             equal(meta, {"format": "pt"})
+    write("windows.yaml", yaml_text(WINDOWS))
+    for name in FORMATS:
+        # version 4 of transformers also writes a buffer, which it can do without
+        want = {k: v for k, v in raw(os.path.join(SWIN, name + ".safetensors"))[0].items()
+                if "relative_position_index" not in k}
+        for source in ("timm.safetensors", "ms.pth", "hf5.safetensors"):
+            out = "swin-%s-%s" % (name, source)
+            sctrun("export", "--model", "windows.yaml", "--weights", os.path.join(SWIN, source),
+                   "--format", name, "--dtype", "f16", "--output", out)
+            equal(raw(out + "/model.safetensors")[0], want, out)
 
 
 @test
@@ -72,9 +89,16 @@ def and_back():
                name)
         equal(logits("--model", "two.yaml", "--weights", name), want, name)
         equal(logits("--model", "two.yaml", "--weights", name + "/model.safetensors"), want, name)
+    write("windows.yaml", yaml_text(WINDOWS))
+    args = ("--model", "windows.yaml", "--weights")
+    want = logits(*args, os.path.join(SWIN, "ms.pth"))
+    for name in FORMATS:
+        sctrun("export", *args, os.path.join(SWIN, "ms.pth"), "--format", name, "--output",
+               "swin" + name)
+        equal(logits(*args, "swin" + name), want, name)
 
 
-@test
+@option("format")
 def what_is_in_a_folder():
     model("two.yaml", eps="1e-5", crop_pct=0.8, **TWO)
     args = ("export", "--model", "two.yaml", "--weights",
@@ -102,6 +126,14 @@ def what_is_in_a_folder():
     p = json.loads(read("sq/preprocessor_config.json"))
     equal([p[k] for k in ("image_processor_type", "size", "resample")],
           ["ViTImageProcessor", {"height": 8, "width": 8}, 3])
+    write("windows.yaml", yaml_text(WINDOWS))
+    for name in FORMATS:
+        sctrun("export", "--model", "windows.yaml", "--weights",
+               os.path.join(SWIN, "timm.safetensors"), "--format", name, "--output", "swin" + name)
+    c = json.loads(read("swintimm/config.json"))
+    equal([c["architecture"], c["num_features"], c["pretrained_cfg"]["classifier"]],
+          ["swin_tiny_patch4_window7_224", 16, "head.fc"])
+    equal(set(json.loads(read("swinhf4/config.json"))), HF_SWIN)
     # a preset's name is timm's, and says the eps
     sctrun("export", "--model", "vit_tiny_patch16_224", "--weights", "random", "--format", "timm",
            "--output", "preset", code=FILE)
@@ -183,7 +215,7 @@ def not_merged():
     sctrun("export", *args, "--format", "onnx", "--output", "no")
 
 
-@test
+@option("dtype")
 def dtypes():
     t = base_tensors()
     model()
@@ -207,6 +239,16 @@ def dtypes():
     sctrun(*args, "--dtype", "bf16", "--output", "g")
     fails(USAGE, ["--dtype", "ONNX"], "export", "--model", "tiny.yaml", "--weights",
           "base.safetensors", "--dtype", "f16", "--output", "o")
+
+
+@test
+def windows_that_do_not_divide():
+    """transformers pads and rolls in another order."""
+    swin()  # windows of 5 on maps of 16, 8, 4 and 2
+    args = ("export", "--model", "swin.yaml", "--weights", "swin.safetensors", "--format")
+    fails(USAGE, ["windows of 5", "stage 0", "16 x 16"], *args, "hf4", "--output", "no")
+    sctrun(*args, "timm", "--output", "yes")
+    equal(raw("yes/model.safetensors")[0], raw("swin.safetensors")[0])
 
 
 @test

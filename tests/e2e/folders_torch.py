@@ -27,7 +27,9 @@ def with_timm(folder, picture):
 def with_transformers(folder, picture):
     from transformers import AutoImageProcessor, AutoModelForImageClassification
     model, info = AutoModelForImageClassification.from_pretrained(folder, output_loading_info=True)
-    wrong = {k: sorted(v) for k, v in info.items() if len(v)}
+    # version 4 can do without a buffer that it writes
+    wrong = {k: sorted(v) for k, v in info.items()
+             if [n for n in v if "relative_position_index" not in str(n)]}
     assert not wrong, (folder, wrong)
     # Pillow's resize; the default of version 5 is torchvision's, which is off by single levels
     x = AutoImageProcessor.from_pretrained(folder, use_fast=False)(picture, return_tensors="pt")
@@ -113,6 +115,12 @@ def timm_opens_them():
             for k, t in header.items() if not k.startswith("golden.")})
         args = ["--model", name + ".yaml", "--weights", name + ".safetensors"]
         cases.append((*export("timm", name, args), pictures(32), args))
+    for name in SWIN_VARIANTS:
+        swin(name)
+        args = ["--model", name + "swin.yaml", "--weights", name + "swin.safetensors"]
+        shutil.move("swin.yaml", args[1])
+        shutil.move("swin.safetensors", args[3])
+        cases.append((*export("timm", "swin" + name, args), pictures(SWIN_VARIANTS[name][0]), args))
     for resize in ("squash-bicubic", "squash-bilinear", "crop-bicubic", "crop-bilinear"):
         base()
         model(crop_pct=0.8, gelu="tanh")
@@ -133,6 +141,13 @@ def transformers_opens_them():
             args = ["--model", resize + form + ".yaml", "--weights", "base.safetensors", "--resize",
                     resize]
             cases.append((*export(form, resize + form, args), pictures(SIDE), args))
+    args = ["--model", "windows.yaml", "--weights", os.path.join(HERE, "..", "golden", "dialects",
+                                                                 "swin", "ms.pth")]
+    write("windows.yaml", yaml_text({
+        "arch": "swin", "image_size": 32, "patch_size": 2, "dim": 2, "depths": "[1, 1, 2, 1]",
+        "heads": "[1, 1, 2, 2]", "window": 2}))
+    for form in ("hf4", "hf5") if new else ("hf4",):
+        cases.append((*export(form, "swin" + form, args), pictures(32), args))
     compare(cases)
 
 

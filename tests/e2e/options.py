@@ -740,7 +740,7 @@ def every_option_is_covered():
     known = {w.replace("-", "_") for w in re.findall(r"^ +(?:-., )?--([a-z-]+)", text, re.M)}
     known -= {"config", "set"}  # precedence, strategy_options
     here = os.path.dirname(os.path.abspath(__file__))
-    others = read(here + "/data.py").decode()
+    others = (read(here + "/data.py") + read(here + "/folders.py")).decode()
     covered.update(n for names in re.findall(r"^@option\((.*?)\)$", others, re.M | re.S)
                    for n in re.findall(r'"(\w+)"', names))
     check(len(known) > 40, known)

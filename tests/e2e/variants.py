@@ -3,8 +3,8 @@
 steps in which everything is trained, equal those of tests/golden/vit_variants (float64)."""
 from e2e import *
 
-GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "golden", "vit_variants")
-NAMES = sorted(f[:-len(".safetensors")] for f in os.listdir(GOLDEN))
+FOLDER = os.path.join(GOLDEN, "vit_variants")
+NAMES = sorted(f[:-len(".safetensors")] for f in os.listdir(FOLDER))
 CLASSES, LR, MOMENTUM = 3, 0.05, 0.9
 
 # Parameters of the backbone without its heads, counted in timm 1.0.22.
@@ -34,7 +34,7 @@ PRESETS = {
 
 def golden(name):
     """(config text, weights as read, images, logits, losses) of a file."""
-    raw = read(os.path.join(GOLDEN, name + ".safetensors"))
+    raw = read(os.path.join(FOLDER, name + ".safetensors"))
     n = struct.unpack_from("<Q", raw)[0]
     header = json.loads(raw[8:8 + n])
     config, tensors = header.pop("__metadata__")["config"], {}
@@ -84,11 +84,6 @@ def losses_of(name, backend):
            "--epochs", len(losses), "--eval-interval", 0, "--output", "o")
     for want, step in zip(losses, log("o")[0]):
         close(step["loss"], want, rel=1e-5, what="%s, %s, step %d" % (name, backend, step["step"]))
-
-
-def opencl():
-    devices = sctrun("devices", "--json", code=None)
-    return devices.code == OK and '"opencl"' in devices.out
 
 
 for _name in NAMES:

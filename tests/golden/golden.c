@@ -8,7 +8,8 @@
 #include "core/base/status.h"
 #include "core/data/preprocess.h"
 
-const struct golden_variant golden_token = {"token", "@", SCT_POOL_TOKEN, 1, 0};
+static const struct golden_variant token = {"token", "@", SCT_POOL_TOKEN, 1, 0, 32, 0};
+static const struct golden_variant padded = {"base", "@", SCT_POOL_AVG, 0, 0, 32, 5};
 
 const struct golden_plan golden_plans[GOLDEN_PLANS] = {
     {"default", {0}},
@@ -18,14 +19,20 @@ const struct golden_plan golden_plans[GOLDEN_PLANS] = {
 };
 
 static int failures;
+static const char *folder = "vit";
 
 /* ---- files ---- */
+
+const char *golden_path(const char *name, char *buf, size_t size)
+{
+    (void)snprintf(buf, size, "%s/%s/%s", GOLDEN_DIR, folder, name);
+    return buf;
+}
 
 sct_status golden_open(struct sct_st **st, const char *name, sct_error *err)
 {
     char path[4096];
-    (void)snprintf(path, sizeof path, "%s/vit/%s", GOLDEN_DIR, name);
-    return sct_st_open(st, path, err);
+    return sct_st_open(st, golden_path(name, path, sizeof path), err);
 }
 
 static const struct sct_st_tensor *find(const struct sct_st *st, const char *name)
@@ -133,26 +140,45 @@ sct_status golden_weights(struct sct_weights **w, const struct golden *g,
     return SCT_OK;
 }
 
+static struct sct_model_config config_of(const struct golden_variant *v)
+{
+    if (v->window)
+        return (struct sct_model_config){.name = "tiny",
+                                         .head_init = "zeros",
+                                         .arch = SCT_ARCH_SWIN,
+                                         .image = v->image,
+                                         .patch = 2,
+                                         .dim = 6,
+                                         .stage_depth = {2, 2, 1, 1},
+                                         .stage_heads = {1, 2, 3, 4},
+                                         .window = v->window,
+                                         .mlp_ratio = 2.0f,
+                                         .classes = GOLDEN_CLASSES,
+                                         .gelu = SCT_GELU_ERF,
+                                         .eps = 1e-5f};
+    return (struct sct_model_config){.name = "tiny",
+                                     .head_init = "zeros",
+                                     .image = 32,
+                                     .patch = 8,
+                                     .dim = 24,
+                                     .depth = 3,
+                                     .heads = 3,
+                                     .mlp = 96,
+                                     .classes = GOLDEN_CLASSES,
+                                     .pool = v->pool,
+                                     .class_token = v->class_token,
+                                     .fc_norm = v->fc_norm,
+                                     .gelu = SCT_GELU_ERF,
+                                     .eps = 1e-6f};
+}
+
 sct_status golden_model(struct sct_model **m, const struct golden_variant *v,
                         struct sct_weights *w, uint32_t batch, bool keep_head, sct_error *err)
 {
-    const struct sct_model_config cfg = {.name = "tiny",
-                                         .head_init = "zeros",
-                                         .image = 32,
-                                         .patch = 8,
-                                         .dim = 24,
-                                         .depth = 3,
-                                         .heads = 3,
-                                         .mlp = 96,
-                                         .classes = GOLDEN_CLASSES,
-                                         .pool = v->pool,
-                                         .class_token = v->class_token,
-                                         .fc_norm = v->fc_norm,
-                                         .gelu = SCT_GELU_ERF,
-                                         .eps = 1e-6f};
+    const struct sct_model_config cfg = config_of(v);
     const struct sct_build_opts o = {.batch = batch, .seed = 1, .keep_head = keep_head};
     const struct sct_preprocess pre = {.mean = {0.5f, 0.5f, 0.5f}, .std = {0.5f, 0.5f, 0.5f}};
-    SCT_TRY(sct_vit_build(m, &cfg, w, &o, err));
+    SCT_TRY(sct_model_build(m, &cfg, w, &o, err));
     sct_preprocess_table(&pre, (float(*)[256])(void *)(*m)->table);
     return SCT_OK;
 }
@@ -174,6 +200,13 @@ int golden_init(struct golden *g, int argc, char **argv)
 {
     sct_error err = SCT_ERROR_INIT;
     memset(g, 0, sizeof *g);
+    g->base = &token;
+    if (argc > 1 && strcmp(argv[1], "swin") == 0) {
+        folder = "swin";
+        g->base = &padded;
+        argc--;
+        argv++;
+    }
     g->backend = argc > 1 ? argv[1] : "ref";
     const char *option = argc > 2 ? argv[2] : NULL;
     g->f64 = option && strcmp(option, "f64=on") == 0;

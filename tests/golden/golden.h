@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * golden.h - what the golden tests share: the files made by tools/golden, the tiny ViT, running
- * a graph on a backend, comparing. Everything is in timm's names; "start/x" is where trainable
- * x starts, "grad/x" its gradient. */
+ * golden.h - what the golden tests share: the files made by tools/golden, the tiny ViT or Swin,
+ * running a graph on a backend, comparing. Everything is in timm's names; "start/x" is where
+ * trainable x starts, "grad/x" its gradient. */
 #ifndef SCT_TEST_GOLDEN_H
 #define SCT_TEST_GOLDEN_H
 
 #include "core/exec/exec.h"
 #include "core/io/json.h"
 #include "core/io/safetensors.h"
-#include "core/model/vit.h"
+#include "core/model/build.h"
 #include "core/train/strategies.h"
 #include "tests/support/dev.h"
 
@@ -25,15 +25,18 @@ struct golden {
     uint8_t *images; /* [GOLDEN_ALL][32][32][3] */
     struct test_dev dev;
     const char *backend;
+    const struct golden_variant *base; /* what strategies are applied to */
     bool f64;
 };
 
-/* argv: [backend [option]], as in "ref f64=on", "cpu isa=base". Returns 0, 77 when the
- * backend's module or device is missing, or 1; what is wrong is printed. */
+/* argv: [swin] [backend [option]], as in "ref f64=on", "swin cpu isa=base". Returns 0, 77 when
+ * the backend's module or device is missing, or 1; what is wrong is printed. */
 int golden_init(struct golden *g, int argc, char **argv);
 void golden_fini(struct golden *g);
-/* tests/golden/vit/<name>. */
+/* tests/golden/vit/<name>, or swin/<name> if golden_init was told so. */
 sct_status golden_open(struct sct_st **st, const char *name, sct_error *err);
+/* The same with the path of the file. */
+const char *golden_path(const char *name, char *buf, size_t size);
 
 /* A tensor as floats, or NULL with the error printed and counted. The caller frees it. */
 float *golden_f32(const struct sct_st *st, const char *name, uint64_t *n);
@@ -43,14 +46,13 @@ double *golden_f64(const struct sct_st *st, const char *name, uint64_t *n);
 sct_status golden_put(struct sct_adapter *a, const char *name, const struct sct_st *st,
                       const struct sct_st_tensor *t, sct_error *err);
 
-/* A form of the tiny ViT: tensors "@<name>/x" of the model file replace x, those that begin
+/* A form of the tiny model: tensors "@<name>/x" of the model file replace x, those that begin
  * with `without` do not belong to it. */
 struct golden_variant {
     const char *name, *without;
-    uint32_t pool, class_token, fc_norm;
+    uint32_t pool, class_token, fc_norm; /* ViT */
+    uint32_t image, window;              /* Swin; window 0: a ViT */
 };
-
-extern const struct golden_variant golden_token;
 
 /* The weights of a variant; a tensor of `over` (may be NULL) replaces the one of its name. */
 sct_status golden_weights(struct sct_weights **w, const struct golden *g,

@@ -93,7 +93,7 @@ static sct_status count(const struct row *r, uint64_t *trainable, uint64_t *head
     struct sct_model *m = NULL;
     uint64_t all = 0;
     struct sct_weights *w = sct_weights_create("random", true, 1);
-    sct_status rc = w ? sct_vit_build(&m, &cfg, w, &o, err) : SCT_ENOMEM;
+    sct_status rc = w ? sct_model_build(&m, &cfg, w, &o, err) : SCT_ENOMEM;
     if (rc == SCT_OK)
         rc = open_tuner(&t, r, err);
     if (rc == SCT_OK && channels(r))

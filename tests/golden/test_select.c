@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: MIT
  * test_select.c - SCT's selection from streamed sums equals the one-shot norms of PyTorch in
  * float64: an unbalanced list with an absent class, and a class token whose loud channel must
- * not count. Batch size and order of the images make no difference. usage: test_select [backend
- * [option]] */
+ * not count; of a Swin all tokens, with another width in every stage. Batch size and order of
+ * the images make no difference. usage: test_select [swin] [backend [option]] */
 #include <string.h>
 
 #include "core/train/graphs.h"
 #include "tests/golden/tuned.h"
 
-enum { DEPTH = 3, DIM = 24 };
+enum { MAX_DEPTH = 6, MAX_DIM = 48 };
+
+static uint32_t blocks_of(const struct golden *g)
+{
+    return g->base->window ? 6 : 3;
+}
 
 /* How the list is gone through. */
 struct pass {
@@ -45,7 +50,8 @@ static sct_status read_watches(struct sct_exec *x, const struct sct_model *m,
     for (uint32_t i = 0; i < m->n_watch; i++) {
         char name[64];
         struct sct_reading *r =
-            sct_readings_add(out, m->watch[i].what, m->watch[i].id, GOLDEN_CLASSES, DIM, true);
+            sct_readings_add(out, m->watch[i].what, m->watch[i].id, GOLDEN_CLASSES,
+                             m->site[m->watch[i].id].channels, true);
         if (!r)
             return SCT_ENOMEM;
         (void)snprintf(name, sizeof name, "watch.%u", i);
@@ -60,18 +66,18 @@ static sct_status observe(const struct golden *g, const struct sct_model *m,
                           const struct pass *p, struct sct_readings *out, sct_error *err)
 {
     int32_t owner[GOLDEN_ALL];
-    uint32_t watch[DEPTH];
+    uint32_t watch[MAX_DEPTH];
     struct sct_optim state = {0};
     struct sct_graph *graph = NULL;
     struct sct_exec *x = NULL;
     struct sct_store *store = sct_store_create(g->dev.be, g->dev.dev);
-    for (uint32_t i = 0; i < DEPTH; i++)
+    for (uint32_t i = 0; i < MAX_DEPTH; i++)
         watch[i] = i;
     sct_status rc = sct_st_read_i32(g->forward, sct_st_find(g->forward, "owners"), owner, err);
-    if (rc == SCT_OK && m->n_watch != DEPTH)
+    if (rc == SCT_OK && m->n_watch != blocks_of(g))
         rc = sct_fail(err, SCT_EFAIL, "%u watches, expected one per block", m->n_watch);
     if (rc == SCT_OK)
-        rc = sct_graph_calibrate(&graph, m, watch, DEPTH, &state, err);
+        rc = sct_graph_calibrate(&graph, m, watch, m->n_watch, &state, err);
     if (rc == SCT_OK)
         rc = golden_exec(&x, g, store, graph, &p->plan, err);
     for (uint32_t first = 0; first < GOLDEN_ALL && rc == SCT_OK; first += p->batch)
@@ -101,34 +107,39 @@ static void compare_sums(const struct golden *g, const struct sct_st *file,
         const double off = golden_rel_diff(r->item[i].value, want, n);
         golden_expect(off <= limit, "block %u: sums of squares off by %.1e (limit %.0e)", i,
                       off, limit);
-        const float *absent = r->item[i].value + 3 * DIM;
+        const uint64_t dim = n / GOLDEN_CLASSES;
+        const float *absent = r->item[i].value + 3 * dim;
         int zero = 1;
-        for (uint32_t d = 0; d < DIM; d++)
+        for (uint64_t d = 0; d < dim; d++)
             zero &= absent[d] == 0.0f;
         golden_expect(zero, "block %u: the class without images has sum 0", i);
         sct_free(want);
     }
 }
 
-static void compare_choice(const struct sct_st *file, const struct sct_model *m,
-                           const char *select, const char *k)
+static void compare_choice(const struct golden *g, const struct sct_st *file,
+                           const struct sct_model *m, const char *select, const char *k)
 {
-    for (uint32_t i = 0; i < DEPTH; i++) {
+    uint32_t i = 0;
+    for (uint32_t j = 0; j < m->n_param; j++) {
+        const struct sct_param *p = m->param[j];
         char name[96];
-        int32_t want[DIM];
+        int32_t want[MAX_DIM];
+        if (!p->is_index)
+            continue;
         sct_error err = SCT_ERROR_INIT;
         (void)snprintf(name, sizeof name, "%s/%s/%u", select, k, i);
         const struct sct_st_tensor *t = sct_st_find(file, name);
-        (void)snprintf(name, sizeof name, "sct.blocks.%u.index", i);
-        const struct sct_param *p = sct_model_find(m, name);
-        const int ok = t && t->count <= DIM && p && p->is_index && p->host &&
+        const int ok = t && t->count <= MAX_DIM && p->host &&
                        sct_desc_count(&p->t->desc) == t->count &&
                        sct_st_read_i32(file, t, want, &err) == SCT_OK &&
                        memcmp(want, p->host, (size_t)t->count * sizeof *want) == 0;
-        golden_expect(ok, "block %u: %s picks PyTorch's channels, k = %s", i, select, k);
-        for (uint32_t j = 0; !ok && t && p && p->host && j < t->count; j++)
-            printf("     expected %d, found %d\n", want[j], ((const int32_t *)p->host)[j]);
+        golden_expect(ok, "%s: %s picks PyTorch's channels, k = %s", p->name, select, k);
+        for (uint32_t c = 0; !ok && t && p->host && c < t->count; c++)
+            printf("     expected %d, found %d\n", want[c], ((const int32_t *)p->host)[c]);
+        i++;
     }
+    golden_expect(i == blocks_of(g), "%u modules in %u blocks", i, blocks_of(g));
 }
 
 /* observe, run, choose, apply: as a training run does. */
@@ -144,9 +155,9 @@ static sct_status run(const struct golden *g, const struct sct_st *file, const c
     if (rc == SCT_OK)
         rc = tuned_open_strategy(&t, "sct", options, err);
     if (rc == SCT_OK)
-        rc = golden_weights(&w, g, &golden_token, file, err);
+        rc = golden_weights(&w, g, g->base, file, err);
     if (rc == SCT_OK)
-        rc = golden_model(&plain, &golden_token, w, p->batch, false, err);
+        rc = golden_model(&plain, g->base, w, p->batch, false, err);
     if (rc == SCT_OK)
         rc = sct_strategy_observe(&t.run, plain, err);
     if (rc == SCT_OK)
@@ -154,12 +165,12 @@ static sct_status run(const struct golden *g, const struct sct_st *file, const c
     if (rc == SCT_OK)
         rc = sct_strategy_choose(&t.run, plain, r, err);
     if (rc == SCT_OK)
-        rc = golden_model(&fresh, &golden_token, w, p->batch, false, err);
+        rc = golden_model(&fresh, g->base, w, p->batch, false, err);
     if (rc == SCT_OK)
         rc = sct_strategy_apply(&t.run, fresh, err);
     if (rc == SCT_OK) {
         compare_sums(g, file, r);
-        compare_choice(file, fresh, select, k);
+        compare_choice(g, file, fresh, select, k);
     }
     sct_model_destroy(&plain);
     sct_model_destroy(&fresh);

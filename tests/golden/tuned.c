@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * tuned.c - the tiny ViT with a strategy applied. */
+ * tuned.c - the tiny model with a strategy applied. */
 #include "tests/golden/tuned.h"
 
 #include <string.h>
@@ -53,8 +53,8 @@ static sct_status build(struct tuned *t, const struct golden *g, struct sct_adap
                         sct_error *err)
 {
     SCT_TRY(starts(a, t->file, err));
-    SCT_TRY(golden_weights(&t->w, g, &golden_token, NULL, err));
-    SCT_TRY(golden_model(&t->m, &golden_token, t->w, GOLDEN_BATCH, false, err));
+    SCT_TRY(golden_weights(&t->w, g, g->base, NULL, err));
+    SCT_TRY(golden_model(&t->m, g->base, t->w, GOLDEN_BATCH, false, err));
     SCT_TRY(sct_strategy_load(&t->tuner.run, t->m, a, err));
     SCT_TRY(sct_strategy_apply(&t->tuner.run, t->m, err));
     SCT_TRY(base_starts(a, g, t->m, err));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * tuned.h - the tiny ViT with a strategy applied, its trainables at the golden start values. */
+ * tuned.h - the tiny model with a strategy applied, its trainables at the golden start values.
+ */
 #ifndef SCT_TEST_TUNED_H
 #define SCT_TEST_TUNED_H
 

@@ -161,8 +161,8 @@ static void more_params(void)
         END("sct_range_params", total, GROWS);
     }
     {
-        PARAMS(grid) M(h), M(w), M(out_h), M(out_w);
-        END("sct_grid_params", out_w, GROWS);
+        PARAMS(grid) M(h), M(w), M(out_h), M(out_w), M(roll_h), M(roll_w);
+        END("sct_grid_params", roll_w, GROWS);
     }
     {
         PARAMS(channels) M(channels);

@@ -49,6 +49,16 @@ START_TEST(test_match)
         {"a.**", "a", 1}, /* no word is a number of words too */
         {"a.**.**", "a", 1},
         {"a.**.b", "a", 0},
+        /* lists */
+        {"head,**.res", "stage[0].block[3].attn.res", 1},
+        {"head,**.res", "head", 1},
+        {"head,**.res", "stage[0].block[3].attn.out", 0},
+        {"stage[2].block[9:].attn.res,stage[3].block[*].attn.res", "stage[2].block[8].attn.res",
+         0},
+        {"stage[2].block[9:].attn.res,stage[3].block[*].attn.res", "stage[3].block[0].attn.res",
+         1},
+        {"a.**,b", "b", 1},
+        {"a,", "a", 0}, /* malformed */
         /* parameter names */
         {"blocks.*.attn.qkv.weight", "blocks.11.attn.qkv.weight", 1},
         {"blocks.*.attn.qkv.weight", "blocks.11.attn.qkv.bias", 0},

@@ -1,17 +1,55 @@
 /* SPDX-License-Identifier: MIT
- * test_vit.c - logits and inner values of the tiny ViT equal those of timm in float64, for
- * every kind of pooling and every way to plan. usage: test_vit [backend [option]] */
+ * test_model.c - logits and inner values of the tiny ViT or Swin equal those of timm in
+ * float64, for every variant and every way to plan. usage: test_model [swin] [backend [option]]
+ */
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/status.h"
 #include "core/train/graphs.h"
 #include "tests/golden/golden.h"
 
-static const struct golden_variant variants[] = {
-    {"token", "@", SCT_POOL_TOKEN, 1, 0},
-    {"avg_fc_norm", "norm.", SCT_POOL_AVG, 1, 1},
-    {"avg_norm", "@", SCT_POOL_AVG, 1, 0},
-    {"gap", "cls_token", SCT_POOL_AVG, 0, 0},
+/* The first of each is the one whose inner values are known. */
+static const struct golden_variant vits[] = {
+    {"token", "@", SCT_POOL_TOKEN, 1, 0, 32, 0},
+    {"avg_fc_norm", "norm.", SCT_POOL_AVG, 1, 1, 32, 0},
+    {"avg_norm", "@", SCT_POOL_AVG, 1, 0, 32, 0},
+    {"gap", "cls_token", SCT_POOL_AVG, 0, 0, 32, 0},
+};
+/* see tools/golden/tiny_swin.py */
+static const struct golden_variant swins[] = {
+    {"base", "@", 0, 0, 0, 32, 5},
+    {"even", "@", 0, 0, 0, 32, 4},
+    {"large", "@", 0, 0, 0, 32, 12},
+    {"odd", "@", 0, 0, 0, 30, 4},
+};
+
+enum { VARIANTS = 4 };
+
+static const char *const vit_sites[] = {
+    "embed.out",
+    "stage[0].block[0].attn.qkv",
+    "stage[0].block[1].attn.out",
+    "stage[0].block[1].attn.res",
+    "stage[0].block[1].mlp.fc1",
+    "stage[0].block[2].out",
+    "pooled",
+    NULL,
+};
+static const char *const swin_sites[] = {
+    "embed.out",
+    "stage[0].block[0].out",
+    "stage[0].block[1].attn.res",
+    "stage[0].block[1].out",
+    "stage[1].down",
+    "stage[1].block[0].out",
+    "stage[1].block[1].out",
+    "stage[2].down",
+    "stage[2].block[0].out",
+    "stage[3].down",
+    "stage[3].block[0].out",
+    "norm.out",
+    NULL,
 };
 
 static void compare_site(const struct golden *g, struct sct_exec *x, const char *path,
@@ -36,21 +74,26 @@ static void compare_site(const struct golden *g, struct sct_exec *x, const char 
     sct_free(have);
 }
 
-/* golden values of sites exist for the class-token model */
+/* A variant of another size has images of its own. */
+static sct_status feed(const struct golden *g, struct sct_exec *x,
+                       const struct golden_variant *v, sct_error *err)
+{
+    char name[64];
+    (void)snprintf(name, sizeof name, "images/%s", v->name);
+    const struct sct_st_tensor *own = sct_st_find(g->forward, name);
+    if (v->image != 32 && !own)
+        return sct_fail(err, SCT_EFILE, "%s is missing; run tools/golden again", name);
+    return sct_exec_feed(x, "images", own ? own->data : g->images, GOLDEN_BATCH, err);
+}
+
 static sct_status run(const struct golden *g, const struct sct_model *m,
                       const struct golden_variant *v, const struct golden_plan *plan,
                       sct_error *err)
 {
-    static const char *const sites[] = {
-        "embed.out",
-        "stage[0].block[0].attn.qkv",
-        "stage[0].block[1].attn.out",
-        "stage[0].block[1].attn.res",
-        "stage[0].block[1].mlp.fc1",
-        "stage[0].block[2].out",
-        "pooled",
-    };
-    const uint32_t n_sites = v == &variants[0] ? sizeof sites / sizeof sites[0] : 0;
+    const char *const *sites = v->window ? swin_sites : vit_sites;
+    uint32_t n_sites = 0;
+    while (strcmp(v->name, g->base->name) == 0 && sites[n_sites])
+        n_sites++;
     char name[64];
     float have[GOLDEN_BATCH * GOLDEN_CLASSES];
     uint64_t n = 0;
@@ -61,7 +104,7 @@ static sct_status run(const struct golden *g, const struct sct_model *m,
     if (rc == SCT_OK)
         rc = golden_exec(&x, g, store, graph, &plan->opts, err);
     if (rc == SCT_OK)
-        rc = sct_exec_feed(x, "images", g->images, GOLDEN_BATCH, err);
+        rc = feed(g, x, v, err);
     if (rc == SCT_OK)
         rc = golden_step(x, 0, 0.0f, GOLDEN_BATCH, err);
     if (rc == SCT_OK)
@@ -88,7 +131,8 @@ int main(int argc, char **argv)
     const int skip = golden_init(&g, argc, argv);
     if (skip)
         return skip;
-    for (size_t i = 0; i < sizeof variants / sizeof variants[0]; i++) {
+    const struct golden_variant *variants = g.base->window ? swins : vits;
+    for (size_t i = 0; i < VARIANTS; i++) {
         sct_error err = SCT_ERROR_INIT;
         struct sct_weights *w = NULL;
         struct sct_model *m = NULL;

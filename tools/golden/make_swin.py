@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Writes tests/golden/swin: what PyTorch and timm compute for the tiny Swin of tiny_swin.py.
+
+The files are those of make_vit.py: model, forward, cases.json, one a strategy, select.
+
+    python3 tools/golden/make_swin.py tests/golden/swin     (torch 2.13, timm 1.0.22)
+"""
+import json
+import os
+import sys
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+import make_vit as common
+import tiny_swin as tiny
+from make_vit import LABELS, SMOOTHING, STEPS, WD, draw
+from tiny_vit import ALL, BATCH, OWNERS, f32, images, pixels, save
+
+# SCT's placement: the second block of stage 1, all of stages 2 and 3
+SITES = "stage[1].block[1:].attn.res,stage[2:].block[*].attn.res"
+PLACED = [(1, 1), (2, 0), (3, 0)]
+
+
+def pictures(variant, u8):
+    side = tiny.VARIANTS[variant][0]
+    return u8[:, :side, :side].contiguous()
+
+
+def sites(model, x):
+    """Values of every block and of the ends, first two images."""
+    seen, hooks = {}, []
+
+    def keep(name, module, of_input=False):
+        def hook(_, args, out):
+            v = f32(args[0] if of_input else out)[:2]
+            seen[name] = v.reshape(2, -1, v.shape[-1]).clone()
+        hooks.append(module.register_forward_hook(hook))
+
+    keep("embed.out", model.patch_embed)
+    for s, i in tiny.blocks():
+        block = model.layers[s].blocks[i]
+        keep(f"stage[{s}].block[{i}].out", block)
+    keep("stage[0].block[1].attn.res", model.layers[0].blocks[1].norm2, of_input=True)
+    for s in (1, 2, 3):
+        keep(f"stage[{s}].down", model.layers[s].downsample)
+    keep("norm.out", model.norm)
+    model(x)
+    for h in hooks:
+        h.remove()
+    return seen
+
+
+def forward(folder, u8):
+    base = tiny.weights()
+    out = {"images": u8, "labels": LABELS.int(), "partners": common.PARTNERS.int(),
+           "owners": torch.tensor(OWNERS).int()}
+    extra = {}
+    for name in tiny.VARIANTS:
+        w = tiny.weights(name)
+        model = tiny.build(name)
+        model.load_state_dict(w)
+        model = model.double().eval()
+        own = pictures(name, u8[:BATCH])
+        x = pixels(own, torch.float64)
+        out[f"logits/{name}"] = model(x)
+        if own.shape != u8[:BATCH].shape:
+            out[f"images/{name}"] = own
+        if name != "base":
+            extra.update({f"@{name}/{k}": v for k, v in w.items()
+                          if base[k].shape != v.shape or not torch.equal(base[k], v)})
+        else:
+            out.update({f"site/{k}": v for k, v in sites(model, x).items()})
+    save(f"{folder}/model.safetensors", {**base, **extra})
+    save(f"{folder}/forward.safetensors", out)
+
+
+# ---- strategies ----
+
+
+def start_values(strategy, options, index, w):
+    """Nothing starts at zero, so that every gradient is alive."""
+    rng = np.random.Generator(np.random.PCG64(99))
+    out = {k: v for k, v in w.items() if strategy == "full" and not k.startswith("head.")}
+    for s, i in tiny.blocks():
+        stem, dim = f"layers.{s}.blocks.{i}", tiny.width(s)
+        if strategy == "sct" and (s, i) in PLACED:
+            k = len(index[f"sct.{stem}.index"])
+            out[f"sct.{stem}.weight"] = draw(rng, (k, k), 0.2)
+            out[f"sct.{stem}.bias"] = draw(rng, (k,), 0.1)
+        if strategy == "lora":
+            for p in "qv":
+                lora = f"{stem}.attn.qkv.{p}.lora_"
+                out[lora + "A.weight"] = draw(rng, (options["r"], dim), 0.2)
+                out[lora + "B.weight"] = draw(rng, (dim, options["r"]), 0.3)
+    last = tiny.width(3)
+    return out | {"head.fc.weight": draw(rng, (tiny.CLASSES, last), 0.2),
+                  "head.fc.bias": draw(rng, (tiny.CLASSES,), 0.1)}
+
+
+def strategy_file(folder, name, strategy, options, index, lr, smoothing, u8):
+    w = tiny.weights()
+    start = start_values(strategy, options, index, w)
+
+    def fresh(dtype):
+        return tiny.Tuned(strategy, options, start, index, dtype), pixels(u8[:BATCH], dtype)
+
+    net, x = fresh(torch.float64)
+    out = {f"start/{k}": v for k, v in start.items() if k not in w or k.startswith("head.")}
+    out |= {f"start/{k}": v for k, v in index.items()}
+    out["logits"] = net(x)
+    loss = F.cross_entropy(net(x), LABELS, label_smoothing=SMOOTHING)
+    out |= {f"grad_smooth/{k}": v for k, v in common.gradients(net, loss).items()}
+    out["loss"] = common.train(net, x, lr, smoothing)
+    single, x32 = fresh(torch.float32)
+    out["loss_f32"] = common.train(single, x32, lr, smoothing)
+    out |= {f"final/{k}": f32(common.sample(p)) for k, p in net.own.items()}
+    save(f"{folder}/{name}.safetensors", out)
+    gap = (out["loss_f32"] - out["loss"]).abs() / out["loss"]
+    print(f"{name}: loss {out['loss'][0]:.4f} -> {out['loss'][-1]:.4f}, "
+          f"f32 off by {gap.max():.1e}")
+    text = {k: str(v) for k, v in options.items()}
+    return {"name": name, "strategy": strategy, "options": text, "lr": lr, "weight_decay": WD,
+            "smoothing": smoothing}
+
+
+# ---- SCT's selection ----
+
+
+def select(folder, u8):
+    """Of all blocks; there is no class token, so every token counts."""
+    model, seen = tiny.build(), []
+    model.load_state_dict(tiny.weights())
+    model = model.double()
+    for s, i in tiny.blocks():
+        model.layers[s].blocks[i].norm2.register_forward_hook(
+            lambda _, args, out: seen.append(args[0].flatten(1, -2)))
+    with torch.no_grad():
+        model(pixels(u8, torch.float64))
+    owners, out, index = torch.tensor(OWNERS), {}, {}
+    for b, ((s, i), h) in enumerate(zip(tiny.blocks(), seen)):
+        dim = tiny.width(s)
+        norms = {c: h[owners == c].reshape(-1, dim).norm(dim=0) for c in sorted(set(OWNERS))}
+        aware = sum(norms.values()) / len(norms)
+        agnostic = h.reshape(-1, dim).norm(dim=0)
+        rows = torch.zeros(tiny.CLASSES, dim, dtype=torch.float64)
+        for c, n in norms.items():
+            rows[c] = n * n
+        out[f"sumsq/{b}"] = rows
+        for k, word in ((5, "5"), (dim // 3, "1/3")):
+            out[f"class_aware/{word}/{b}"] = common.top(aware, k)
+            out[f"class_agnostic/{word}/{b}"] = common.top(agnostic, k)
+        if (s, i) in PLACED:
+            index[f"sct.layers.{s}.blocks.{i}.index"] = out[f"class_aware/1/3/{b}"]
+    save(f"{folder}/select.safetensors", out)
+    return index
+
+
+def main():
+    folder = sys.argv[1]
+    os.makedirs(folder, exist_ok=True)
+    u8 = images()
+    assert len(u8) == ALL
+    forward(folder, u8)
+    index = select(folder, u8)
+    cases = []
+    for name, strategy, options, idx, lr, smoothing in (
+            ("sct", "sct", {"k": "1/3", "scale": 0.5, "sites": SITES}, index, 5e-3, 0.0),
+            ("lora", "lora", {"r": 2, "alpha": 4, "targets": "q,v"}, {}, 5e-3, 0.0),
+            ("full", "full", {}, {}, 1e-3, 0.1)):
+        cases.append(strategy_file(folder, name, strategy, options, idx, lr, smoothing, u8))
+    with open(f"{folder}/cases.json", "w") as f:
+        json.dump({"steps": STEPS, "sample": common.SAMPLE, "mix": common.MIX,
+                   "mix_valid": common.MIX_VALID, "smooth": SMOOTHING, "cases": cases}, f,
+                  indent=2)
+        f.write("\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: MIT
+"""The tiny Swin of the golden tests, on the images of the tiny ViT: 16 x 16 patches in stage 0,
+so that a window of 5 is padded in stages 0 and 1, where every second block is shifted, and
+shrinks to the grid in stages 2 and 3.
+"""
+import numpy as np
+import torch
+from timm.models.swin_transformer import SwinTransformer
+
+import tiny_vit
+
+IMAGE, PATCH, DIM, CLASSES = tiny_vit.IMAGE, 2, 6, tiny_vit.CLASSES
+DEPTHS, HEADS, RATIO = (2, 2, 1, 1), (1, 2, 3, 4), 2.0
+# name -> (image, window)
+VARIANTS = {
+    "base": (IMAGE, 5),
+    "even": (IMAGE, 4),    # divides all grids; shifted in stages 0 and 1
+    "large": (IMAGE, 12),  # 144 tokens, padded and shifted; the whole grid from stage 1 on
+    "odd": (30, 4),        # grids 15, 8, 4, 2, but timm takes windows of 4, 4, 3, 1
+}
+
+
+def blocks():
+    return [(s, i) for s, n in enumerate(DEPTHS) for i in range(n)]
+
+
+def width(s):
+    return DIM << s
+
+
+def build(variant="base", **other):
+    image, window = VARIANTS[variant]
+    return SwinTransformer(
+        img_size=image, patch_size=PATCH, embed_dim=DIM, depths=DEPTHS, num_heads=HEADS,
+        window_size=window, mlp_ratio=RATIO, num_classes=CLASSES, drop_path_rate=0.0, **other)
+
+
+def weights(variant="base"):
+    """A tensor for every parameter, none of them trivial; equal in all variants but for the
+    tables of relative positions."""
+    out = {}
+    for name, p in build(variant).state_dict().items():
+        # one stream a tensor, so that a variant's tables do not change the others
+        seed = [20249] + [ord(c) for c in name]
+        x = np.random.Generator(np.random.PCG64(seed)).standard_normal(tuple(p.shape))
+        if "norm" in name:
+            x = x * 0.2 + (1.0 if name.endswith("weight") else 0.0)
+        elif name.endswith("bias"):
+            x = x * 0.1
+        elif name.endswith("bias_table"):
+            x = x * 0.7
+        else:
+            x = x * (1.5 if "patch" in name else 0.9) / np.sqrt(np.prod(p.shape[1:]))
+        out[name] = torch.from_numpy(x.astype(np.float32))
+    return out
+
+
+class Tuned(torch.nn.Module):
+    """The base variant with a strategy's modules; `own` maps the project's names to trainables.
+    SCT goes where index lists are given."""
+
+    def __init__(self, strategy, options, start, index, dtype):
+        super().__init__()
+        self.net = build().to(dtype)
+        self.net.load_state_dict(weights())
+        self.options, self.index, self.own = options, index, {}
+        self.net.requires_grad_(False)
+        for name, value in start.items():
+            if name in self.net.state_dict():
+                p = self.net.get_parameter(name)
+                p.data.copy_(value)
+                p.requires_grad_(True)
+            else:
+                p = torch.nn.Parameter(value.to(dtype, copy=True))
+            self.own[name] = p
+        for s, i in blocks():
+            block, stem = self.net.layers[s].blocks[i], f"layers.{s}.blocks.{i}"
+            if strategy == "sct" and f"sct.{stem}.index" in index:
+                block.forward = self.sct_block(block, f"sct.{stem}")
+            if strategy == "lora":
+                block.attn.qkv.forward = self.lora_qkv(block.attn.qkv, stem, width(s))
+
+    def sct_block(self, block, stem):
+        w, b = self.own[f"{stem}.weight"], self.own[f"{stem}.bias"]
+        idx, s = self.index[f"{stem}.index"].long(), self.options["scale"]
+
+        def forward(x):
+            h = x + block._attn(block.norm1(x))
+            g = h[..., idx]
+            h = h.clone()
+            h[..., idx] = g + s * torch.nn.functional.linear(g, w, b)
+            return h + block.mlp(block.norm2(h))
+
+        return forward
+
+    def lora_qkv(self, layer, stem, dim):
+        scale = self.options["alpha"] / self.options["r"]
+        pair = {p: [self.own[f"{stem}.attn.qkv.{p}.lora_{x}.weight"] for x in "AB"] for p in "qv"}
+
+        def forward(x):
+            linear = torch.nn.functional.linear
+            y = linear(x, layer.weight, layer.bias).clone()
+            for p, first in (("q", 0), ("v", 2 * dim)):
+                a, b = pair[p]
+                y[..., first:first + dim] += scale * linear(linear(x, a), b)
+            return y
+
+        return forward
+
+    def forward(self, x):
+        return self.net(x)
