@@ -4,77 +4,9 @@
 #include <string.h>
 
 #include "core/base/status.h"
-#include "core/io/checkpoint.h"
 #include "core/io/file.h"
 #include "core/train/model_io.h"
-#include "tools/cli.h"
-
-static void shape_text(const struct sct_ckpt_tensor *t, char *buf, size_t size)
-{
-    size_t n = 0;
-    buf[0] = 0;
-    for (uint32_t k = 0; k < t->nd && n + 24 < size; k++)
-        n += (size_t)snprintf(buf + n, size - n, "%s%llu", k ? ", " : "",
-                              (unsigned long long)t->dim[k]);
-}
-
-static json_t *notes_json(const struct sct_ckpt *ck)
-{
-    json_t *all = json_array();
-    const char *note;
-    for (size_t i = 0; (note = sct_ckpt_note_at(ck, i)); i++)
-        json_array_append_new(all, json_string(note));
-    return all;
-}
-
-static json_t *tensors_json(const struct sct_ckpt *ck)
-{
-    json_t *all = json_array();
-    for (size_t i = 0; i < sct_ckpt_count(ck); i++) {
-        const struct sct_ckpt_tensor *t = sct_ckpt_at(ck, i);
-        json_t *shape = json_array();
-        for (uint32_t k = 0; k < t->nd; k++)
-            json_array_append_new(shape, json_integer((json_int_t)t->dim[k]));
-        json_array_append_new(all, json_pack("{s:s, s:s, s:o}", "name", t->name, "dtype",
-                                             sct_st_dtype_name(t->dtype), "shape", shape));
-    }
-    return all;
-}
-
-static sct_status inspect_file(const char *path, int json, const json_t *config, sct_error *err)
-{
-    struct sct_ckpt *ck = NULL;
-    uint64_t count = 0;
-    SCT_TRY(sct_ckpt_open(&ck, path, err));
-    for (size_t i = 0; i < sct_ckpt_count(ck); i++)
-        count += sct_ckpt_at(ck, i)->count;
-    sct_status rc = SCT_OK;
-    if (json) {
-        json_t *o = json_pack("{s:s, s:s, s:I, s:I, s:o, s:o}", "file", sct_ckpt_path(ck),
-                              "container", sct_ckpt_kind(ck), "tensors_count",
-                              (json_int_t)sct_ckpt_count(ck), "elements", (json_int_t)count,
-                              "notes", notes_json(ck), "tensors", tensors_json(ck));
-        if (config)
-            json_object_set(o, "adapter_config", (json_t *)(uintptr_t)config);
-        rc = cli_print_json(o, err);
-    } else {
-        printf("%s: %s, %zu tensors, %llu elements\n", sct_ckpt_path(ck), sct_ckpt_kind(ck),
-               sct_ckpt_count(ck), (unsigned long long)count);
-        const char *key, *value;
-        for (size_t i = 0; (key = sct_ckpt_metadata_at(ck, i, &value)); i++)
-            printf("  metadata %s = %s\n", key, value);
-        for (size_t i = 0; (key = sct_ckpt_note_at(ck, i)); i++)
-            printf("  note: %s\n", key);
-        for (size_t i = 0; i < sct_ckpt_count(ck); i++) {
-            char shape[256];
-            const struct sct_ckpt_tensor *t = sct_ckpt_at(ck, i);
-            shape_text(t, shape, sizeof shape);
-            printf("  %-52s %-5s [%s]\n", t->name, sct_st_dtype_name(t->dtype), shape);
-        }
-    }
-    sct_ckpt_close(&ck);
-    return rc;
-}
+#include "tools/inspect.h"
 
 /* The base that an adapter of ours was trained on. */
 static sct_status print_base(const struct sct_adapter_folder *f, const json_t *base,
@@ -111,7 +43,7 @@ static sct_status inspect_adapter(const char *dir, int json, sct_error *err)
     }
     char *path = sct_path_join(dir, SCT_ADAPTER_WEIGHTS);
     if (rc == SCT_OK)
-        rc = path ? inspect_file(path, json, f.config, err) : sct_nomem(err);
+        rc = path ? inspect_tensors(path, f.config, json != 0, err) : sct_nomem(err);
     sct_free(path);
     sct_adapter_folder_close(&f);
     return rc;
@@ -137,7 +69,7 @@ sct_status cmd_inspect(struct cli *c, sct_error *err)
     else if (rc == SCT_OK && is_adapter(path))
         rc = inspect_adapter(path, run.s.json != 0, err);
     else if (rc == SCT_OK)
-        rc = inspect_file(path, run.s.json != 0, NULL, err);
+        rc = inspect_base(path, run.s.json != 0, err);
     sct_settings_fini(&run);
     return rc;
 }

@@ -20,7 +20,7 @@ static const struct {
     {"eval", "accuracy of an adapter, or of plain weights with their head", cmd_eval},
     {"predict", "classes of pictures", cmd_predict},
     {"inspect", "what is in a weight file or an adapter folder", cmd_inspect},
-    {"export", "the model in the form of other programs: ONNX", cmd_export},
+    {"export", "the model for other programs: ONNX, timm, transformers", cmd_export},
     {"devices", "devices of every backend", cmd_devices},
     {"ops", "the table of ops and which backend has which", cmd_ops},
     {"plugins", "strategies and backends that are found, with their options", cmd_plugins},

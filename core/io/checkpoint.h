@@ -67,6 +67,10 @@ const char *sct_ckpt_note_at(const struct sct_ckpt *ck, size_t i);
  * does not fit; SCT_ENOMEM. */
 sct_status sct_ckpt_read_f32(struct sct_ckpt *ck, const struct sct_ckpt_tensor *t, float *dst,
                              sct_error *err);
+/* The same for n elements from number `first` on. Cheap where they lie in C order and
+ * uncompressed; otherwise the whole tensor is read. */
+sct_status sct_ckpt_read_f32_part(struct sct_ckpt *ck, const struct sct_ckpt_tensor *t,
+                                  uint64_t first, uint64_t n, float *dst, sct_error *err);
 /* The same for BOOL, U8, I8, I16, I32 and I64 as int32_t; a value outside the range is
  * SCT_EFILE. */
 sct_status sct_ckpt_read_i32(struct sct_ckpt *ck, const struct sct_ckpt_tensor *t, int32_t *dst,

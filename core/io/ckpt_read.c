@@ -100,6 +100,33 @@ sct_status sct_ckpt_read_f32(struct sct_ckpt *ck, const struct sct_ckpt_tensor *
     return read_tensor(ck, t, to_f32, dst, err);
 }
 
+sct_status sct_ckpt_read_f32_part(struct sct_ckpt *ck, const struct sct_ckpt_tensor *t,
+                                  uint64_t first, uint64_t n, float *dst, sct_error *err)
+{
+    const struct sct_ckpt_place *p = &ck->place[t - ck->tensor];
+    struct sct_ckpt_blob *b = &ck->blob[p->blob];
+    if (first > t->count || n > t->count - first)
+        return sct_fail(err, SCT_EINVAL, "%s: tensor %s has %llu elements, not those asked for",
+                        ck->path, t->name, (unsigned long long)t->count);
+    if (n && b->data && !p->stride) {
+        const struct sct_elements e = {ck->path, t->name, first, t->dtype};
+        if (!b->checked)
+            SCT_TRY(sct_zip_check(ck->zip, b->entry, err));
+        b->checked = true;
+        return sct_elements_f32(&e,
+                                b->data + p->offset + first * (sct_st_dtype_bits(t->dtype) / 8),
+                                (size_t)n, dst, err);
+    }
+    float *all = n ? sct_calloc((size_t)t->count, sizeof *all) : NULL;
+    if (n && !all)
+        return sct_nomem(err);
+    const sct_status rc = n ? sct_ckpt_read_f32(ck, t, all, err) : SCT_OK;
+    if (rc == SCT_OK && n)
+        memcpy(dst, all + first, (size_t)n * sizeof *dst);
+    sct_free(all);
+    return rc;
+}
+
 sct_status sct_ckpt_read_i32(struct sct_ckpt *ck, const struct sct_ckpt_tensor *t, int32_t *dst,
                              sct_error *err)
 {

@@ -133,5 +133,12 @@ struct sct_st_meta {
  * a full disk, and then neither path nor a temp file was left behind. */
 sct_status sct_st_write(const char *path, const struct sct_st_item *items, size_t n,
                         const struct sct_st_meta *meta, size_t n_meta, sct_error *err);
+/* The same with values made on the way, so that one tensor at a time is in memory: make(ctx, i,
+ * dst) fills dst with the floats of items[i] when its turn comes. data and f32 of all items are
+ * NULL. Also what a make returns; neither path nor a temp file is left behind then either. */
+sct_status sct_st_write_made(const char *path, const struct sct_st_item *items, size_t n,
+                             sct_status (*make)(void *ctx, size_t i, float *dst,
+                                                sct_error *err),
+                             void *ctx, sct_error *err);
 
 #endif

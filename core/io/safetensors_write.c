@@ -10,6 +10,7 @@
 #include "core/io/json.h"
 #include "core/io/text.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,7 +44,16 @@ static sct_status item_bytes(const struct sct_st_item *it, uint64_t *count, uint
     return SCT_OK;
 }
 
-static sct_status check_item(const struct sct_st_item *it, sct_error *err)
+/* What is written: items as they are, or (make) by their number. */
+struct writer {
+    const struct sct_st_item *items;
+    const struct sct_st_item **order;
+    size_t n;
+    sct_status (*make)(void *ctx, size_t i, float *dst, sct_error *err);
+    void *ctx;
+};
+
+static sct_status check_item(const struct sct_st_item *it, bool made, sct_error *err)
 {
     if (!it->name || strcmp(it->name, "__metadata__") == 0)
         return sct_fail(err, SCT_EINVAL, "expected a tensor name, found %s",
@@ -52,13 +62,13 @@ static sct_status check_item(const struct sct_st_item *it, sct_error *err)
         return sct_fail(err, SCT_EINVAL, "a tensor name is not UTF-8");
     if (it->dtype >= SCT_ST_DTYPE_COUNT)
         return sct_fail(err, SCT_EINVAL, "tensor '%s': unknown dtype %u", it->name, it->dtype);
-    if (it->f32 && it->dtype != SCT_ST_F32 && it->dtype != SCT_ST_F16 &&
+    if ((it->f32 || made) && it->dtype != SCT_ST_F32 && it->dtype != SCT_ST_F16 &&
         it->dtype != SCT_ST_BF16)
         return sct_fail(err, SCT_EINVAL, "tensor '%s': floats cannot be written as %s",
                         it->name, sct_st_dtype_name(it->dtype));
     uint64_t count, bytes;
     SCT_TRY(item_bytes(it, &count, &bytes, err));
-    if (count ? !it->data == !it->f32 : it->data && it->f32)
+    if (made ? it->data || it->f32 : count ? !it->data == !it->f32 : it->data && it->f32)
         return sct_fail(err, SCT_EINVAL, "tensor '%s': expected exactly one of data and f32",
                         it->name);
     return SCT_OK;
@@ -171,27 +181,43 @@ static sct_status put_f32(struct sct_file_out *f, uint32_t dtype, const float *v
     return SCT_OK;
 }
 
-static sct_status put_all(struct sct_file_out *f, const json_t *header,
-                          const struct sct_st_item *const *order, size_t n, sct_error *err)
+static sct_status put_made(struct sct_file_out *f, const struct writer *w,
+                           const struct sct_st_item *it, uint64_t n, sct_error *err)
+{
+    float *v = n > SIZE_MAX / sizeof *v ? NULL : sct_calloc((size_t)n, sizeof *v);
+    if (!v)
+        return sct_nomem(err);
+    sct_status rc = w->make(w->ctx, (size_t)(it - w->items), v, err);
+    if (rc == SCT_OK)
+        rc = put_f32(f, it->dtype, v, n, err);
+    sct_free(v);
+    return rc;
+}
+
+static sct_status put_all(struct sct_file_out *f, const json_t *header, const struct writer *w,
+                          sct_error *err)
 {
     SCT_TRY(put_header(f, header, err));
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < w->n; i++) {
+        const struct sct_st_item *it = w->order[i];
         uint64_t count, bytes;
-        SCT_TRY(item_bytes(order[i], &count, &bytes, err));
-        if (count && order[i]->f32)
-            SCT_TRY(put_f32(f, order[i]->dtype, order[i]->f32, count, err));
+        SCT_TRY(item_bytes(it, &count, &bytes, err));
+        if (count && w->make)
+            SCT_TRY(put_made(f, w, it, count, err));
+        else if (count && it->f32)
+            SCT_TRY(put_f32(f, it->dtype, it->f32, count, err));
         else if (count)
-            SCT_TRY(sct_file_put(f, order[i]->data, (size_t)bytes, err));
+            SCT_TRY(sct_file_put(f, it->data, (size_t)bytes, err));
     }
     return SCT_OK;
 }
 
-static sct_status write_file(const char *path, const json_t *header,
-                             const struct sct_st_item *const *order, size_t n, sct_error *err)
+static sct_status write_file(const char *path, const json_t *header, const struct writer *w,
+                             sct_error *err)
 {
     struct sct_file_out *f = NULL;
     SCT_TRY(sct_file_begin(&f, path, err));
-    const sct_status rc = put_all(f, header, order, n, err);
+    const sct_status rc = put_all(f, header, w, err);
     if (rc != SCT_OK) {
         sct_file_abort(&f);
         return rc;
@@ -199,25 +225,41 @@ static sct_status write_file(const char *path, const json_t *header,
     return sct_file_commit(&f, err);
 }
 
+static sct_status write_items(const char *path, struct writer *w,
+                              const struct sct_st_meta *meta, size_t n_meta, sct_error *err)
+{
+    if (w->n > SCT_ST_MAX_TENSORS)
+        return sct_fail(err, SCT_EINVAL, "%s: %zu tensors, the limit is %d", path, w->n,
+                        SCT_ST_MAX_TENSORS);
+    for (size_t i = 0; i < w->n; i++)
+        SCT_TRY(check_item(&w->items[i], w->make != NULL, err));
+    w->order = sct_calloc(w->n + 1, sizeof *w->order);
+    if (!w->order)
+        return sct_nomem(err);
+    for (size_t i = 0; i < w->n; i++)
+        w->order[i] = &w->items[i];
+    qsort(w->order, w->n, sizeof *w->order, by_dtype_and_name);
+    json_t *header = NULL;
+    sct_status rc = build_header(w->order, w->n, meta, n_meta, &header, err);
+    if (rc == SCT_OK)
+        rc = write_file(path, header, w, err);
+    json_decref(header);
+    sct_free(w->order);
+    return rc;
+}
+
 sct_status sct_st_write(const char *path, const struct sct_st_item *items, size_t n,
                         const struct sct_st_meta *meta, size_t n_meta, sct_error *err)
 {
-    if (n > SCT_ST_MAX_TENSORS)
-        return sct_fail(err, SCT_EINVAL, "%s: %zu tensors, the limit is %d", path, n,
-                        SCT_ST_MAX_TENSORS);
-    for (size_t i = 0; i < n; i++)
-        SCT_TRY(check_item(&items[i], err));
-    const struct sct_st_item **order = sct_calloc(n + 1, sizeof *order);
-    if (!order)
-        return sct_nomem(err);
-    for (size_t i = 0; i < n; i++)
-        order[i] = &items[i];
-    qsort(order, n, sizeof *order, by_dtype_and_name);
-    json_t *header = NULL;
-    sct_status rc = build_header(order, n, meta, n_meta, &header, err);
-    if (rc == SCT_OK)
-        rc = write_file(path, header, order, n, err);
-    json_decref(header);
-    sct_free(order);
-    return rc;
+    struct writer w = {.items = items, .n = n};
+    return write_items(path, &w, meta, n_meta, err);
+}
+
+sct_status sct_st_write_made(const char *path, const struct sct_st_item *items, size_t n,
+                             sct_status (*make)(void *ctx, size_t i, float *dst,
+                                                sct_error *err),
+                             void *ctx, sct_error *err)
+{
+    struct writer w = {.items = items, .n = n, .make = make, .ctx = ctx};
+    return write_items(path, &w, NULL, 0, err);
 }

@@ -87,6 +87,93 @@ static sct_status draw(struct sct_weights *w, const char *name, const struct sct
     return SCT_OK;
 }
 
+/* ---- another number of positions ---- */
+
+static uint32_t side(uint32_t n)
+{
+    uint32_t s = 0;
+    while ((uint64_t)(s + 1) * (s + 1) <= n)
+        s++;
+    return (uint64_t)s * s == n ? s : 0;
+}
+
+/* Two grids: from the file's to the model's. */
+struct grids {
+    uint32_t from, to, prefix, channels;
+    bool table;
+};
+
+/* Whether a tensor holds one value or vector a place, in both shapes. A position embedding
+ * [1][prefix + side^2][channels] has a class token in front or not: never are n and n - 1 both
+ * squares of a positive number. */
+static bool find_grids(const char *name, const struct sct_desc *have,
+                       const struct sct_desc *want, struct grids *g)
+{
+    static const char suffix[] = ".attn.relative_position_bias_table";
+    const size_t n = strlen(name), m = sizeof suffix - 1;
+    *g = (struct grids){.table = n > m && strcmp(name + n - m, suffix) == 0};
+    const uint32_t nd = g->table ? 2 : 3;
+    if ((!g->table && strcmp(name, "pos_embed") != 0) || have->nd != nd || want->nd != nd ||
+        have->dim[nd - 1] != want->dim[nd - 1])
+        return false;
+    g->channels = have->dim[nd - 1];
+    const uint32_t a = have->dim[nd - 2], b = want->dim[nd - 2];
+    g->prefix = !g->table && !(side(a) && side(b));
+    g->from = side(a - g->prefix);
+    g->to = side(b - g->prefix);
+    return g->from && g->to;
+}
+
+static sct_status load_resized(const struct sct_tensor *t, void *dst, sct_error *err)
+{
+    const struct sct_weight *x = t->ctx;
+    const struct sct_weights *w = t->data;
+    struct grids g;
+    float *src = sct_calloc((size_t)sct_desc_count(&x->file.desc), sizeof *src);
+    if (!src)
+        return sct_nomem(err);
+    (void)find_grids(t->name, &x->file.desc, &t->desc, &g);
+    sct_status rc = x->file.load(&x->file, src, err);
+    if (rc == SCT_OK && g.table)
+        rc = sct_interp_table(w->interp, src, g.from, dst, g.to, g.channels, err);
+    else if (rc == SCT_OK)
+        rc = sct_interp_positions(w->interp, w->flax, src, g.from, dst, g.to, g.prefix,
+                                  g.channels, err);
+    sct_free(src);
+    return rc;
+}
+
+/* x gets the shape that is asked for, or says why not. */
+static sct_status reshape(struct sct_weights *w, struct sct_weight *x, const struct sct_desc *d,
+                          sct_error *err)
+{
+    struct grids g;
+    char want[96], have[96];
+    if (x->file.load) /* from the file's values, not from resized ones */
+        x->t = x->file;
+    (void)sct_desc_text(d, want, sizeof want);
+    (void)sct_desc_text(&x->t.desc, have, sizeof have);
+    const bool can = find_grids(x->t.name, &x->t.desc, d, &g);
+    if (!can || w->interp == SCT_INTERP_NONE)
+        return sct_fail(err, SCT_EFILE, "%s: tensor %s: expected %s, found %s; %s", w->origin,
+                        x->t.name, want, have,
+                        can ? "--interp timm, timm-0.6, hf or ms resizes it"
+                            : "is --model right?");
+    if (!sct_interp_does(w->interp, g.table))
+        return sct_fail(err, SCT_EUSAGE,
+                        "%s: tensor %s: expected %s, found %s, and --interp %s resizes no "
+                        "bias tables; timm and ms do",
+                        w->origin, x->t.name, want, have, sct_interp_name(w->interp));
+    x->file = x->t;
+    x->t.desc = *d;
+    x->t.load = load_resized;
+    x->t.ctx = x;
+    x->t.data = w;
+    return SCT_OK;
+}
+
+/* ---- */
+
 sct_status sct_weights_take(struct sct_weights *w, const char *name, uint32_t nd,
                             const uint32_t *dim, const char *init,
                             const struct sct_tensor **out, sct_error *err)
@@ -98,16 +185,10 @@ sct_status sct_weights_take(struct sct_weights *w, const char *name, uint32_t nd
         return draw(w, name, &d, init, out, err);
     if (!x)
         return sct_fail(err, SCT_EFILE,
-                        "%s: tensor %s is missing; expected a file with timm's names for this "
-                        "model (see --model)",
+                        "%s: tensor %s is missing, which this model has; is --model right?",
                         w->origin, name);
-    if (!sct_desc_same_dims(&x->t.desc, &d)) {
-        char want[96], have[96];
-        return sct_fail(err, SCT_EFILE,
-                        "%s: tensor %s: expected %s, found %s; is --model right?", w->origin,
-                        name, sct_desc_text(&d, want, sizeof want),
-                        sct_desc_text(&x->t.desc, have, sizeof have));
-    }
+    if (!sct_desc_same_dims(&x->t.desc, &d))
+        SCT_TRY(reshape(w, x, &d, err));
     x->used = true;
     *out = &x->t;
     return SCT_OK;

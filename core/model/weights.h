@@ -6,9 +6,11 @@
 #define SCT_MODEL_WEIGHTS_H
 
 #include "core/ir/model.h"
+#include "core/model/interp.h"
 
 struct sct_weight {
     struct sct_tensor t;
+    struct sct_tensor file; /* resized: what t is made of */
     bool used;
     uint64_t seed;
     char init[48];
@@ -20,7 +22,9 @@ struct sct_weights {
     uint32_t n, cap;
     bool random;
     uint64_t seed;
-    const char *origin; /* file name for messages, or "random" */
+    const char *origin;     /* file name for messages, or "random" */
+    enum sct_interp interp; /* how position embeddings and bias tables may be resized */
+    bool flax;              /* the file is of Flax, which matters to timm then */
 };
 
 /* An empty set; random: every tensor asked for is drawn (timm's initialisation of a ViT). */
@@ -32,8 +36,10 @@ sct_status sct_weights_add(struct sct_weights *w, const char *name, const struct
                            sct_status (*load)(const struct sct_tensor *, void *, sct_error *),
                            const void *data, void *ctx, sct_error *err);
 
-/* The tensor `name` with exactly these dims; marks it used. EFILE names what is missing or both
- * shapes. init: how it is drawn when random. */
+/* The tensor `name` with exactly these dims; marks it used. A position embedding or bias table
+ * of another side is resized from then on, if w->interp says how. EFILE names what is missing
+ * or both shapes; EUSAGE: that way of resizing does not know such a tensor. init: how it is
+ * drawn when random. */
 sct_status sct_weights_take(struct sct_weights *w, const char *name, uint32_t nd,
                             const uint32_t *dim, const char *init,
                             const struct sct_tensor **out, sct_error *err);

@@ -59,6 +59,11 @@ static json_t *config_json(const struct sct_tuner *t, const struct sct_adapter_i
     json_object_set_new(base, "config", sct_model_json(&i->model));
     json_object_set_new(base, "sha256", json_string(i->base_hash));
     json_object_set_new(base, "weights", json_string(i->weights));
+    if (i->dialect[0])
+        json_object_set_new(base, "dialect", json_string(i->dialect));
+    if (i->interp != SCT_INTERP_NONE)
+        json_object_set_new(base, "interp",
+                            json_string(sct_interp_name((enum sct_interp)i->interp)));
     if (strcmp(i->weights, "random") == 0)
         json_object_set_new(base, "seed", json_integer(i->base_seed));
     json_object_set_new(own, "base", base);
@@ -259,7 +264,7 @@ static sct_status get_info(struct sct_adapter_info *info, const struct sct_adapt
 {
     const struct sct_json_at root = {f->config, f->config_path, "", SCT_EFILE};
     const json_t *own_obj = NULL, *base_obj = NULL, *config = NULL, *options = NULL;
-    const char *strategy, *arch, *hash, *weights = "";
+    const char *strategy, *arch, *hash, *weights = "", *dialect = "", *interp = "none";
     uint32_t version;
     if (!json_object_get(f->config, "sctrun"))
         return sct_fail(err, SCT_EFILE,
@@ -277,6 +282,12 @@ static sct_status get_info(struct sct_adapter_info *info, const struct sct_adapt
     SCT_TRY(sct_json_get_str(&base, "weights", SCT_JSON_OPTIONAL, &weights, err));
     SCT_TRY(sct_json_get_u32(&base, "seed", SCT_JSON_OPTIONAL, 0, UINT32_MAX, &info->base_seed,
                              err));
+    SCT_TRY(sct_json_get_str(&base, "dialect", SCT_JSON_OPTIONAL, &dialect, err));
+    SCT_TRY(sct_json_get_str(&base, "interp", SCT_JSON_OPTIONAL, &interp, err));
+    if ((info->interp = sct_interp_find(interp)) == SCT_INTERP_COUNT)
+        return sct_fail(err, SCT_EFILE,
+                        "%s: expected one of %s at sctrun.base.interp, found \"%.80s\"",
+                        f->config_path, SCT_INTERP_WORDS, interp);
     SCT_TRY(sct_json_get_object(&base, "config", SCT_JSON_REQUIRED, &config, err));
     const struct sct_json_at mc = {config, f->config_path, "sctrun.base.config", SCT_EFILE};
     SCT_TRY(sct_model_json_read(&info->model, &mc, err));
@@ -285,6 +296,7 @@ static sct_status get_info(struct sct_adapter_info *info, const struct sct_adapt
     (void)snprintf(info->strategy, sizeof info->strategy, "%s", strategy);
     (void)snprintf(info->base_hash, sizeof info->base_hash, "%s", hash);
     (void)snprintf(info->weights, sizeof info->weights, "%s", weights);
+    (void)snprintf(info->dialect, sizeof info->dialect, "%s", dialect);
     memcpy(info->model.mean, info->pre.mean, sizeof info->model.mean);
     memcpy(info->model.std, info->pre.std, sizeof info->model.std);
     SCT_TRY(sct_json_get_object(&own, "options", SCT_JSON_REQUIRED, &options, err));

@@ -12,12 +12,15 @@
 #include "core/data/preprocess.h"
 #include "core/io/adapter_folder.h"
 #include "core/io/sha256.h"
+#include "core/model/interp.h"
 #include "core/train/strategies.h"
 
 /* What the folder says beside the tensors. */
 struct sct_adapter_info {
     struct sct_model_config model;
     uint32_t base_seed; /* of the weights, when they are "random" */
+    uint32_t interp;    /* enum sct_interp: how the base was resized */
+    char dialect[32];   /* of the base's file: "timm vit"; "" when random */
     char strategy[64], base_hash[SCT_SHA256_HEX], weights[1024];
     struct sct_preprocess pre;
     const char *const *class_names;              /* [model.classes] or NULL; borrowed */

@@ -10,6 +10,7 @@
 #include "core/io/file.h"
 #include "core/plug/module.h"
 #include "core/train/model_io.h"
+#include "core/train/preset.h"
 
 sct_status sct_model_config_load(struct sct_model_config *cfg, const char *name, char *weights,
                                  size_t size, sct_error *err)
@@ -35,63 +36,19 @@ sct_status sct_model_config_load(struct sct_model_config *cfg, const char *name,
     return rc;
 }
 
-sct_status sct_model_name_guess(const char *weights, char *name, size_t size, sct_error *err)
-{
-    char path[4096], rel[512];
-    (void)snprintf(name, size, "%s", sct_path_base(weights));
-    for (size_t n = strlen(name); n > 0; n--) {
-        if (name[n] != '.' && name[n] != '_' && name[n] != '-' && name[n])
-            continue;
-        name[n] = 0;
-        (void)snprintf(rel, sizeof rel, "configs/models/%.400s.yaml", name);
-        if (sct_plug_data(rel, path, sizeof path, NULL) == SCT_OK)
-            return SCT_OK;
-    }
-    name[0] = 0;
-    return sct_fail(err, SCT_EUSAGE,
-                    "%s: its name does not begin with a preset's; say --model NAME (see "
-                    "configs/models)",
-                    weights);
-}
-
-static sct_status load_file(const struct sct_tensor *t, void *dst, sct_error *err)
-{
-    struct sct_ckpt *file = t->ctx;
-    const struct sct_ckpt_tensor *x = t->data;
-    SCT_TRY(sct_ckpt_read_f32(file, x, dst, err));
-    sct_ckpt_drop(file, x);
-    return SCT_OK;
-}
-
-static sct_status add_tensors(struct sct_base *b, const char *path, sct_error *err)
-{
-    for (size_t i = 0; i < sct_ckpt_count(b->file); i++) {
-        const struct sct_ckpt_tensor *x = sct_ckpt_at(b->file, i);
-        struct sct_desc d = {SCT_F32, x->nd, {0}, 0};
-        if (x->nd > SCT_MAX_DIMS)
-            return sct_fail(err, SCT_EFILE,
-                            "%s: tensor %s has %u dimensions, at most %d are read", path,
-                            x->name, x->nd, SCT_MAX_DIMS);
-        for (uint32_t k = 0; k < x->nd; k++) {
-            if (x->dim[k] == 0 || x->dim[k] > UINT32_MAX)
-                return sct_fail(err, SCT_EFILE, "%s: tensor %s: dimension %u is %llu", path,
-                                x->name, k, (unsigned long long)x->dim[k]);
-            d.dim[k] = (uint32_t)x->dim[k];
-        }
-        SCT_TRY(sct_weights_add(b->w, x->name, &d, load_file, x, b->file, err));
-    }
-    return SCT_OK;
-}
-
 sct_status sct_base_open(struct sct_base *b, const char *path, uint64_t seed, sct_error *err)
 {
     const bool random = strcmp(path, "random") == 0;
     memset(b, 0, sizeof *b);
-    sct_status rc = random ? SCT_OK : sct_ckpt_open(&b->file, path, err);
+    sct_status rc = random ? SCT_OK : sct_base_file_open(&b->file, path, err);
+    if (rc == SCT_OK && !random)
+        rc = sct_base_file_check(&b->file, err);
     if (rc == SCT_OK)
         rc = (b->w = sct_weights_create(path, random, seed)) ? SCT_OK : sct_nomem(err);
-    if (rc == SCT_OK && !random)
-        rc = add_tensors(b, path, err);
+    if (rc == SCT_OK && !random) {
+        b->w->flax = b->file.map->dialect->npz;
+        rc = sct_base_file_weights(&b->file, b->w, err);
+    }
     if (rc != SCT_OK)
         sct_base_close(b);
     return rc;
@@ -100,7 +57,25 @@ sct_status sct_base_open(struct sct_base *b, const char *path, uint64_t seed, sc
 void sct_base_close(struct sct_base *b)
 {
     sct_weights_destroy(&b->w);
-    sct_ckpt_close(&b->file);
+    sct_base_file_close(&b->file);
+}
+
+sct_status sct_base_model(const struct sct_base *b, enum sct_interp interp,
+                          struct sct_model_config *cfg, bool *preset, sct_error *err)
+{
+    char name[96];
+    *preset = false;
+    if (!b->file.guess)
+        return sct_fail(err, SCT_EUSAGE,
+                        "random weights do not say of which model: say --model NAME (see "
+                        "configs/models)");
+    SCT_TRY(sct_preset_find(b->file.guess, sct_ckpt_path(b->file.ck), interp != SCT_INTERP_NONE,
+                            name, sizeof name, err));
+    *preset = name[0] != 0;
+    if (*preset)
+        return sct_model_config_load(cfg, name, NULL, 0, err);
+    *cfg = b->file.guess->cfg;
+    return SCT_OK;
 }
 
 static int by_name(const void *a, const void *b)

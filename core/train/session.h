@@ -54,6 +54,9 @@ sct_status sct_session_open(struct sct_session *x, struct sct_settings_run *run,
 /* The adapted model for batches of `batch`: calibrates when the strategy asks and no adapter is
  * given; with an adapter, loads it. train: keep what is needed to train (a fresh head). */
 sct_status sct_session_model(struct sct_session *x, uint32_t batch, bool train, sct_error *err);
+/* The same model without what a strategy adds to it, with a fresh head; after
+ * sct_session_model. The caller destroys it before the session is closed. */
+sct_status sct_session_plain(struct sct_session *x, struct sct_model **m, sct_error *err);
 void sct_session_close(struct sct_session *x);
 
 /* Device options from the settings, but for the log. */

@@ -7,6 +7,7 @@
 
 #include "core/base/mem.h"
 #include "core/base/status.h"
+#include "core/model/interp.h"
 #include "core/plug/module.h"
 #include "core/train/recipe.h"
 
@@ -63,7 +64,10 @@ static const struct sct_flag flags[] = {
      "NAME",
      0},
     STR(model, "architecture: a name in configs/models, or a YAML file", NULL, model, "NAME"),
-    STR(weights, "base weights: a safetensors file, or random", NULL, model, "FILE"),
+    STR(weights, "base weights: safetensors, npz, PyTorch's .pth, a folder, or random", NULL,
+        model, "FILE"),
+    WORD(interp, "resize position embeddings and bias tables as timm, ... does",
+         SCT_INTERP_WORDS, model),
     STR(recipe, "settings of a publication: NAME/TASK of configs/recipes, or FILE.yaml:TASK",
         NULL, model, "NAME"),
     STR(quirks, "of the recipe: all, as published; none; or the names of those to keep", "all",
@@ -146,6 +150,8 @@ static const struct sct_flag flags[] = {
     STR(image, "predict, dump: a picture, a folder or a list of pictures", NULL, output,
         "FILE"),
     STR(site, "dump: pattern of sites, as **.attn.res", NULL, output, "PATTERN"),
+    WORD(format, "export: for whom", "onnx|timm|hf4|hf5", output),
+    WORD(dtype, "export to timm, hf4, hf5: of the weights", "f32|f16|bf16", output),
     STR(after, "dump plan: as it is after this pass (segment, fuse, ...)", NULL, output,
         "PASS"),
     {{NULL, NULL, 0, 0, 0, 0, 0, NULL}, NULL, NULL, NULL, 0},

@@ -17,10 +17,11 @@ struct sct_settings {
     const char *cache_bytes, *memory_limit, *head_init, *image, *site, *after;
     uint32_t epochs, batch_size, max_steps, log_interval, eval_interval, test_limit;
     uint32_t threads, micro_batch, checkpoint, resize, lr_schedule, optimizer, seed_low;
-    uint32_t gemm, isa, assume, shuffle, drop_last, json, dry_run, quiet, profile, pass_order,
-        num_classes;
+    uint32_t gemm, isa, interp, assume, shuffle, drop_last, json, dry_run, quiet, profile,
+        pass_order, num_classes;
     uint32_t layout, protocol, shots, shot_seed, folder_order, unknown_classes; /* data */
     uint32_t skip_bad, deep_png, max_pixels;
+    uint32_t format, dtype; /* export */
     float lr, weight_decay, warmup_epochs, smoothing, drop_path, momentum, clip_grad;
     float warmup_lr, min_lr, crop_pct;
 };

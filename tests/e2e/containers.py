@@ -65,14 +65,14 @@ def fine_tunes():
 def inspects():
     t = setup()
     save_npz("stored.npz", {"x/kernel": t["norm.bias"]})
-    r = sctrun("inspect", "stored.npz", "--json").json
+    r = sctrun("inspect", "stored.npz", "--json", code=FILE).json  # no base, but it is shown
     equal((r["container"], r["file"], r["notes"]), ("npz", "stored.npz", []))
     equal(r["tensors"], [{"name": "x/kernel", "dtype": "F32", "shape": [48]}])
     shards("sharded", t)
     r = sctrun("inspect", "sharded", "--json").json
     equal((r["container"], r["tensors_count"]), ("safetensors index", len(t)))
     equal(r["file"], "sharded/model.safetensors.index.json")
-    contains(sctrun("inspect", "stored.npz").out, "stored.npz: npz, 1 tensors, 48 elements")
+    contains(sctrun("inspect", "stored.npz", code=FILE).out, "stored.npz: npz, 1 tensors, 48 elements")
 
 
 @test

@@ -202,7 +202,7 @@ def sources():
     path = re.search(r"(\S+/linear\.so)", sctrun("plugins").out).group(1)
     equal(train("path", "--max-steps", 1, "--json", strategy=path).json["strategy"], "linear")
     model("other.yaml", depth=1)
-    fails(FILE, ["base.safetensors", "blocks.1"], "train", "--model", "other.yaml", "--weights",
+    fails(FILE, ["base.safetensors", "depth is 2", "says 1"], "train", "--model", "other.yaml", "--weights",
           "base.safetensors", "--data", "data", "--strategy", "linear", "--output", "x")
     a = first("a", weights="random")
     b = first("b")
@@ -226,6 +226,22 @@ def head_init():
     fails(USAGE, ["nonsense"], "train", "--model", "tiny.yaml", "--weights", "base.safetensors",
           "--data", "data", "--strategy", "linear", "--head-init", "nonsense", "--output", "x")
     check(not os.path.exists("x"))
+
+
+@option("interp")
+def interp():
+    """At 48 pixels the grid is 6 x 6 instead of 4 x 4; of the four ways three are the same."""
+    setup()
+    model("wide.yaml", image_size=48)
+    wide = ("--model", "wide.yaml", "--weights", "base.safetensors")
+    fails(FILE, ["image_size is 32", "says 48", "--interp timm, timm-0.6, hf or ms"], "train", *wide,
+          "--data", "data", "--strategy", "linear", "--output", "x")
+    r = {how: first(how, *wide, "--interp", how) for how in ("timm", "timm-0.6", "hf", "ms")}
+    check(r["timm"] != r["hf"], "the two cubics are the same")
+    equal((r["timm-0.6"], r["ms"]), (r["hf"], r["hf"]))
+    run = ("eval", "--adapter", "timm/last", "--data", "data", "--json")
+    check(sctrun(*run).json["loss"] > 0)
+    fails(FILE, ["another base"], *run, "--interp", "hf")
 
 
 @option("drop_path")

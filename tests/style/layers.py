@@ -32,7 +32,7 @@ MAY = {
     'core/exec': ['core/base', 'core/ir', 'core/plan', 'core/plug'],
     'core/data': ['core/base'],
     'core/io': ['core/base'],
-    'core/export': ['core/base', 'core/ir', 'core/io'],
+    'core/export': ['core/base', 'core/ir', 'core/io', 'core/model', 'core/data'],
     'core/report': ['core/base'],
     'core/train': CORE,
     'tools': None,  # anything

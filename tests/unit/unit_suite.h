@@ -12,6 +12,8 @@ Suite *pattern_suite(void);
 Suite *pack_suite(void);
 Suite *schedule_suite(void);
 Suite *init_suite(void);
+Suite *dialect_suite(void);
+Suite *guess_suite(void);
 Suite *fuse_suite(void);
 
 #endif

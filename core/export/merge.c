@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT
+ * merge.c - two graphs in lockstep, and low-rank pairs.
+ * Every value of the plain graph is paired with one of the adapted graph, starting with the
+ * logits; a value that is reached again must have the same partner. So when the walk ends, both
+ * graphs are the same expression but for what was folded. */
+#include "core/export/merge.h"
+
+#include <string.h>
+
+#include "core/base/status.h"
+
+struct both {
+    uint32_t a, b; /* values of the adapted and of the plain graph */
+};
+
+struct walk {
+    struct sct_merge *m;
+    const struct sct_graph *a, *b;
+    uint32_t *partner; /* of every value of b, 0: not reached yet */
+    struct both *todo;
+    uint32_t n, cap;
+    sct_error *err;
+};
+
+static const struct sct_gnode *made_by(const struct sct_graph *g, uint32_t v)
+{
+    const uint32_t n = g->value[v].node;
+    return n == SCT_NO_NODE ? NULL : &g->node[n];
+}
+
+static const struct sct_gnode *made_by_op(const struct sct_graph *g, uint32_t v, uint32_t op)
+{
+    const struct sct_gnode *n = made_by(g, v);
+    return n && n->op == op ? n : NULL;
+}
+
+/* v without the random ops behind it. */
+static uint32_t certain(const struct sct_graph *g, uint32_t v)
+{
+    for (const struct sct_gnode *n = made_by(g, v);
+         n && (n->op == SCT_OP_DROPOUT || n->op == SCT_OP_DROPPATH); n = made_by(g, v))
+        v = n->in[0];
+    return v;
+}
+
+/* The stored tensor that v is, or NULL. */
+static const struct sct_tensor *stored(const struct sct_graph *g, uint32_t v)
+{
+    return g->value[v].source == SCT_SRC_TENSOR ? g->value[v].tensor : NULL;
+}
+
+/* A linear layer without bias whose weight is stored. */
+static const struct sct_gnode *projection(const struct sct_graph *g, uint32_t v)
+{
+    const struct sct_gnode *n = made_by_op(g, v, SCT_OP_LINEAR);
+    return n && (n->n_in < 3 || n->in[2] == 0) && stored(g, n->in[1]) ? n : NULL;
+}
+
+/* Takes the pair that node `add` adds, with input x; false when it is none. */
+static bool read_pair(const struct sct_graph *g, const struct sct_gnode *add,
+                      struct sct_merge_pair *p, uint32_t *x)
+{
+    const struct sct_range_params *range = add->params;
+    const struct sct_gnode *scale = made_by_op(g, add->in[1], SCT_OP_SCALE);
+    const struct sct_gnode *up = scale ? projection(g, scale->in[0]) : NULL;
+    const struct sct_gnode *down = up ? projection(g, up->in[0]) : NULL;
+    if (!down)
+        return false;
+    const struct sct_scale_params *s = scale->params;
+    *p = (struct sct_merge_pair){NULL, stored(g, down->in[1]), stored(g, up->in[1]), s->mul,
+                                 range->first};
+    *x = certain(g, down->in[0]);
+    return s->add == 0.0f;
+}
+
+/* Follows value *a through the pairs that are added to a linear layer, and notes them. weight:
+ * the layer's in the plain graph; one that others use too is left alone. */
+static sct_status fold(struct walk *w, uint32_t *a, uint32_t weight)
+{
+    const struct sct_graph *g = w->a;
+    const struct sct_gnode *n, *linear;
+    struct sct_merge_pair p;
+    uint32_t v = *a, x;
+    while ((n = made_by_op(g, v, SCT_OP_ADD_CH)) && read_pair(g, n, &p, &x))
+        v = n->in[0];
+    if (v == *a || !(linear = made_by_op(g, v, SCT_OP_LINEAR)) || !stored(g, linear->in[1]) ||
+        w->partner[weight])
+        return SCT_OK;
+    for (uint32_t u = *a; u != v; u = made_by(g, u)->in[0]) {
+        (void)read_pair(g, made_by(g, u), &p, &x);
+        if (x != certain(g, linear->in[0]))
+            return SCT_OK;
+    }
+    for (uint32_t u = *a; u != v; u = made_by(g, u)->in[0]) {
+        struct sct_merge *m = w->m;
+        (void)read_pair(g, made_by(g, u), &p, &x);
+        p.weight = stored(g, linear->in[1])->name;
+        SCT_TRY(
+            sct_grow((void **)&m->pair, &m->cap, (uint64_t)m->n + 1, sizeof *m->pair, w->err));
+        m->pair[m->n++] = p;
+    }
+    *a = v;
+    return SCT_OK;
+}
+
+static sct_status differ(const struct walk *w, uint32_t a)
+{
+    const struct sct_gnode *n = made_by(w->a, a);
+    return sct_fail(w->err, SCT_EUSAGE,
+                    "%s: %s cannot be merged into the weights; --format onnx keeps what was "
+                    "added",
+                    n ? n->label : "an input", n ? sct_op_info(n->op)->name : "what is read");
+}
+
+static bool same_source(const struct sct_value *a, const struct sct_value *b)
+{
+    const char *x = a->tensor ? a->tensor->name : a->name;
+    const char *y = b->tensor ? b->tensor->name : b->name;
+    return a->source == b->source && sct_desc_same_dims(&a->desc, &b->desc) && x && y &&
+           strcmp(x, y) == 0;
+}
+
+static sct_status push(struct walk *w, uint32_t a, uint32_t b)
+{
+    a = certain(w->a, a);
+    b = certain(w->b, b);
+    if (w->partner[b])
+        return w->partner[b] == a ? SCT_OK : differ(w, a);
+    SCT_TRY(sct_grow((void **)&w->todo, &w->cap, (uint64_t)w->n + 1, sizeof *w->todo, w->err));
+    w->partner[b] = a;
+    w->todo[w->n++] = (struct both){a, b};
+    return SCT_OK;
+}
+
+static sct_status compare(struct walk *w, struct both v)
+{
+    const struct sct_gnode *y = made_by(w->b, v.b);
+    if (y && y->op == SCT_OP_LINEAR)
+        SCT_TRY(fold(w, &v.a, y->in[1]));
+    const struct sct_gnode *x = made_by(w->a, v.a);
+    if (!x && !y)
+        return same_source(&w->a->value[v.a], &w->b->value[v.b]) ? SCT_OK : differ(w, v.a);
+    if (!x || !y || x->op != y->op || x->n_in != y->n_in ||
+        w->a->value[v.a].out != w->b->value[v.b].out ||
+        memcmp(x->params, y->params, sct_op_info(x->op)->params_size) != 0)
+        return differ(w, v.a);
+    for (uint32_t i = 0; i < x->n_in; i++) {
+        if (!x->in[i] != !y->in[i])
+            return differ(w, v.a);
+        if (x->in[i])
+            SCT_TRY(push(w, x->in[i], y->in[i]));
+    }
+    return SCT_OK;
+}
+
+sct_status sct_merge_find(struct sct_merge *m, const struct sct_model *adapted,
+                          const struct sct_model *plain, sct_error *err)
+{
+    struct walk w = {.m = m, .a = adapted->g, .b = plain->g, .err = err};
+    *m = (struct sct_merge){.model = adapted};
+    w.partner = sct_calloc(w.b->n_value, sizeof *w.partner);
+    sct_status rc = w.partner ? push(&w, adapted->logits.id, plain->logits.id) : sct_nomem(err);
+    while (rc == SCT_OK && w.n)
+        rc = compare(&w, w.todo[--w.n]);
+    sct_free(w.partner);
+    sct_free(w.todo);
+    if (rc != SCT_OK)
+        sct_merge_fini(m);
+    return rc;
+}
+
+void sct_merge_fini(struct sct_merge *m)
+{
+    sct_free(m->pair);
+    *m = (struct sct_merge){.model = NULL};
+}
+
+/* ---- values ---- */
+
+/* w[rows][in] += scale * b[rows][r] a[r][in]; sum: room for a row. */
+static void add_product(float *w, const struct sct_merge_pair *p, const float *a,
+                        const float *b, double *sum)
+{
+    const uint32_t r = p->a->desc.dim[0], in = p->a->desc.dim[1], rows = p->b->desc.dim[0];
+    for (uint32_t o = 0; o < rows; o++) {
+        float *row = w + ((size_t)p->first + o) * in;
+        for (uint32_t i = 0; i < in; i++)
+            sum[i] = 0;
+        for (uint32_t k = 0; k < r; k++)
+            for (uint32_t i = 0; i < in; i++)
+                sum[i] += (double)b[(size_t)o * r + k] * (double)a[(size_t)k * in + i];
+        for (uint32_t i = 0; i < in; i++)
+            row[i] = (float)((double)row[i] + (double)p->scale * sum[i]);
+    }
+}
+
+static float *values(const struct sct_tensor *t, sct_error *err)
+{
+    float *v = sct_calloc((size_t)sct_desc_count(&t->desc), sizeof *v);
+    if (!v) {
+        (void)sct_nomem(err);
+        return NULL;
+    }
+    if (t->load(t, v, err) == SCT_OK)
+        return v;
+    sct_free(v);
+    return NULL;
+}
+
+static sct_status fold_pair(const struct sct_merge_pair *p, float *w, sct_error *err)
+{
+    sct_error own = SCT_ERROR_INIT;
+    double *sum = sct_calloc(p->a->desc.dim[1], sizeof *sum);
+    float *a = sum ? values(p->a, &own) : NULL, *b = a ? values(p->b, &own) : NULL;
+    if (b)
+        add_product(w, p, a, b, sum);
+    const bool done = b != NULL;
+    sct_free(sum);
+    sct_free(a);
+    sct_free(b);
+    if (done)
+        return SCT_OK;
+    return own.code == SCT_OK ? sct_nomem(err) : sct_fail(err, own.code, "%s", own.msg);
+}
+
+sct_status sct_merge_load(const struct sct_merge *m, const char *name, float *dst,
+                          sct_error *err)
+{
+    const struct sct_param *p = sct_model_find(m->model, name);
+    if (!p)
+        return sct_fail(err, SCT_EINVAL, "the model has no parameter %s", name);
+    SCT_TRY(p->t->load(p->t, dst, err));
+    for (uint32_t i = 0; i < m->n; i++)
+        if (strcmp(m->pair[i].weight, name) == 0)
+            SCT_TRY(fold_pair(&m->pair[i], dst, err));
+    return SCT_OK;
+}

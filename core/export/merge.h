@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ * merge.h - what a strategy added, folded into the weights of the plain model.
+ *
+ * Nothing is asked of the strategy: the adapted graph is compared with the plain one, from the
+ * logits backwards. The two may differ in values of parameters, in random ops (the identity
+ * after training), and in low-rank pairs beside a linear layer,
+ *
+ *   y = x W^T + bias;  y[first..] += scale * (x A^T) B^T      =>      W[first..] += scale * B A
+ *
+ * (LoRA, arXiv 2106.09685, section 4.1). Any other difference means that no weights of the
+ * plain architecture compute the same. Thread rule: one thread at a time. */
+#ifndef SCT_EXPORT_MERGE_H
+#define SCT_EXPORT_MERGE_H
+
+#include "core/ir/model.h"
+
+/* A: [r][in], B: [rows][r]. */
+struct sct_merge_pair {
+    const char *weight; /* name of W */
+    const struct sct_tensor *a, *b;
+    float scale;
+    uint32_t first; /* row of W */
+};
+
+struct sct_merge {
+    const struct sct_model *model; /* the adapted one */
+    struct sct_merge_pair *pair;
+    uint32_t n, cap;
+};
+
+/* Fills *m, which borrows from both models. plain may be the adapted model itself: nothing is
+ * folded then. EUSAGE names the place where the graphs differ and what stands there; ENOMEM. *m
+ * is empty then. */
+sct_status sct_merge_find(struct sct_merge *m, const struct sct_model *adapted,
+                          const struct sct_model *plain, sct_error *err);
+/* Accepts an empty one. */
+void sct_merge_fini(struct sct_merge *m);
+
+/* Values of the parameter of that name, pairs folded in: each product is summed in f64 and the
+ * result rounded once. EFILE, ENOMEM, as loading a tensor. */
+sct_status sct_merge_load(const struct sct_merge *m, const char *name, float *dst,
+                          sct_error *err);
+
+#endif

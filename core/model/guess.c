@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: MIT
+ * guess.c - architecture from names and shapes. */
+#include "core/model/guess.h"
+
+#include <string.h>
+
+#include "core/base/status.h"
+
+enum { HEAD_CHANNELS = 64 }; /* of one head in every ViT and most others that are published */
+
+struct work {
+    struct sct_guess *g;
+    const struct sct_dialect_map *m;
+    const struct sct_named *t;
+    sct_error *err;
+};
+
+static const struct sct_model_key *key_of(uint32_t arch, const char *name)
+{
+    const struct sct_model_key *k = NULL;
+    while ((k = sct_model_key_next(k, arch)) && strcmp(k->name, name) != 0)
+        ;
+    return k;
+}
+
+static const void *at(const struct sct_model_key *k, const struct sct_model_config *c)
+{
+    return (const char *)c + k->offset;
+}
+
+static void value_text(const struct sct_model_key *k, const struct sct_model_config *c,
+                       char *buf, size_t size)
+{
+    const uint32_t *u = at(k, c);
+    size_t n = 0;
+    if (k->type == SCT_KEY_F32)
+        (void)snprintf(buf, size, "%g", (double)*(const float *)at(k, c));
+    else if (k->type == SCT_KEY_BOOL)
+        (void)snprintf(buf, size, "%s", *u ? "true" : "false");
+    else if (k->type == SCT_KEY_WORD)
+        (void)snprintf(buf, size, "%s", k->words[*u]);
+    else if (k->count == 1)
+        (void)snprintf(buf, size, "%u", *u);
+    for (uint32_t i = 0; k->type == SCT_KEY_U32 && k->count > 1 && i < k->count; i++)
+        n += (size_t)snprintf(buf + n, size - n, "%s%u%s", i ? ", " : "[", u[i],
+                              i + 1 == k->count ? "]" : "");
+}
+
+static bool same(const struct sct_model_key *k, const struct sct_model_config *a,
+                 const struct sct_model_config *b)
+{
+    return memcmp(at(k, a), at(k, b), k->count * sizeof(uint32_t)) == 0;
+}
+
+/* Notes why the value that cfg has now is what it is. */
+SCT_PRINTF(4, 5)
+
+static sct_status fact(struct work *w, const char *key, bool known, const char *fmt, ...)
+{
+    struct sct_guess *g = w->g;
+    char value[96] = "", why[400];
+    va_list ap;
+    va_start(ap, fmt);
+    (void)vsnprintf(why, sizeof why, fmt, ap);
+    va_end(ap);
+    const struct sct_model_key *k = key_of(g->cfg.arch, key);
+    if (k)
+        value_text(k, &g->cfg, value, sizeof value);
+    else
+        (void)snprintf(value, sizeof value, "%s", sct_arch_name(g->cfg.arch));
+    struct sct_guess_fact *f = &g->fact[g->n_fact++];
+    *f = (struct sct_guess_fact){key, sct_arena_strdup(&g->arena, value),
+                                 sct_arena_strdup(&g->arena, why), known};
+    return f->value && f->why ? SCT_OK : sct_nomem(w->err);
+}
+
+/* The tensor, if it is whole and has that many dimensions. */
+static const struct sct_canon *find(const struct work *w, uint32_t nd, const char *name)
+{
+    const struct sct_canon *c = sct_dialect_canon(w->m, name);
+    return c && !c->bad && c->desc.nd == nd ? c : NULL;
+}
+
+static const char *shape(const struct sct_canon *c, char *buf, size_t size)
+{
+    return sct_desc_text(&c->desc, buf, size);
+}
+
+/* Side of a square, 0 if n is none. */
+static uint32_t side(uint32_t n)
+{
+    uint32_t s = 0;
+    while ((uint64_t)(s + 1) * (s + 1) <= n)
+        s++;
+    return s * s == n ? s : 0;
+}
+
+static sct_status patches(struct work *w)
+{
+    struct sct_model_config *c = &w->g->cfg;
+    char text[96];
+    const struct sct_canon *p = find(w, 4, "patch_embed.proj.weight");
+    if (!p)
+        return sct_fail(w->err, SCT_EFILE,
+                        "there is no patch_embed.proj.weight to tell the "
+                        "width and the patches from");
+    const uint32_t *d = p->desc.dim;
+    (void)shape(p, text, sizeof text);
+    if (d[1] != 3 || d[2] != d[3])
+        return sct_fail(w->err, SCT_EFILE,
+                        "patch_embed.proj.weight is %s: expected square patches of 3 channels",
+                        text);
+    c->dim = d[0];
+    c->patch = d[2];
+    SCT_TRY(fact(w, "dim", true, "patch_embed.proj.weight is %s", text));
+    return fact(w, "patch_size", true, "patch_embed.proj.weight is %s", text);
+}
+
+static sct_status classes(struct work *w, const char *head)
+{
+    char name[64];
+    (void)snprintf(name, sizeof name, "%s.weight", head);
+    const struct sct_canon *h = find(w, 2, name);
+    if (h)
+        w->g->cfg.classes = h->desc.dim[0];
+    return h ? fact(w, "classes", false, "rows of %s; a fresh head may have others", name)
+             : fact(w, "classes", false, "there is no head; the default");
+}
+
+static sct_status eps(struct work *w)
+{
+    w->g->cfg.eps = w->m->dialect->eps;
+    if (w->g->cfg.pre_norm) {
+        w->g->cfg.eps = 1e-5f;
+        return fact(w, "eps", false, "not stored; CLIP's");
+    }
+    return fact(w, "eps", false, "not stored; the default of %s", w->m->dialect->what);
+}
+
+/* ---- ViT ---- */
+
+/* The number of heads that makes them nearest to 64 channels. */
+static uint32_t usual_heads(uint32_t dim)
+{
+    uint32_t best = 1, off = UINT32_MAX;
+    for (uint32_t h = 1; h <= 1024 && h <= dim; h++) {
+        const uint32_t n = dim / h,
+                       d = n > HEAD_CHANNELS ? n - HEAD_CHANNELS : HEAD_CHANNELS - n;
+        if (dim % h == 0 && d < off) {
+            best = h;
+            off = d;
+        }
+    }
+    return best;
+}
+
+/* Flax keeps the heads apart: (dim, heads, channels). */
+static sct_status vit_heads(struct work *w)
+{
+    const struct sct_canon *q = find(w, 2, "blocks.0.attn.qkv.weight");
+    for (uint32_t k = 0; q && k < q->layout.n_src; k++) {
+        const struct sct_named *t = &w->t[q->part[0].source];
+        if (q->layout.letter[k] != 'h')
+            continue;
+        w->g->cfg.heads = (uint32_t)t->dim[k];
+        return fact(w, "heads", true, "an axis of %.100s", t->name);
+    }
+    w->g->cfg.heads = usual_heads(w->g->cfg.dim);
+    return fact(w, "heads", false, "not stored; %u channels each",
+                w->g->cfg.dim / w->g->cfg.heads);
+}
+
+static sct_status unbuilt(struct work *w, const char *what, const char *name)
+{
+    struct sct_guess *g = w->g;
+    const size_t n = strlen(what);
+    for (uint32_t i = 0; i < g->n_unbuilt; i++)
+        if (strncmp(g->unbuilt[i], what, n) == 0 && g->unbuilt[i][n] == ' ')
+            return SCT_OK;
+    if (g->n_unbuilt == SCT_GUESS_UNBUILT)
+        return SCT_OK;
+    g->unbuilt[g->n_unbuilt] = sct_arena_printf(&g->arena, "%s (%.100s)", what, name);
+    return g->unbuilt[g->n_unbuilt++] ? SCT_OK : sct_nomem(w->err);
+}
+
+static uint32_t tokens_of(const struct work *w, const char *name)
+{
+    const struct sct_canon *c = find(w, 3, name);
+    return c ? c->desc.dim[1] : 0;
+}
+
+/* Positions of prefix and patches, or of the patches alone. Meta's DINOv2 with registers has
+ * those of class token and patches; timm adds the first to the class token. */
+static sct_status vit_image(struct work *w)
+{
+    struct sct_model_config *c = &w->g->cfg;
+    char text[96];
+    const struct sct_canon *p = find(w, 3, "pos_embed");
+    const uint32_t prefix = c->class_token + c->distilled + c->reg_tokens;
+    c->image = 224;
+    if (!p)
+        return fact(w, "image_size", false, "there is no pos_embed; the usual size");
+    (void)shape(p, text, sizeof text);
+    const uint32_t n = p->desc.dim[1], alone = prefix ? side(n) : 0;
+    uint32_t grid = n > prefix ? side(n - prefix) : 0;
+    const bool sure = !grid || !alone;
+    if (!grid && !alone && c->reg_tokens && (grid = side(n - c->class_token)) != 0)
+        SCT_TRY(
+            unbuilt(w, "positions of the class token, but not of the registers", "pos_embed"));
+    c->no_embed_class = !grid && alone;
+    if (c->no_embed_class)
+        grid = alone;
+    if (!grid)
+        return fact(w, "image_size", false,
+                    "pos_embed is %s, which is no square; the usual size", text);
+    c->image = grid * c->patch;
+    const uint32_t front = n - grid * grid;
+    SCT_TRY(fact(w, "no_embed_class", sure, "pos_embed is %s, %u token%s in front", text,
+                 prefix, prefix == 1 ? "" : "s"));
+    return fact(w, "image_size", sure, "pos_embed is %s: %u token%s in front, %u x %u patches",
+                text, front, front == 1 ? "" : "s", grid, grid);
+}
+
+/* Keys that say whether there is a tensor. */
+static sct_status vit_variants(struct work *w)
+{
+    struct sct_model_config *c = &w->g->cfg;
+
+    const struct {
+        const char *key, *name;
+        uint32_t *field;
+        bool absent; /* what the key says is that there is none */
+    } row[] = {
+        {"class_token", "cls_token", &c->class_token, false},
+        {"distilled", "dist_token", &c->distilled, false},
+        {"pre_norm", "norm_pre.weight", &c->pre_norm, false},
+        {"layer_scale", "blocks.0.ls1.gamma", &c->layer_scale, false},
+        {"qk_norm", "blocks.0.attn.q_norm.weight", &c->qk_norm, false},
+        {"no_qkv_bias", "blocks.0.attn.qkv.bias", &c->no_qkv_bias, true},
+        {"no_patch_bias", "patch_embed.proj.bias", &c->no_patch_bias, true},
+    };
+
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+        const bool there = sct_dialect_canon(w->m, row[i].name) != NULL;
+        *row[i].field = there != row[i].absent;
+        SCT_TRY(fact(w, row[i].key, true, "%s is %sthere", row[i].name, there ? "" : "not "));
+    }
+    c->reg_tokens = tokens_of(w, "reg_token");
+    return fact(w, "reg_tokens", true, "reg_token is %sthere", c->reg_tokens ? "" : "not ");
+}
+
+static sct_status vit_pool(struct work *w)
+{
+    struct sct_model_config *c = &w->g->cfg;
+    const bool norm = sct_dialect_canon(w->m, "norm.weight") != NULL;
+    c->fc_norm = !norm && sct_dialect_canon(w->m, "fc_norm.weight");
+    c->pool = c->fc_norm || !c->class_token ? SCT_POOL_AVG : SCT_POOL_TOKEN;
+    SCT_TRY(fact(w, "fc_norm", true, "the last norm is called %s",
+                 c->fc_norm ? "fc_norm" : "norm"));
+    if (c->fc_norm)
+        return fact(w, "pool", true, "fc_norm follows a mean");
+    return c->class_token ? fact(w, "pool", false, "not stored; there is a class token")
+                          : fact(w, "pool", true, "there is no class token");
+}
+
+static sct_status vit(struct work *w)
+{
+    struct sct_model_config *c = &w->g->cfg;
+    char text[96];
+    SCT_TRY(patches(w));
+    c->depth = w->m->depth[0];
+    SCT_TRY(fact(w, "depth", true, "blocks in the file"));
+    SCT_TRY(vit_heads(w));
+    const struct sct_canon *fc = find(w, 2, "blocks.0.mlp.fc1.weight");
+    c->mlp = fc ? fc->desc.dim[0] : 4 * c->dim;
+    SCT_TRY(
+        fc ? fact(w, "mlp", true, "blocks.0.mlp.fc1.weight is %s", shape(fc, text, sizeof text))
+           : fact(w, "mlp", false, "four times dim"));
+    SCT_TRY(vit_variants(w));
+    SCT_TRY(vit_pool(w));
+    SCT_TRY(vit_image(w));
+    SCT_TRY(classes(w, "head"));
+    return eps(w);
+}
+
+/* ---- Swin ---- */
+
+static const struct sct_canon *table(const struct work *w, uint32_t stage)
+{
+    char name[96];
+    (void)snprintf(name, sizeof name, "layers.%u.blocks.0.attn.relative_position_bias_table",
+                   stage);
+    return find(w, 2, name);
+}
+
+/* Window of the tables, from the first one that is square; the image, where a later stage's map
+ * is smaller than the window (timm cuts its table) or a mask is stored (windows, w^2, w^2). */
+static sct_status swin_window(struct work *w)
+{
+    struct sct_model_config *c = &w->g->cfg;
+    char text[96];
+    const struct sct_canon *first = table(w, 0);
+    const uint32_t s = first ? side(first->desc.dim[0]) : 0;
+    if (s % 2 == 0) {
+        c->window = 7;
+        SCT_TRY(fact(w, "window", false, "no table of (2 w - 1)^2 rows; the usual one"));
+    } else {
+        /* a table that is larger than the next one's may itself be cut to its map */
+        const struct sct_canon *next = table(w, 1);
+        c->window = (s + 1) / 2;
+        SCT_TRY(fact(w, "window", next && next->desc.dim[0] == first->desc.dim[0],
+                     "%s is %s: (2 w - 1)^2 rows", first->name,
+                     shape(first, text, sizeof text)));
+    }
+    for (uint32_t i = 1; i < w->m->stages; i++) {
+        const struct sct_canon *t = table(w, i);
+        const uint32_t r = t ? side(t->desc.dim[0]) : 0;
+        if (r % 2 == 0 || r >= s)
+            continue;
+        c->image = (c->patch << i) * (r + 1) / 2;
+        return fact(w, "image_size", false, "%s is of a map of %u x %u", t->name, (r + 1) / 2,
+                    (r + 1) / 2);
+    }
+    for (uint32_t i = 0; i < w->m->n_use; i++) {
+        const struct sct_named *t = &w->t[i];
+        const size_t n = strlen(w->m->wrapper);
+        struct sct_name_match m;
+        if (strncmp(t->name, w->m->wrapper, n) != 0 ||
+            !sct_name_match("layers.#.blocks.1.attn_mask", t->name + n, &m) || t->nd != 3 ||
+            t->dim[0] > UINT32_MAX || m.number[0] >= SCT_STAGES)
+            continue;
+        const uint32_t windows = side((uint32_t)t->dim[0]);
+        c->image = (c->patch << m.number[0]) * c->window * windows;
+        return fact(w, "image_size", false, "%.100s is of %u x %u windows", t->name, windows,
+                    windows);
+    }
+    c->image = (c->patch << (SCT_STAGES - 1)) * c->window;
+    return fact(w, "image_size", false, "not stored; the last stage is one window");
+}
+
+static sct_status swin(struct work *w)
+{
+    struct sct_model_config *c = &w->g->cfg;
+    char text[96];
+    bool heads = true;
+    SCT_TRY(patches(w));
+    for (uint32_t i = 0; i < SCT_STAGES; i++) {
+        const struct sct_canon *t = table(w, i);
+        c->stage_depth[i] = w->m->depth[i];
+        c->stage_heads[i] = t ? t->desc.dim[1] : 1;
+        heads = heads && t;
+    }
+    if (w->m->stages != SCT_STAGES)
+        SCT_TRY(unbuilt(w, "another number of stages than 4", "layers"));
+    SCT_TRY(fact(w, "depths", true, "blocks in the file"));
+    SCT_TRY(fact(w, "heads", heads, "columns of the relative position bias tables"));
+    SCT_TRY(swin_window(w));
+    const struct sct_canon *fc = find(w, 2, "layers.0.blocks.0.mlp.fc1.weight");
+    if (fc)
+        c->mlp_ratio = (float)fc->desc.dim[0] / (float)c->dim;
+    SCT_TRY(fc ? fact(w, "mlp_ratio", true, "layers.0.blocks.0.mlp.fc1.weight is %s",
+                      shape(fc, text, sizeof text))
+               : fact(w, "mlp_ratio", false, "the usual one"));
+    SCT_TRY(classes(w, "head.fc"));
+    return eps(w);
+}
+
+/* ---- */
+
+static sct_status make(struct work *w)
+{
+    const struct sct_dialect *d = w->m->dialect;
+    struct sct_model_config *c = &w->g->cfg;
+    sct_model_config_default(c, d->arch);
+    SCT_TRY(fact(w, "arch", true, "the names are of dialect %s", d->flavour));
+    SCT_TRY(d->arch == SCT_ARCH_SWIN ? swin(w) : vit(w));
+    for (uint32_t i = 0; i < w->m->n_canon; i++) {
+        const struct sct_canon *k = &w->m->canon[i];
+        if (k->row && k->row->feature)
+            SCT_TRY(unbuilt(w, k->row->feature, k->name));
+    }
+    (void)snprintf(c->name, sizeof c->name, "%s_dim%u_patch%u_%u", sct_arch_name(c->arch),
+                   c->dim, c->patch, c->image);
+    return SCT_OK;
+}
+
+sct_status sct_guess(struct sct_guess **out, const struct sct_dialect_map *m,
+                     const struct sct_named *t, sct_error *err)
+{
+    struct work w = {sct_calloc(1, sizeof *w.g), m, t, err};
+    *out = NULL;
+    if (!w.g)
+        return sct_nomem(err);
+    const sct_status rc = make(&w);
+    if (rc == SCT_OK)
+        *out = w.g;
+    else
+        sct_guess_destroy(&w.g);
+    return rc;
+}
+
+void sct_guess_destroy(struct sct_guess **g)
+{
+    if (!*g)
+        return;
+    sct_arena_free(&(*g)->arena);
+    sct_free(*g);
+    *g = NULL;
+}
+
+const struct sct_guess_fact *sct_guess_fact(const struct sct_guess *g, const char *key)
+{
+    for (uint32_t i = 0; i < g->n_fact; i++)
+        if (strcmp(g->fact[i].key, key) == 0)
+            return &g->fact[i];
+    return NULL;
+}
+
+/* Whether the key is one that resizing changes. */
+static bool resizable(const char *key)
+{
+    return strcmp(key, "image_size") == 0 || strcmp(key, "window") == 0;
+}
+
+const struct sct_guess_fact *sct_guess_against(const struct sct_guess *g,
+                                               const struct sct_model_config *cfg, bool resized)
+{
+    for (uint32_t i = 0; i < g->n_fact; i++) {
+        const struct sct_guess_fact *f = &g->fact[i];
+        const struct sct_model_key *k = key_of(g->cfg.arch, f->key);
+        if (!k && g->cfg.arch != cfg->arch)
+            return f;
+        if (k && f->known && !same(k, &g->cfg, cfg) && !(resized && resizable(f->key)))
+            return f;
+    }
+    return NULL;
+}
+
+sct_status sct_guess_check(const struct sct_guess *g, const struct sct_model_config *cfg,
+                           enum sct_interp interp, const char *origin, const char *advice,
+                           sct_error *err)
+{
+    const struct sct_guess_fact *f = sct_guess_against(g, cfg, interp != SCT_INTERP_NONE);
+    if (!f)
+        return SCT_OK;
+    char value[96];
+    const struct sct_model_key *k = key_of(g->cfg.arch, f->key);
+    (void)snprintf(value, sizeof value, "%s", sct_arch_name(cfg->arch));
+    if (k)
+        value_text(k, cfg, value, sizeof value);
+    return sct_fail(err, SCT_EFILE, "%s: %s is %s (%s), model %s says %s; %s", origin, f->key,
+                    f->value, f->why, cfg->name, value,
+                    resizable(f->key) ? "--interp timm, timm-0.6, hf or ms resizes it"
+                                      : advice);
+}
+
+sct_status sct_guess_built(const struct sct_guess *g, const char *origin, sct_error *err)
+{
+    if (!g->n_unbuilt)
+        return SCT_OK;
+    return sct_fail(err, SCT_EFILE,
+                    "%s has %s%s%s: models with it are not built here (docs/models.md)", origin,
+                    g->unbuilt[0], g->n_unbuilt > 1 ? " and " : "",
+                    g->n_unbuilt > 1 ? g->unbuilt[1] : "");
+}

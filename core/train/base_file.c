@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT
+ * base_file.c - from the tensors of a checkpoint to canonical ones. */
+#include "core/train/base_file.h"
+
+#include <string.h>
+
+#include "core/base/status.h"
+
+static sct_status understand(struct sct_base_file *f, sct_error *err)
+{
+    const size_t n = sct_ckpt_count(f->ck);
+    f->named = sct_calloc(n ? n : 1, sizeof *f->named);
+    if (!f->named)
+        return sct_nomem(err);
+    for (size_t i = 0; i < n; i++) {
+        const struct sct_ckpt_tensor *t = sct_ckpt_at(f->ck, i);
+        f->named[i] = (struct sct_named){t->name, t->dim, t->nd};
+    }
+    SCT_TRY(sct_dialect_map(&f->map, f->named, (uint32_t)n, err));
+    if (!f->map->dialect || sct_guess(&f->guess, f->map, f->named, &f->guess_error) == SCT_OK)
+        return SCT_OK;
+    return f->guess_error.code == SCT_ENOMEM ? sct_nomem(err) : SCT_OK;
+}
+
+sct_status sct_base_file_open(struct sct_base_file *f, const char *path, sct_error *err)
+{
+    memset(f, 0, sizeof *f);
+    sct_status rc = sct_ckpt_open(&f->ck, path, err);
+    if (rc == SCT_OK)
+        rc = understand(f, err);
+    if (rc != SCT_OK)
+        sct_base_file_close(f);
+    return rc;
+}
+
+void sct_base_file_close(struct sct_base_file *f)
+{
+    sct_guess_destroy(&f->guess);
+    sct_dialect_map_destroy(&f->map);
+    sct_free(f->named);
+    sct_ckpt_close(&f->ck);
+    memset(f, 0, sizeof *f);
+}
+
+static const struct sct_ckpt_tensor *source(const struct sct_base_file *f,
+                                            const struct sct_canon *c, uint32_t part)
+{
+    return sct_ckpt_at(f->ck, c->part[part].source);
+}
+
+const char *sct_base_file_unreadable(const struct sct_base_file *f, const struct sct_canon *c)
+{
+    for (uint32_t i = 0; i < c->n_part && !c->bad; i++) {
+        const uint32_t d = source(f, c, i)->dtype;
+        if (d != SCT_ST_F32 && d != SCT_ST_F16 && d != SCT_ST_BF16 && d != SCT_ST_F64)
+            return sct_st_dtype_name(d);
+    }
+    return NULL;
+}
+
+sct_status sct_base_file_check(const struct sct_base_file *f, sct_error *err)
+{
+    const char *path = sct_ckpt_path(f->ck);
+    if (!f->map->dialect)
+        return sct_dialect_check(f->map, path, err);
+    /* what is not built explains tensors that are not known */
+    if (f->guess)
+        SCT_TRY(sct_guess_built(f->guess, path, err));
+    SCT_TRY(sct_dialect_check(f->map, path, err));
+    if (!f->guess)
+        return sct_fail(err, SCT_EFILE, "%s: %s", path, f->guess_error.msg);
+    for (uint32_t i = 0; i < f->map->n_canon; i++) {
+        const struct sct_canon *c = &f->map->canon[i];
+        const char *dtype = sct_base_file_unreadable(f, c);
+        if (dtype)
+            return sct_fail(err, SCT_EFILE,
+                            "%s: tensor %s is %s; expected F32, F16, BF16 or F64", path,
+                            source(f, c, 0)->name, dtype);
+    }
+    return SCT_OK;
+}
+
+/* n values of one part in timm's order. */
+static sct_status load_part(struct sct_base_file *f, const struct sct_canon *c, uint32_t part,
+                            uint64_t n, float *dst, sct_error *err)
+{
+    const struct sct_ckpt_tensor *x = source(f, c, part);
+    const uint64_t first = c->part[part].slice * n;
+    if (!c->layout.n_src)
+        return sct_ckpt_read_f32_part(f->ck, x, first, n, dst, err);
+    float *raw = sct_calloc((size_t)n, sizeof *raw);
+    if (!raw)
+        return sct_nomem(err);
+    const sct_status rc = sct_ckpt_read_f32_part(f->ck, x, first, n, raw, err);
+    if (rc == SCT_OK)
+        sct_layout_read(&c->layout, x->dim, raw, dst, n);
+    sct_free(raw);
+    return rc;
+}
+
+static sct_status load(const struct sct_tensor *t, void *dst, sct_error *err)
+{
+    struct sct_base_file *f = t->ctx;
+    const struct sct_canon *c = t->data;
+    const uint64_t n = sct_desc_count(&c->desc) / c->n_part;
+    for (uint32_t i = 0; i < c->n_part; i++) {
+        SCT_TRY(load_part(f, c, i, n, (float *)dst + i * n, err));
+        if (!c->layout.slice)
+            sct_ckpt_drop(f->ck, source(f, c, i));
+    }
+    return SCT_OK;
+}
+
+sct_status sct_base_file_weights(struct sct_base_file *f, struct sct_weights *w, sct_error *err)
+{
+    for (uint32_t i = 0; i < f->map->n_canon; i++) {
+        const struct sct_canon *c = &f->map->canon[i];
+        SCT_TRY(sct_weights_add(w, c->name, &c->desc, load, c, f, err));
+    }
+    return SCT_OK;
+}

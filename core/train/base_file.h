@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT
+ * base_file.h - a checkpoint and what was understood of it: dialect, canonical tensors, guess
+ * of the architecture. Headers only; values are read when a tensor is loaded. Thread rule: one
+ * thread at a time. */
+#ifndef SCT_TRAIN_BASE_FILE_H
+#define SCT_TRAIN_BASE_FILE_H
+
+#include "core/io/checkpoint.h"
+#include "core/model/guess.h"
+#include "core/model/weights.h"
+
+struct sct_base_file {
+    struct sct_ckpt *ck;
+    struct sct_named *named; /* tensor i of ck */
+    struct sct_dialect_map *map;
+    struct sct_guess *guess; /* NULL: no dialect, or what guess_error says */
+    sct_error guess_error;
+};
+
+/* EFILE when the container cannot be read, ENOMEM; the struct is then empty. Whether the
+ * tensors are those of a model is sct_base_file_check's matter, so that a bad file can be shown
+ * too. */
+sct_status sct_base_file_open(struct sct_base_file *f, const char *path, sct_error *err);
+/* Fine on an empty struct. */
+void sct_base_file_close(struct sct_base_file *f);
+
+/* OK, or EFILE with what keeps the file from being a base: names, shapes, elements that are no
+ * numbers, parts of a model that are not built. */
+sct_status sct_base_file_check(const struct sct_base_file *f, sct_error *err);
+/* Why a canonical tensor cannot be read as floats, or NULL. */
+const char *sct_base_file_unreadable(const struct sct_base_file *f, const struct sct_canon *c);
+/* Adds every canonical tensor to w, which then loads from f and must not outlive it. */
+sct_status sct_base_file_weights(struct sct_base_file *f, struct sct_weights *w,
+                                 sct_error *err);
+
+#endif

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: MIT
+"""dialects.py - one model in every dialect: what inspect says of it, and that it is the same base."""
+from e2e import *
+
+GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "golden", "dialects")
+FILES = {"vit": ["timm.safetensors", "split.safetensors", "hf4.safetensors", "hf4_bare.safetensors",
+                 "hf5.safetensors", "ema.pth", "flax.npz", "flax_wrapped.npz", "big_vision.npz",
+                 "big_vision_scan.npz"],
+         "swin": ["timm.safetensors", "ms.pth", "hf4.safetensors", "hf5.safetensors"]}
+
+
+def golden(kind, name):
+    return os.path.join(GOLDEN, kind, name)
+
+
+def inspect(path, **kw):
+    return sctrun("inspect", path, "--json", **kw).json
+
+
+def facts(r):
+    return {f["key"]: f["value"] for f in r["model"]["facts"]}
+
+
+@test
+def every_file():
+    for kind, files in FILES.items():
+        for name in files:
+            r = inspect(golden(kind, name))
+            equal((r["dialect"]["arch"], r["problems"], r["error"]), (kind, [], None), name)
+            canonical = {t["canonical"] for t in r["tensors"] if "canonical" in t}
+            check("patch_embed.proj.weight" in canonical, name, canonical)
+            for t in r["tensors"]:
+                check(("canonical" in t) != ("left_out" in t), name, t)
+            equal(facts(r)["image_size"], {"vit": "8", "swin": "32"}[kind], name)
+            contains(sctrun("inspect", golden(kind, name)).out, "-> patch_embed.proj.weight",
+                     "dialect " + r["dialect"]["name"])
+
+
+@test
+def says_more():
+    r = inspect(golden("vit", "ema.pth"))
+    equal((r["container"], r["dialect"]["wrapper"]), ("torch zip", "state_dict_ema.module."))
+    equal(r["metadata"], {"epoch": "3"})
+    equal({t["left_out"] for t in r["tensors"] if t["name"].startswith("state_dict.")},
+          {"another copy of the model"})
+    r = inspect(golden("vit", "big_vision_scan.npz"))
+    t = {t["name"]: t for t in r["tensors"]}
+    q = t["params/Transformer/encoderblock/MultiHeadDotProductAttention_0/query/kernel"]
+    equal((q["canonical"], q["part"], q["layout"], q["blocks"]),
+          ("blocks.0.attn.qkv.weight", [0, 3], "Ldhk>(hk)d", 2))
+    r = inspect(golden("swin", "ms.pth"))
+    equal({t["left_out"] for t in r["tensors"] if "left_out" in t},
+          {"a buffer that follows from the architecture"})
+
+
+@test
+def the_same_base():
+    """Without --model: the shapes decide, with the file that says them. One adapter fits all."""
+    vtab(n_train=8)
+    args = ("--data", "data", "--strategy", "linear", "--epochs", 1, "--batch-size", 8)
+    model("two.yaml", image_size=8, patch_size=4, dim=8, depth=2, heads=2)
+    sctrun("train", *args, "--model", "two.yaml", "--weights", golden("vit", "timm.safetensors"),
+           "--output", "a")
+    want = None
+    for name in FILES["vit"]:
+        r = sctrun("eval", "--adapter", "a/last", "--weights", golden("vit", name), "--data", "data",
+                   "--json").json
+        want = want or r["loss"]
+        equal(r["loss"], want, name)
+    r = sctrun("train", *args, "--weights", golden("vit", "flax.npz"), "--output", "b")
+    contains(r.err, "no preset is like", "vit_dim8_patch4_8")
+    with open("b/last/adapter_config.json") as f:
+        own = json.load(f)["sctrun"]["base"]
+    equal((own["dialect"], own["config"]["heads"]), ("flax vit", 2))
+    r = sctrun("train", *args, "--weights", golden("vit", "hf5.safetensors"), "--output", "c")
+    contains(r.err, "supposedly with 1 heads")
+
+
+@test
+def the_same_swin():
+    write("windows.yaml", yaml_text({
+        "arch": "swin", "image_size": 32, "patch_size": 2, "dim": 2, "depths": "[1, 1, 2, 1]",
+        "heads": "[1, 1, 2, 2]", "window": 2}))
+    png("p.png", 32, 32, picture(1, 1, 32, 32))
+    want = None
+    for name in FILES["swin"]:
+        for args in (["--model", "windows.yaml"], []):  # all of it can be told from the shapes
+            r = sctrun("predict", *args, "--weights", golden("swin", name), "--image", "p.png",
+                       "--json").jsonl[0]["logits"]
+            want = want or r
+            equal(r, want, name)
+
+
+@test
+def variants():
+    """What the shapes say of every variant is what its file says of itself."""
+    folder = os.path.join(GOLDEN, "..", "vit_variants")
+    for name in sorted(os.listdir(folder)):
+        raw = read(os.path.join(folder, name))
+        n = struct.unpack_from("<Q", raw)[0]
+        header = json.loads(raw[8:8 + n])
+        config = dict(line.split(": ") for line in
+                      header.pop("__metadata__")["config"].strip().splitlines())
+        save_tensors(name, {k: (t["dtype"], t["shape"], raw[8 + n + t["data_offsets"][0]:
+                                                            8 + n + t["data_offsets"][1]])
+                            for k, t in header.items() if not k.startswith("golden.")})
+        r = inspect(name)
+        for f in r["model"]["facts"]:
+            default = {"true": "true", "class_token": "true", "pool": "token", "mlp": "48",
+                       "reg_tokens": "0", "classes": "7", "eps": "1e-06"}.get(f["key"], "false")
+            if f["known"]:
+                equal(f["value"], config.get(f["key"], default), name + " " + f["key"])
+
+
+@test
+def presets():
+    """A file whatever its name is of the preset that its shapes are those of."""
+    t = base_tensors(image_size=64, patch_size=8, dim=64, depth=6, heads=4)
+    save_tensors("my_own.safetensors", t)
+    equal(inspect("my_own.safetensors")["model"]["preset"], "sprite_vit")
+    vtab(n_train=8)
+    r = sctrun("train", "--data", "data", "--strategy", "linear", "--weights", "my_own.safetensors",
+               "--max-steps", 1, "--output", "a")
+    contains(r.err, "model sprite_vit, by the shapes of my_own.safetensors")
+    # a name that says something else does not count
+    os.rename("my_own.safetensors", "vit_tiny_patch16_224.safetensors")
+    equal(inspect("vit_tiny_patch16_224.safetensors")["model"]["preset"], "sprite_vit")
+    fails(FILE, ["dim is 64", "vit_tiny_patch16_224 says 192"], "predict", "--model",
+          "vit_tiny_patch16_224", "--weights", "vit_tiny_patch16_224.safetensors", "--image",
+          "data/images/test")
+
+
+@test
+def problems():
+    t = base_tensors()
+
+    def bad(name, change, *parts):
+        changed = dict(t)
+        change(changed)
+        save_tensors(name, changed)
+        r = inspect(name, code=FILE)
+        contains(r["error"], name, *parts)
+        fails(FILE, list(parts), "inspect", name)
+        return r
+    norm = t["norm.bias"]
+    r = bad("gone.safetensors", lambda t: t.pop("blocks.1.norm2.bias"), "blocks.1.norm2.bias is missing")
+    equal(r["problems"], ["tensor blocks.1.norm2.bias is missing"])
+    r = bad("more.safetensors", lambda t: t.update({"gate.bias": norm}), "gate.bias is not known")
+    equal([x["left_out"] for x in r["tensors"] if x["name"] == "gate.bias"], ["not known"])
+    r = bad("pool.safetensors", lambda t: t.update({"attn_pool.latent": norm}), "attention pooling",
+            "not built")
+    equal(r["model"]["not_built"], ["attention pooling (attn_pool.latent)"])
+    # what some blocks have all must have
+    r = bad("scale.safetensors", lambda t: t.update({"blocks.0.ls1.gamma": norm}),
+            "blocks.1.ls1.gamma is missing", "blocks.0.ls2.gamma is missing")
+    r = bad("other.safetensors", lambda t: [t.clear(), t.update({"conv1.weight": norm})],
+            "no dialect knows any")
+    equal((r["dialect"], r["model"]), (None, None))
+
+
+@test
+def adapters():
+    model()
+    base()
+    vtab()
+    train("a")
+    r = inspect("a/last")
+    equal((r["adapter_config"]["sctrun"]["base"]["dialect"], r["container"]),
+          ("timm vit", "safetensors"))
+    equal({t["name"] for t in r["tensors"]}, {"head.weight", "head.bias"})
+    contains(sctrun("inspect", "a/last").out, "adapter", "base sha256")
+
+
+main()
