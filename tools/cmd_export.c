@@ -90,11 +90,15 @@ static sct_status export_model(struct sct_session *x, const char *dir, sct_error
             "--dtype: an ONNX file is f32; --format timm, hf4 and hf5 can be f16 or "
             "bf16");
     SCT_TRY(sct_session_model(x, 1, false, err));
+    const int existed = sct_dir_exists(dir);
     SCT_TRY(sct_dir_make_new(dir, err));
     const sct_status rc =
         x->s->format == 0 ? write_onnx(x, dir, err) : write_folder(x, dir, err);
-    if (rc != SCT_OK)
+    if (rc != SCT_OK) {
         sct_dir_discard(dir);
+        if (existed)
+            (void)sct_dir_make(dir, NULL);
+    }
     return rc;
 }
 
