@@ -41,6 +41,8 @@ extern const size_t cpu_rows_avx512_count, cpu_rows_avx2_count, cpu_rows_base_co
 
 /* ISA bits that processor and operating system both offer. */
 uint32_t cpu_isa_detect(void);
+/* ISA bits of the paths that this build has kernels for. */
+uint32_t cpu_isa_built(void);
 /* Bits of a path by name ("base", "avx2", "avx512"); false when there is no such path. */
 bool cpu_isa_named(const char *name, uint32_t *bits);
 /* Name of the best path of `bits`. */

@@ -44,8 +44,8 @@ static sct_status option_threads(const struct sct_host *host, uint32_t *threads,
 static sct_status option_isa(const struct sct_host *host, uint32_t *isa, sct_error *err)
 {
     const char *text = option(host, "isa");
-    const uint32_t have = cpu_isa_detect();
-    *isa = have;
+    const uint32_t have = cpu_isa_detect(), built = cpu_isa_built();
+    *isa = have & built;
     if (!text || !*text || strcmp(text, "auto") == 0)
         return SCT_OK;
     if (!cpu_isa_named(text, isa)) {
@@ -58,6 +58,11 @@ static sct_status option_isa(const struct sct_host *host, uint32_t *isa, sct_err
                         "cpu: option isa: %s was asked for, this machine offers %s; leave the "
                         "option out to take the best",
                         text, cpu_isa_path(have));
+    if (*isa & ~built)
+        return sct_fail(err, SCT_EDEVICE,
+                        "cpu: option isa: %s was asked for, this build has kernels up to %s; "
+                        "build with -Disa=avx2,avx512, or leave the option out",
+                        text, cpu_isa_path(built));
     return SCT_OK;
 }
 

@@ -20,6 +20,18 @@ static const struct table tables[] = {
     {cpu_rows_base, &cpu_rows_base_count},
 };
 
+uint32_t cpu_isa_built(void)
+{
+    uint32_t bits = 0;
+#if defined(SCT_CPU_AVX512)
+    bits |= CPU_ISA_AVX2 | CPU_ISA_AVX512;
+#endif
+#if defined(SCT_CPU_AVX2)
+    bits |= CPU_ISA_AVX2;
+#endif
+    return bits;
+}
+
 const struct cpu_row *cpu_row_at(uint32_t op, size_t i)
 {
     for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++)

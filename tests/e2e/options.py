@@ -125,6 +125,11 @@ def isa_and_profile():
     flags = read("/proc/cpuinfo").decode() if os.path.exists("/proc/cpuinfo") else ""
     offered = ["base"]
     built = "/avx" in sctrun("ops").out  # a build with -Disa= has the plain kernels alone
+    if not built and " avx2 " in flags:
+        d = [d for d in sctrun("devices", "--isa", "avx2", "--json").json
+             if d["backend"] == "cpu"][0]
+        equal(d["usable"], False)
+        contains(d["status"], "this build has kernels up to base")
     if built and " avx2 " in flags and " fma " in flags and \
             "avx2" in sctrun("devices", "--isa", "avx2", "--json", code=None).out:
         d = [d for d in sctrun("devices", "--isa", "avx2", "--json").json
