@@ -11,7 +11,8 @@
  * (file, options) pair of a whole process, so prefer run-time arguments to -D. Every program is
  * compiled with
  *     -cl-std=CL1.2 -DSCT_SIMD=<float lanes of the device's registers: 4|8|16>
- *     and one of -DSCT_DEV_CPU=1 -DSCT_DEV_GPU=1, plus what the row passes in `options`.
+ *     and one of -DSCT_DEV_CPU=1 -DSCT_DEV_GPU=1, perhaps -DSCT_PREFETCH=1, plus what the row
+ *     passes in `options`.
  * Never -cl-fast-relaxed-math, never -cl-finite-math-only: masks are -inf. */
 #ifndef SCT_CL_H
 #define SCT_CL_H

@@ -24,11 +24,14 @@ static char *full_options(const sct_device *dev, const char *options)
 {
     const char *extra = options ? options : "";
     const size_t n = strlen(extra) + 128;
+    /* not through SPIR-V (Mesa), not in a simulator, which is no CPU device */
+    const bool prefetch = (dev->caps.has & CL_NEED_CPU) && cl_kind(&dev->id) == SCT_DEV_CPU &&
+                          (dev->caps.vendor == CL_POCL || dev->caps.vendor == CL_INTEL);
     char *all = malloc(n);
     if (all)
-        (void)snprintf(all, n, "-cl-std=CL1.2 -DSCT_SIMD=%u -D%s=1%s%s", dev->caps.simd,
+        (void)snprintf(all, n, "-cl-std=CL1.2 -DSCT_SIMD=%u -D%s=1%s%s%s", dev->caps.simd,
                        dev->caps.kind == SCT_DEV_CPU ? "SCT_DEV_CPU" : "SCT_DEV_GPU",
-                       *extra ? " " : "", extra);
+                       prefetch ? " -DSCT_PREFETCH=1" : "", *extra ? " " : "", extra);
     return all;
 }
 

@@ -129,14 +129,15 @@ static uint64_t to_tiles(const struct cl_caps *c, uint64_t n)
     return rows_ceil(n, 2 * c->simd) * 2 * c->simd;
 }
 
-/* Units are shared out evenly over at most four items a thread; where there are too few, the
+/* Units are shared out evenly over at most two items a thread (each has its own scratch, which
+ * should still be in cache when its next unit comes); where there are too few, the
  * queries of a unit are cut into parts (forward only: the gradient needs a unit whole). */
 static struct runs runs_of(const struct cl_caps *c, const struct sct_opdesc *d)
 {
     const struct shape s = shape_of(d);
     const bool forward = d->op == SCT_OP_ATTENTION || d->op == SCT_OP_WATTENTION;
     const uint64_t dp = to_tiles(c, s.d), wp = to_tiles(c, s.wn);
-    const uint64_t most = (uint64_t)c->units * 4;
+    const uint64_t most = (uint64_t)c->units * 2;
     const uint64_t units = (uint64_t)s.b * s.heads * (s.n / s.wn);
     struct runs r = {.parts = 1};
     if (forward && units < most)

@@ -94,7 +94,7 @@ static void mm_wide(struct cl_emit *e, const struct mm *m)
     cl_launch(e, wide_file, "gemm_wide", NULL);
     mm_args(e, m);
     cl_arg_u32(e, block);
-    cl_grid(e, rows_ceil(m->rows, block), cols, 1, 1, 1, 1);
+    cl_grid(e, cols, rows_ceil(m->rows, block), 1, 1, 1, 1);
 }
 
 /* Tiles of 128 x 128 where they keep every compute unit busy, else of 64 x 64. vec: rows of

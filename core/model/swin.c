@@ -173,10 +173,10 @@ static sct_status check(const struct sct_model_config *c, sct_error *err)
                         "less than %u or more than 1024 patches a side",
                         c->name, c->image, c->patch, 1u << last);
     if (c->dim > (16384u >> last) || !(c->mlp_ratio > 0.0f && c->mlp_ratio <= 64.0f) ||
-        c->classes > 1000000)
+        (float)c->dim * c->mlp_ratio < 1.0f || c->classes > 1000000)
         return sct_fail(err, SCT_EUSAGE,
-                        "model %s: expected dim at most %u, mlp_ratio above 0 and at most 64, "
-                        "at most 1000000 classes",
+                        "model %s: expected dim at most %u, mlp_ratio at most 64 and at least "
+                        "one hidden channel, at most 1000000 classes",
                         c->name, 16384u >> last);
     return SCT_OK;
 }

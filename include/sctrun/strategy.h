@@ -92,7 +92,7 @@ struct sct_strategy_host {
     /* ---- look ---- */
     /* Matching sites in model order; returns their number even above cap. Pattern:
      * "**.attn.res", "stage[2].block[9:18].mlp.*"; "**" any prefix, "*" one segment or index,
-     * "a:b" half-open. */
+     * "a:b" half-open; of patterns with commas between them one must match. */
     size_t (*sites)(const sct_model *, const char *pattern, struct sct_site *out, size_t cap);
     /* Parameter ids by timm name with the same wildcards ("blocks[*]" is written "blocks.*").
      */

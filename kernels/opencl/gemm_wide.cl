@@ -2,6 +2,17 @@
  * gemm_wide.cl - matrix products of CPU devices: a work-item owns register tiles of TILE rows
  * by two vectors and walks down a block of rows, so that its panel of w stays in cache. */
 
+/* The end of a tile meets rows that are far apart, so no hardware prefetcher sees them coming:
+ * they are asked for before the sum, to be read (0) or written (1). */
+#define EPI_PREFETCH(P, IF, M, R, WRITE)                                                       \
+    if (IF) {                                                                                  \
+        _Pragma("unroll") for (uint q_ = 0; q_ < M; q_++)                                      \
+        {                                                                                      \
+            PREFETCH((P) + ((R) + q_) * n + c, WRITE);                                         \
+            PREFETCH((P) + ((R) + q_) * n + c + SCT_SIMD, WRITE);                              \
+        }                                                                                      \
+    }
+
 /* out [rows][n] = a [rows][k] w; w in panels of 32 columns (pack32 of move.cl). Group x is a
  * block of rows, group y a tile of columns. */
 KERNEL(1)
@@ -9,13 +20,16 @@ KERNEL(1)
 void gemm_wide(CG float *a, ulong a_off, CG float *w, ulong w_off, EPI_ARGS, uint block_rows)
 {
     const struct epi e = EPI_INIT;
-    const uint c = (uint)get_group_id(1) * TILE_COLS;
+    const uint c = (uint)get_group_id(0) * TILE_COLS;
     CG float *b = w + w_off + (ulong)(c / 32) * 32 * k + c % 32;
-    const ulong r0 = get_group_id(0) * block_rows, r1 = min(r0 + block_rows, rows);
+    const ulong r0 = get_group_id(1) * block_rows, r1 = min(r0 + block_rows, rows);
     a += a_off;
 #define DO(M, R)                                                                               \
     {                                                                                          \
         VF s[M][2];                                                                            \
+        EPI_PREFETCH(e.extra, flags &(EPI_ADD | EPI_GELU_GRAD), M, R, 0);                      \
+        EPI_PREFETCH(e.out, !(flags & (EPI_RANGE | EPI_SCATTER)), M, R, 1);                    \
+        EPI_PREFETCH(e.out2, flags &EPI_GELU, M, R, 1);                                        \
         TILE_CLEAR(s, M);                                                                      \
         CG float *a_tile = a + (R)*k;                                                          \
         TILE_SUM(s, M, a_tile, k, 1, b, 32, k);                                                \

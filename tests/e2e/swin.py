@@ -141,6 +141,24 @@ for _backend in BACKENDS:
 
 
 @test
+def preset_trains():
+    """Swin-T with pictures of 224 pixels, a step of every strategy; counts as in its formulas."""
+    vtab(n_train=4, n_test=2)
+    width, depth = (96, 192, 384, 768), (2, 2, 6, 2)
+    head = 3 * 769
+    added = {"linear": 0, "full": PRESETS["swin_tiny_patch4_window7_224"],
+             "lora": sum(n * 2 * 2 * (c + c) for c, n in zip(width, depth)),
+             "sct": sum(n * ((c // 3) ** 2 + c // 3) for c, n in zip(width, depth))}
+    for s, n in added.items():
+        r = sctrun("train", "--model", "swin_tiny_patch4_window7_224", "--weights", "random",
+                   "--data", "data", "--strategy", s, *OPTIONS[s], "--batch-size", 4,
+                   "--max-steps", 1, "--output", s, "--json", timeout=300).json
+        equal(r["trainable"], n + head, s)
+        equal(len(losses(s)), 1)
+        check(0.5 < losses(s)[0] < 2, s, "loss of three classes", losses(s)[0])
+
+
+@test
 def image_sizes():
     """Grids of 20, 10, 5, 3 with windows of 7: padded everywhere, and merging pads as well."""
     vtab()
@@ -162,6 +180,7 @@ def refused():
                         (["depths"], {"depths": "[2, 2]"}),
                         (["more windows of 4"], {"image_size": 34, "window": 4,
                                                  "depths": "[2, 2, 2, 2]"}),
+                        (["mlp_ratio"], {"mlp_ratio": 0.01}),
                         (["pool"], {"pool": "token"})):
         swin(weights=False, **keys)
         fails(USAGE, parts, "train", "--model", "swin.yaml", "--weights", "random", "--data",

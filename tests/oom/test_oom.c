@@ -7,7 +7,7 @@
 
 #include "core/base/mem.h"
 #include "core/exec/exec.h"
-#include "core/model/vit.h"
+#include "core/model/build.h"
 #include "core/peft/host.h"
 #include "core/plug/module.h"
 #include "core/train/graphs.h"
@@ -30,6 +30,24 @@ static const struct sct_model_config tiny = {.name = "tiny",
                                              .eps = 1e-6f,
                                              .mean = {0.5f, 0.5f, 0.5f},
                                              .std = {0.5f, 0.5f, 0.5f}};
+
+/* Windows of 3 in a grid of 8: padded, and rolled in the second block. */
+static const struct sct_model_config windowed = {.name = "windowed",
+                                                 .arch = SCT_ARCH_SWIN,
+                                                 .head_init = "normal(0, 0.02)",
+                                                 .image = 16,
+                                                 .patch = 2,
+                                                 .dim = 4,
+                                                 .stage_depth = {2, 1, 1, 1},
+                                                 .stage_heads = {1, 1, 2, 2},
+                                                 .window = 3,
+                                                 .mlp_ratio = 2.0f,
+                                                 .classes = 3,
+                                                 .pool = SCT_POOL_AVG,
+                                                 .drop_path = 0.1f,
+                                                 .eps = 1e-5f,
+                                                 .mean = {0.5f, 0.5f, 0.5f},
+                                                 .std = {0.5f, 0.5f, 0.5f}};
 
 static sct_status train_plan(struct sct_model *m, struct test_dev *d, sct_error *err)
 {
@@ -61,7 +79,8 @@ static sct_status train_plan(struct sct_model *m, struct test_dev *d, sct_error 
     return rc;
 }
 
-static sct_status model_and_plan(const char *strategy, sct_error *err)
+static sct_status model_and_plan(const struct sct_model_config *cfg, const char *strategy,
+                                 sct_error *err)
 {
     struct test_dev d;
     struct sct_model *m = NULL;
@@ -72,7 +91,7 @@ static sct_status model_and_plan(const char *strategy, sct_error *err)
         return err->code;
     struct sct_weights *w = sct_weights_create("random", true, 1);
     sct_status rc =
-        w ? sct_vit_build(&m, &tiny, w, &vo, err) : sct_fail(err, SCT_ENOMEM, "weights");
+        w ? sct_model_build(&m, cfg, w, &vo, err) : sct_fail(err, SCT_ENOMEM, "weights");
     if (rc == SCT_OK)
         rc = sct_plug_strategy(strategy, &s, err);
     if (rc == SCT_OK)
@@ -93,12 +112,17 @@ static sct_status model_and_plan(const char *strategy, sct_error *err)
 
 static sct_status linear_plan(sct_error *err)
 {
-    return model_and_plan("linear", err);
+    return model_and_plan(&tiny, "linear", err);
+}
+
+static sct_status swin_plan(sct_error *err)
+{
+    return model_and_plan(&windowed, "linear", err);
 }
 
 static sct_status full_plan(sct_error *err)
 {
-    return model_and_plan("full", err);
+    return model_and_plan(&tiny, "full", err);
 }
 
 static const char *no_env(const char *name)
@@ -145,6 +169,7 @@ int main(int argc, char **argv)
     test_dev_init();
     bad |= sweep("settings", settings, every);
     bad |= sweep("linear: model, training plan, exec", linear_plan, every);
+    bad |= sweep("linear, Swin: model, training plan, exec", swin_plan, every);
     bad |= sweep("full: model, training plan, exec", full_plan, every);
     return bad;
 }

@@ -80,7 +80,8 @@ START_TEST(test_malformed)
     static const char *const bad[] = {
         "",      ".",      "a.",     ".a",     "a..b",    "a*",        "*a",  "***",
         "a.b*c", "block[", "block]", "[3]",    "block[]", "block[a]",  "a b", "a/b",
-        "a[1]b", "a[**]",  "a[1]]",  "a\303b", "a?",      "block[-1]", "a,b", "a\n",
+        "a[1]b", "a[**]",  "a[1]]",  "a\303b", "a?",      "block[-1]", "a,",  "a\n",
+        ",a",    "a,,b",   "a.,b",   "a,b*",   "a, b",
     };
 
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
