@@ -216,7 +216,7 @@ def there_and_back():
         equal(logits(form), want, form)
     if not PYTHON:
         raise Skipped("SCTRUN_TORCH_PYTHON is not set: .pth and .npz are not made")
-    python(CONVERT + "print()", real)
+    python(CONVERT + "print(len(out))", real)
     for path in ("real.pth", "real.npz"):
         equal(logits(path), want, path)
         for form in ("timm", "hf4", "hf5"):
