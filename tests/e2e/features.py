@@ -286,7 +286,7 @@ def lora_folder_is_pefts():
     train("w", "--epochs", 2, "--lr", "0.01", "--set", "targets=qkv,proj", "--set", "r=2",
           strategy="lora")
     c = json.loads(read("w/last/adapter_config.json"))
-    equal((c["r"], c["target_modules"], c["rank_pattern"]), (2, ["attn.qkv", "attn.proj"], {}))
+    equal((c["r"], c["target_modules"], c["rank_pattern"]), (2, ["attn.proj", "attn.qkv"], {}))
     t = tensors("w")
     equal(t["base_model.model.blocks.1.attn.qkv.lora_A.weight"][1], [2, 48])
     up = t["base_model.model.blocks.1.attn.qkv.lora_B.weight"]
