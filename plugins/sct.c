@@ -15,8 +15,8 @@ static const struct sct_option options[] = {
      SCT_OPT_CHOICE, AT(mode), 0, 0, 0, "attn|mlp|qkv|both"},
     {"k", "channels of a module: a number, or a fraction of the width", SCT_OPT_COUNT, AT(k), 0,
      1, 1e6, "1/8"},
-    {"stage_k", "instead of k, one for each stage of a Swin: \"16,32,1/8,1/8\"", SCT_OPT_STRING,
-     AT(stage_k), 0, 0, 0, ""},
+    {"stages", "instead of k, one for each stage of a Swin: \"16,32,1/8,1/8\"", SCT_OPT_STRING,
+     AT(stages), 0, 0, 0, ""},
     {"select",
      "which channels: highest mean over classes of norms, or norm over all images; random; "
      "lowest = of class_aware; all (k is not read)",

@@ -126,7 +126,7 @@ static int read_count(const char **p, struct sct_count *c)
     return 1;
 }
 
-/* stage_k, one entry a stage of the model. */
+/* stages, one entry a stage of the model. */
 static sct_status read_stages(const struct sct_tuning *t, const struct sct_strategy_host *h,
                               const sct_model *m, struct sct_count k[MAX_STAGES],
                               sct_error *err)
@@ -136,16 +136,15 @@ static sct_status read_stages(const struct sct_tuning *t, const struct sct_strat
     do
         (void)snprintf(pattern, sizeof pattern, "stage[%u].block[*].out", stages);
     while (h->sites(m, pattern, NULL, 0) && ++stages < MAX_STAGES);
-    for (const char *p = t->stage_k; *p; n++)
+    for (const char *p = t->stages; *p; n++)
         if (n == MAX_STAGES || !read_count(&p, &k[n]))
-            return h->fail(
-                err, SCT_EUSAGE,
-                "stage_k: \"%s\": entry %u: expected a number of channels from 1 on, "
-                "or a fraction up to 1 like 1/8",
-                t->stage_k, n + 1);
+            return h->fail(err, SCT_EUSAGE,
+                           "stages: \"%s\": entry %u: expected a number of channels from 1 on, "
+                           "or a fraction up to 1 like 1/8",
+                           t->stages, n + 1);
     if (n != stages)
         return h->fail(err, SCT_EUSAGE,
-                       "stage_k: \"%s\" has %u entries; this model has %u stage(s)", t->stage_k,
+                       "stages: \"%s\" has %u entries; this model has %u stage(s)", t->stages,
                        n, stages);
     return SCT_OK;
 }
@@ -162,7 +161,7 @@ static sct_status set_k(const struct sct_tuning *t, const struct sct_strategy_ho
             err, SCT_EUSAGE,
             "%s: %u channels wanted at %s, which has %u; expected 1 to %u, or a fraction "
             "like 1/8",
-            stage ? "stage_k" : "k", s->k, s->at.path, s->width, s->width);
+            stage ? "stages" : "k", s->k, s->at.path, s->width, s->width);
     return SCT_OK;
 }
 
@@ -209,7 +208,7 @@ sct_status sct_place(const struct sct_tuning *t, const struct sct_strategy_host 
                      const sct_model *m, struct sct_spot **out, size_t *n, sct_error *err)
 {
     struct sct_count stage[MAX_STAGES];
-    const int stages = t->stage_k && *t->stage_k;
+    const int stages = t->stages && *t->stages;
     struct sct_site *site;
     size_t n_site;
     *out = NULL;

@@ -33,7 +33,7 @@ struct sct_tuning {
     uint32_t mode, select, scaleonx, form, module, last, seed;
     struct sct_count k;
     float scale;
-    const char *sites, *stage_k;
+    const char *sites, *stages;
     uint32_t folded; /* the adapter was read in form B */
     /* decided by choose or load, one per module */
     struct sct_choice *choice;

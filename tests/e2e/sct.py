@@ -19,7 +19,7 @@ def setup(arch="vit", **data):
 def run(output, *options, strategy="sct", arch="vit", more=(), **kw):
     """A run with the options, some steps that move."""
     given = [x for o in options for x in ("--set", o)]
-    if not any(o.startswith(("k=", "stage_k=")) for o in options):
+    if not any(o.startswith(("k=", "stages=")) for o in options):
         given += ["--set", "k=1/6"]
     if not any(str(m).startswith("--lr") for m in more):
         more = ("--lr", "0.02", "--warmup-epochs", 0, *more)
@@ -126,7 +126,7 @@ def selections():
     equal(lists("other"), r)
 
 
-@option("sct:last", "sct:stage_k", "sct:sites")
+@option("sct:last", "sct:stages", "sct:sites")
 def blocks():
     setup("swin")
     three = ["sct.layers.1.blocks.1.index", "sct.layers.2.blocks.0.index", "sct.layers.3.blocks.0.index"]
@@ -137,7 +137,7 @@ def blocks():
     run("both", "last=3", "mode=both", arch="swin")
     equal(sorted(lists("both")), sorted(n.replace("index", w) for n in three
                                         for w in ("attn.index", "mlp.index")))
-    run("per", "stage_k=2,1/4,5,1/1", arch="swin")
+    run("per", "stages=2,1/4,5,1/1", arch="swin")
     equal([len(v) for v in lists("per").values()], [2, 2, 3, 3, 5, 48])
     for name in ("last", "two", "both", "per"):
         round_trip(name)
@@ -200,15 +200,15 @@ def refused():
     bad(["seed", "whole number from 0 to"], "seed=4294967296")
     bad(["last: 3 blocks wanted, 2 match"], "k=4", "last=3")
     bad(["last"], "k=4", "last=-1")
-    bad(["stage_k", "2 entries", "1 stage"], "stage_k=4,5")
+    bad(["stages", "2 entries", "1 stage"], "stages=4,5")
     for text in ("4,", ",4", "x", "0", "3/2", "1/0", "4;5", "1/2/3", "1000001", " 4"):
-        bad(["stage_k: \"%s\"" % text, "expected a number"], "stage_k=" + text)
-    bad(["stage_k: 49 channels"], "stage_k=49")
+        bad(["stages: \"%s\"" % text, "expected a number"], "stages=" + text)
+    bad(["stages: 49 channels"], "stages=49")
     swin()
     on_swin = ("--model", "swin.yaml", "--weights", "swin.safetensors")
     args = ("train", "--data", "data", "--output", "x", *on_swin)
-    bad(["stage_k", "1 entries", "4 stage"], "stage_k=4")
-    bad(["stage_k: 7 channels", "stage[0].block[0].attn.res", "1 to 6"], "stage_k=7,7,7,7")
+    bad(["stages", "1 entries", "4 stage"], "stages=4")
+    bad(["stages: 7 channels", "stage[0].block[0].attn.res", "1 to 6"], "stages=7,7,7,7")
     bad(["last: 7 blocks wanted, 6 match"], "k=1", "last=7")
 
 

@@ -95,8 +95,8 @@ static const struct row rows[] = {
     {"sct", "k=96 last=11", &swin_b, 102432},
     /* 1/8 of 128, 256, 512, 1024 in 2, 2, 18, 2 blocks */
     {"sct", "k=1/8", &swin_b, 110560},
-    {"sct", "stage_k=1/8,1/8,1/8,1/8", &swin_b, 110560},
-    {"sct", "stage_k=8,16,64,96", &swin_b, 94192},
+    {"sct", "stages=1/8,1/8,1/8,1/8", &swin_b, 110560},
+    {"sct", "stages=8,16,64,96", &swin_b, 94192},
     /* ICT: 96 channels by default; D-to-K: (D + 1) K in each block */
     {"ict", "", &vit_b, 111744},
     {"ict", "module=wide", &vit_b, 885888},
