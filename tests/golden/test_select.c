@@ -116,7 +116,10 @@ static sct_status observe(const struct golden *g, const struct sct_model *m,
 static void compare_sums(const struct golden *g, const struct sct_st *file,
                          const struct row *row, const struct sct_readings *r)
 {
-    const double limit = g->f64 ? 1e-7 : 1e-5;
+    /* Rows that fill up a window are all alike, 144 for each of a class's 9 images: their
+     * roundings in float have one sign and add up to 1296 of 2^-24. */
+    const bool filled = g->base->window && strcmp(row->mode->name, "qkv") == 0;
+    const double limit = g->f64 ? 1e-7 : filled ? 8e-5 : 1e-5;
     for (uint32_t i = 0; i < r->n; i++) {
         char name[64];
         uint64_t n = 0;

@@ -154,8 +154,8 @@ def main():
     cases = []
     for name, strategy, options, word, last, smoothing in (
             ("sct", "sct", {"k": "1/3", "scale": 0.5, "sites": SITES}, "1/3", 3, 0.0),
-            ("sct_mlp", "sct", {"mode": "mlp", "stages": "1,5,1/3,5", "scale": 0.5},
-             ["1", "1", "5", "5", "1/3", "5"], 0, 0.0),
+            ("sct_mlp", "sct", {"mode": "mlp", "stages": "1/3,5,1/3,5", "scale": 0.5},
+             ["1/3", "1/3", "5", "5", "1/3", "5"], 0, 0.0),
             ("sct_qkv", "sct", {"mode": "qkv", "k": "1/3"}, "1/3", 0, 0.1),
             ("sct_both", "sct", {"mode": "both", "k": "1/3", "scale": 0.5, "last": 4}, "1/3", 4, 0.0),
             ("ict", "ict", {"k": 5, "scale": 0.4}, "5", 0, 0.0),
