@@ -16,6 +16,7 @@ import torch.nn.functional as F
 
 import make_vit as common
 import tiny_swin as tiny
+import tuned
 from make_vit import LABELS, SMOOTHING, STEPS, WD, draw
 from tiny_vit import ALL, BATCH, OWNERS, f32, images, pixels, save
 
@@ -83,7 +84,10 @@ def forward(folder, u8):
 def start_values(strategy, options, index, w):
     """Nothing starts at zero, so that every gradient is alive."""
     rng = np.random.Generator(np.random.PCG64(99))
-    out = {k: v for k, v in w.items() if strategy == "full" and not k.startswith("head.")}
+    out = {}
+    if strategy in tuned.BASE:
+        blocks = [f"layers.{s}.blocks.{i}" for s, i in tiny.blocks()]
+        out = {k: w[k] for k in tuned.trained(strategy, options, w, blocks)}
     for s, i in tiny.blocks():
         stem, dim = f"layers.{s}.blocks.{i}", tiny.width(s)
         if strategy == "sct" and (s, i) in PLACED:
@@ -169,7 +173,10 @@ def main():
     for name, strategy, options, idx, lr, smoothing in (
             ("sct", "sct", {"k": "1/3", "scale": 0.5, "sites": SITES}, index, 5e-3, 0.0),
             ("lora", "lora", {"r": 2, "alpha": 4, "targets": "q,v"}, {}, 5e-3, 0.0),
-            ("full", "full", {}, {}, 1e-3, 0.1)):
+            ("full", "full", {}, {}, 1e-3, 0.1),
+            ("bitfit", "bitfit", {}, {}, 5e-3, 0.0),
+            ("layernorm", "layernorm", {}, {}, 5e-3, 0.1),
+            ("partial", "partial", {"blocks": 2}, {}, 1e-3, 0.0)):
         cases.append(strategy_file(folder, name, strategy, options, idx, lr, smoothing, u8))
     with open(f"{folder}/cases.json", "w") as f:
         json.dump({"steps": STEPS, "sample": common.SAMPLE, "mix": common.MIX,

@@ -22,6 +22,8 @@ from timm.data.mixup import mixup_target
 from timm.loss import SoftTargetCrossEntropy
 
 import tiny_vit as tiny
+import tuned
+from tuned import draw
 
 STEPS, WD = 10, 1e-4
 LABELS = torch.tensor([3, 0, 4, 1, 2, 0])
@@ -87,14 +89,13 @@ def forward(folder, u8, w):
 # ---- strategies ----
 
 
-def draw(rng, shape, std, mean=0.0):
-    return torch.from_numpy((mean + std * rng.standard_normal(shape)).astype(np.float32))
-
-
 def start_values(strategy, options, index, w):
     """Nothing starts at zero, so that every gradient is alive."""
     rng = np.random.Generator(np.random.PCG64(99))
-    out = {k: v for k, v in w.items() if strategy == "full" and not k.startswith("head.")}
+    blocks = [f"blocks.{i}" for i in range(tiny.DEPTH)]
+    out = {}
+    if strategy in tuned.BASE:
+        out = {k: w[k] for k in tuned.trained(strategy, options, w, blocks)}
     for i in range(tiny.DEPTH):
         if strategy == "sct":
             k = len(index[f"sct.blocks.{i}.index"])
@@ -160,7 +161,7 @@ def strategy_file(folder, name, strategy, options, index, lr, smoothing, u8, w):
     out |= {f"start/{k}": v for k, v in index.items()}
     out["logits"] = net(x)
     # the gradients of everything are large: once is enough
-    for s in (SMOOTHING,) if strategy == "full" else (0.0, SMOOTHING):
+    for s in (SMOOTHING,) if strategy in tuned.BASE else (0.0, SMOOTHING):
         loss = F.cross_entropy(net(x), LABELS, label_smoothing=s)
         key = "grad_smooth" if s else "grad"
         out |= {f"{key}/{k}": v for k, v in gradients(net, loss).items()}
@@ -242,7 +243,10 @@ def main():
             ("sct", "sct", {"k": 5, "scale": 0.5, "scaleonx": False}, index, 5e-3, 0.0),
             ("sct_scaleonx", "sct", {"k": 5, "scale": 0.5, "scaleonx": True}, index, 5e-3, 0.1),
             ("lora", "lora", {"r": 2, "alpha": 4, "targets": "q,v"}, {}, 5e-3, 0.0),
-            ("full", "full", {}, {}, 1e-3, 0.1)):
+            ("full", "full", {}, {}, 1e-3, 0.1),
+            ("bitfit", "bitfit", {}, {}, 5e-3, 0.0),
+            ("layernorm", "layernorm", {}, {}, 5e-3, 0.1),
+            ("partial", "partial", {"blocks": 1}, {}, 1e-3, 0.0)):
         cases.append(strategy_file(folder, name, strategy, options, idx, lr, smoothing, u8, w))
     with open(f"{folder}/cases.json", "w") as f:
         json.dump({"steps": STEPS, "sample": SAMPLE, "mix": MIX, "mix_valid": MIX_VALID,
