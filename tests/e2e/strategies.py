@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""strategies.py - bitfit, layernorm, partial: which tensors a run trains, in a
+"""strategies.py - bitfit, layernorm, partial, adapter, adaptformer: which tensors a run trains, in a
 ViT and in a Swin, that it learns, that the adapter gives back what was logged, what each option does,
 what is refused."""
+import math
 import re
 
 from e2e import *
@@ -10,9 +11,19 @@ VIT = ["blocks.0", "blocks.1"]
 SWIN = ["layers.%d.blocks.%d" % b for b in [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (3, 0)]]
 
 
+def halves(names, biases=True):
+    return {"%s.%s.%s" % (n, half, w) for n in names for half in ("down", "up")
+            for w in (("weight", "bias") if biases else ("weight",))}
+
+
 def part(pattern):
     """Those of the base whose whole name fits."""
     return lambda names, blocks: {n for n in names if re.fullmatch(pattern, n)}
+
+
+def modules(strategy, *branches, **kw):
+    return lambda names, blocks: halves(["%s.%s.%s" % (strategy, b, w) for b in blocks
+                                         for w in branches], **kw)
 
 
 # (strategy, settings) -> tensors beside the head, of the names and blocks of a base
@@ -23,6 +34,14 @@ RUNS = [
     ("partial", [], lambda names, blocks: {n for n in names if n.startswith(("norm.", blocks[-1]))}),
     ("partial", ["blocks=2"],
      lambda names, blocks: {n for n in names if n.startswith(("norm.", *blocks[-2:]))}),
+    ("adapter", ["r=3"], modules("adapter", "mlp")),
+    ("adapter", ["r=3", "form=houlsby"], modules("adapter", "attn", "mlp")),
+    ("adapter", ["r=3", "form=noah"], modules("adapter", "mlp")),
+    ("adaptformer", ["r=3"], modules("adaptformer", "mlp")),
+    ("adaptformer", ["r=3", "form=petl", "scale=1"], modules("adaptformer", "mlp", biases=False)),
+    ("adaptformer", ["r=3", "form=sct"], lambda names, blocks: modules("adaptformer", "mlp")(
+        names, blocks) | {"adaptformer.%s.mlp.norm.%s" % (b, w) for b in blocks
+                          for w in ("weight", "bias")}),
 ]
 
 
@@ -69,6 +88,19 @@ def learn_in_a_swin():
                weights="swin.safetensors")
 
 
+def still(name, strategy, *options):
+    """Losses of two steps that change nothing, in the list's order."""
+    train(name, "--lr", 0, "--max-steps", 2, "--shuffle", "off", *settings(options), strategy=strategy)
+    return losses(name)
+
+
+def moved(name, strategy, *options):
+    """Losses of three steps."""
+    train(name, "--lr", "0.05", "--lr-schedule", "constant", "--max-steps", 3, "--shuffle", "off",
+          *settings(options), strategy=strategy)
+    return losses(name)
+
+
 def setup():
     model()
     base()
@@ -108,6 +140,68 @@ def blocks_from_the_end():
     fails(USAGE, ["strategy partial", "the last 3 are wanted", "has 2"], "train", "--model",
           "tiny.yaml", "--weights", "base.safetensors", "--data", "data", "--strategy", "partial",
           "--set", "blocks=3")
+
+
+def starts(run, strategy, half):
+    return [v for n, t in tensors(run).items() if n.startswith(strategy) and
+            n.endswith(half + ".weight") for v in t[2]]
+
+
+@option("adapter:init", "adaptformer:init")
+def init():
+    """zero starts as the plain model; a truncated normal does not, and both matrices have it."""
+    setup()
+    plain = still("plain", "linear")
+    for s, zero, normal in (("adapter", "pfeiffer", "noah"), ("adaptformer", "petl", "sct")):
+        for form, init_, same in ((zero, "form", True), (normal, "form", False),
+                                  (normal, "zero", True), (zero, "trunc_normal", False)):
+            run = "%s-%s-%s" % (s, form, init_)
+            found = still(run, s, "form=" + form, "init=" + init_, "dropout=0", "r=16")
+            equal(found == plain, same, run)
+            up, down = starts(run, s, "up"), starts(run, s, "down")
+            equal(not any(up), same, run)
+            check(all(down), run)
+            if not same:
+                for values in (up, down):  # deviation of the mean square: 0.02 / sqrt(2 n)
+                    close(math.sqrt(sum(v * v for v in values) / len(values)), 0.02, 0.1, what=run)
+                    check(max(map(abs, values)) <= 2.0, run)
+
+
+@option("adapter:form", "adapter:r", "adapter:scale", "adapter:dropout")
+def options_of_adapter():
+    setup()
+    a = moved("a", "adapter")
+    equal(tensors("a")["adapter.blocks.0.mlp.down.weight"][1], [8, 48])
+    for name, opts in (("houlsby", ["form=houlsby"]), ("r", ["r=2"]), ("scale", ["scale=3"]),
+                       ("dropout", ["dropout=0.5"])):
+        check(moved(name, "adapter", *opts) != a, opts, "has no effect")
+    equal(tensors("r")["adapter.blocks.1.mlp.up.weight"][1], [48, 2])
+    # what a form means, said by hand: noah has dropout 0.1 and another activation
+    noah = moved("noah", "adapter", "form=noah")
+    equal(moved("noah01", "adapter", "form=noah", "dropout=0.1"), noah)
+    check(moved("noah0", "adapter", "form=noah", "dropout=0") != noah)
+    equal(moved("zero", "adapter", "dropout=0"), a)
+    check(moved("quick", "adapter", "form=noah", "dropout=0", "init=zero") != a, "same activation")
+    fails(USAGE, ["form", "pfeiffer|houlsby|noah", "other"], "train", "--model", "tiny.yaml", "--data",
+          "data", "--weights", "base.safetensors", "--strategy", "adapter", "--set", "form=other")
+
+
+@option("adaptformer:form", "adaptformer:r", "adaptformer:scale", "adaptformer:dropout")
+def options_of_adaptformer():
+    setup()
+    a = moved("a", "adaptformer")
+    for form, r in (("original", 64), ("petl", 8), ("sct", 96)):
+        moved(form, "adaptformer", "form=" + form)
+        equal(tensors(form)["adaptformer.blocks.0.mlp.down.weight"][1], [r, 48])
+        dropped = moved(form + "01", "adaptformer", "form=" + form, "dropout=0.1")
+        equal(dropped, losses(form), "every form has dropout 0.1")
+        own = "1" if form == "sct" else "0.1"
+        equal(moved(form + "s", "adaptformer", "form=" + form, "scale=" + own), dropped, "scale")
+    equal(losses("original"), a)
+    equal(moved("64", "adaptformer", "r=64"), a)
+    for name, opts in (("r", ["r=2"]), ("scale", ["scale=10"]), ("dropout", ["dropout=0"])):
+        check(moved(name, "adaptformer", *opts) != a, opts, "has no effect")
+    equal(tensors("r")["adaptformer.blocks.1.mlp.up.weight"][1], [48, 2])
 
 
 main()

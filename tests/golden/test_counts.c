@@ -34,6 +34,17 @@ static const struct row rows[] = {
     {"layernorm", "", 768, 12, 12, 38400},
     {"partial", "", 768, 12, 12, 7089408},
     {"partial", "blocks=2", 768, 12, 12, 14177280},
+    /* adapters: 2 r width + r + width each; NOAH's 8 (0.16 M), SPT's 32, the size of VPT's */
+    {"adapter", "", 768, 12, 12, 156768},
+    {"adapter", "form=noah", 768, 12, 12, 156768},
+    {"adapter", "r=32", 768, 12, 12, 599424},
+    {"adapter", "r=96", 768, 12, 12, 1779840},
+    {"adapter", "form=houlsby r=8", 768, 12, 12, 313536},
+    /* AdaptFormer: the same; PETL-ViT's without biases; SCT's with a norm (1.80 M) */
+    {"adaptformer", "", 768, 12, 12, 1189632},
+    {"adaptformer", "form=petl", 768, 12, 12, 147456},
+    {"adaptformer", "form=petl r=16", 768, 12, 12, 294912},
+    {"adaptformer", "form=sct", 768, 12, 12, 1798272},
 };
 
 enum { CLASSES = 100 };

@@ -250,6 +250,8 @@ static const struct {
     {"layernorm", "norm", false, SCT_EUNSUP, "belongs to a norm"},
     {"partial", "fc1", false, SCT_EUNSUP, "stage[0].block[2].mlp.fc1: its weight has no name"},
     {"partial", "-", true, SCT_EUSAGE, "the last 1 are wanted, this model has 0"},
+    {"adapter", "-", true, SCT_EUNSUP, "no **.mlp.out"},
+    {"adaptformer", "-", true, SCT_EUNSUP, "found 0 and 0"},
 };
 
 START_TEST(test_poor_backbone)

@@ -94,6 +94,8 @@ def start_values(strategy, options, index, w):
             k = len(index[f"sct.{stem}.index"])
             out[f"sct.{stem}.weight"] = draw(rng, (k, k), 0.2)
             out[f"sct.{stem}.bias"] = draw(rng, (k,), 0.1)
+        if strategy in ("adapter", "adaptformer"):
+            out |= tuned.bottleneck_start(rng, strategy, options, stem, dim)
         if strategy == "lora":
             for p in "qv":
                 lora = f"{stem}.attn.qkv.{p}.lora_"
@@ -176,7 +178,13 @@ def main():
             ("full", "full", {}, {}, 1e-3, 0.1),
             ("bitfit", "bitfit", {}, {}, 5e-3, 0.0),
             ("layernorm", "layernorm", {}, {}, 5e-3, 0.1),
-            ("partial", "partial", {"blocks": 2}, {}, 1e-3, 0.0)):
+            ("partial", "partial", {"blocks": 2}, {}, 1e-3, 0.0),
+            ("adapter_houlsby", "adapter", {"form": "houlsby", "r": 2, "scale": 0.5}, {}, 5e-3, 0.0),
+            ("adapter_noah", "adapter", {"form": "noah", "r": 3, "dropout": 0}, {}, 5e-3, 0.1),
+            ("adaptformer", "adaptformer",
+             {"form": "original", "r": 3, "scale": 0.1, "dropout": 0}, {}, 5e-3, 0.0),
+            ("adaptformer_sct", "adaptformer",
+             {"form": "sct", "r": 3, "scale": 1.0, "dropout": 0}, {}, 5e-3, 0.1)):
         cases.append(strategy_file(folder, name, strategy, options, idx, lr, smoothing, u8))
     with open(f"{folder}/cases.json", "w") as f:
         json.dump({"steps": STEPS, "sample": common.SAMPLE, "mix": common.MIX,

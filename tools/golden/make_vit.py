@@ -97,6 +97,8 @@ def start_values(strategy, options, index, w):
     if strategy in tuned.BASE:
         out = {k: w[k] for k in tuned.trained(strategy, options, w, blocks)}
     for i in range(tiny.DEPTH):
+        if strategy in ("adapter", "adaptformer"):
+            out |= tuned.bottleneck_start(rng, strategy, options, blocks[i], tiny.DIM)
         if strategy == "sct":
             k = len(index[f"sct.blocks.{i}.index"])
             out[f"sct.blocks.{i}.weight"] = draw(rng, (k, k), 0.2)
@@ -246,7 +248,16 @@ def main():
             ("full", "full", {}, {}, 1e-3, 0.1),
             ("bitfit", "bitfit", {}, {}, 5e-3, 0.0),
             ("layernorm", "layernorm", {}, {}, 5e-3, 0.1),
-            ("partial", "partial", {"blocks": 1}, {}, 1e-3, 0.0)):
+            ("partial", "partial", {"blocks": 1}, {}, 1e-3, 0.0),
+            ("adapter_pfeiffer", "adapter", {"form": "pfeiffer", "r": 3}, {}, 5e-3, 0.0),
+            ("adapter_houlsby", "adapter", {"form": "houlsby", "r": 2, "scale": 0.5}, {}, 5e-3, 0.0),
+            ("adapter_noah", "adapter", {"form": "noah", "r": 3, "dropout": 0}, {}, 5e-3, 0.1),
+            ("adaptformer", "adaptformer",
+             {"form": "original", "r": 3, "scale": 0.1, "dropout": 0}, {}, 5e-3, 0.0),
+            ("adaptformer_petl", "adaptformer",
+             {"form": "petl", "r": 2, "scale": 0.5, "dropout": 0}, {}, 5e-3, 0.0),
+            ("adaptformer_sct", "adaptformer",
+             {"form": "sct", "r": 3, "scale": 1.0, "dropout": 0}, {}, 5e-3, 0.1)):
         cases.append(strategy_file(folder, name, strategy, options, idx, lr, smoothing, u8, w))
     with open(f"{folder}/cases.json", "w") as f:
         json.dump({"steps": STEPS, "sample": SAMPLE, "mix": MIX, "mix_valid": MIX_VALID,

@@ -8,6 +8,7 @@ import torch
 from timm.models.swin_transformer import SwinTransformer
 
 import tiny_vit
+import tuned
 
 IMAGE, PATCH, DIM, CLASSES = tiny_vit.IMAGE, 2, 6, tiny_vit.CLASSES
 DEPTHS, HEADS, RATIO = (2, 2, 1, 1), (1, 2, 3, 4), 2.0
@@ -79,6 +80,8 @@ class Tuned(torch.nn.Module):
                 block.forward = self.sct_block(block, f"sct.{stem}")
             if strategy == "lora":
                 block.attn.qkv.forward = self.lora_qkv(block.attn.qkv, stem, width(s))
+            tuned.install(block, lambda b, x: b._attn(b.norm1(x)), self.own, strategy, options,
+                          stem)
 
     def sct_block(self, block, stem):
         w, b = self.own[f"{stem}.weight"], self.own[f"{stem}.bias"]
