@@ -204,4 +204,23 @@ def options_of_adaptformer():
     equal(tensors("r")["adaptformer.blocks.1.mlp.up.weight"][1], [48, 2])
 
 
+@test
+def exported_folders():
+    """What is trained of the base is in the folder's weights; a bottleneck is refused by its place."""
+    setup()
+    for s in ("bitfit", "layernorm", "partial"):
+        train(s, "--max-steps", 2, "--lr", "0.05", strategy=s)
+        sctrun("export", "--adapter", s + "/last", "--weights", "base.safetensors", "--format", "timm",
+               "--output", "out")
+        own, plain = tensors(s), load_tensors("base.safetensors")
+        for name, t in load_tensors("out/model.safetensors").items():
+            equal(t[2], own.get(name, plain[name])[2], s + ": " + name)
+        shutil.rmtree("out")
+    for s, place in (("adapter", "mlp.out"), ("adaptformer", "out")):
+        train(s, "--max-steps", 1, strategy=s)
+        fails(USAGE, ["strategy " + s, "block[1]." + place, "cannot be merged"], "export", "--adapter",
+              s + "/last", "--weights", "base.safetensors", "--format", "timm", "--output", "out")
+        check(not os.path.exists("out"))
+
+
 main()
