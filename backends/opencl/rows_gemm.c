@@ -72,17 +72,18 @@ static void mm_plain(struct cl_emit *e, const struct mm *m)
     rows_grid_cost(e, m->rows, m->n, 1, m->k);
 }
 
-/* Rows a work-item of the wide kernels takes: enough work to hide its start, few enough that
- * all threads have some. */
+/* Rows a work-item of the wide kernels takes: as many as stay in a core's cache (w is read once
+ * for each such block), few enough that all threads have some. */
 static uint32_t wide_block(const struct cl_caps *c, uint64_t rows, uint64_t col_tiles,
                            uint64_t k)
 {
     const uint32_t tile = c->simd == 16 ? 12 : 6;
-    const uint64_t tiles = rows_ceil(rows, tile), flops = 4 * (uint64_t)tile * c->simd * k;
-    const uint64_t by_work = rows_ceil(UINT64_C(3000000), flops ? flops : 1);
+    const uint64_t tiles = rows_ceil(rows, tile),
+                   tile_bytes = sizeof(float) * tile * (k ? k : 1);
+    const uint64_t by_cache = (UINT64_C(2) << 20) / tile_bytes;
     const uint64_t groups = (uint64_t)c->units * 8;
     const uint64_t by_threads = rows_ceil(tiles * col_tiles, groups);
-    uint64_t n = rows_min(by_work, by_threads);
+    uint64_t n = rows_min(by_cache, by_threads);
     n = n ? n : 1;
     return tile * (uint32_t)rows_min(rows_ceil(tiles, rows_ceil(tiles, n)), UINT32_MAX / 16);
 }

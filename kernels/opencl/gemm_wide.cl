@@ -13,6 +13,45 @@
         }                                                                                      \
     }
 
+/* The ends of m rows of a tile of TILE_COLS columns, t [m][2]. What is asked of them is looked
+ * up once, and two vectors at a time give the long chains of gelu something to overlap with. */
+static inline void epi_tile(const struct epi *e, ulong row, uint col, uint m, const VF *t)
+{
+    if (col + TILE_COLS > e->n || (e->flags & (EPI_RANGE | EPI_SCATTER))) {
+        for (uint q = 0; q < m; q++)
+            for (uint h = 0; h < 2 && col + h * SCT_SIMD < e->n; h++)
+                epi_v(e, row + q, col + h * SCT_SIMD, t[2 * q + h]);
+        return;
+    }
+    const bool bias = e->flags & EPI_BIAS;
+    const VF b0 = bias ? VLOAD(e->bias + col) : (VF)(0.0f);
+    const VF b1 = bias ? VLOAD(e->bias + col + SCT_SIMD) : (VF)(0.0f);
+    const ulong n = e->n;
+    const uint kind = e->kind;
+    ulong i = row * n + col;
+    __global float *out = e->out, *pre = e->out2;
+    CG float *extra = e->extra;
+#define EACH(DO)                                                                               \
+    for (uint q = 0; q < m; q++, i += n) {                                                     \
+        VF v0 = t[2 * q] + b0, v1 = t[2 * q + 1] + b1;                                         \
+        DO;                                                                                    \
+        VSTORE(v0, out + i);                                                                   \
+        VSTORE(v1, out + i + SCT_SIMD);                                                        \
+    }
+    if (e->flags & EPI_GELU) {
+        EACH(VSTORE(v0, pre + i); VSTORE(v1, pre + i + SCT_SIMD); v0 = gelu_v(v0, kind);
+             v1 = gelu_v(v1, kind));
+    } else if (e->flags & EPI_GELU_GRAD) {
+        EACH(v0 *= gelu_grad_v(VLOAD(extra + i), kind);
+             v1 *= gelu_grad_v(VLOAD(extra + i + SCT_SIMD), kind));
+    } else if (e->flags & EPI_ADD) {
+        EACH(v0 += VLOAD(extra + i); v1 += VLOAD(extra + i + SCT_SIMD));
+    } else {
+        EACH((void)0);
+    }
+#undef EACH
+}
+
 /* out [rows][n] = a [rows][k] w; w in panels of 32 columns (pack32 of move.cl). Group x is a
  * block of rows, group y a tile of columns. */
 KERNEL(1)
@@ -33,12 +72,9 @@ void gemm_wide(CG float *a, ulong a_off, CG float *w, ulong w_off, EPI_ARGS, uin
         TILE_CLEAR(s, M);                                                                      \
         CG float *a_tile = a + (R)*k;                                                          \
         TILE_SUM(s, M, a_tile, k, 1, b, 32, k);                                                \
-        _Pragma("unroll") for (uint q = 0; q < M; q++)                                         \
-        {                                                                                      \
-            epi_v(&e, (R) + q, c, s[q][0]);                                                    \
-            if (c + SCT_SIMD < n)                                                              \
-                epi_v(&e, (R) + q, c + SCT_SIMD, s[q][1]);                                     \
-        }                                                                                      \
+        VF t[2 * M]; /* s stays in registers: no index of it is computed */                    \
+        _Pragma("unroll") for (uint q = 0; q < 2 * M; q++) t[q] = s[q / 2][q % 2];             \
+        epi_tile(&e, R, c, M, t);                                                              \
     }
     TILE_ROWS(ulong, r0, r1, DO);
 #undef DO

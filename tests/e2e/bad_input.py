@@ -302,8 +302,8 @@ def weights():
     save_tensors("resnet.safetensors", {
         "conv1.weight": ("F32", (8, 3, 7, 7), b"\0" * 8 * 3 * 49 * 4),
         "layer1.0.bn1.weight": ("F32", (8,), b"\0" * 32)})
-    refused(FILE, ["resnet.safetensors", "patch_embed.proj.weight is missing", "timm's names",
-                   "--model"], "--weights", "resnet.safetensors")
+    refused(FILE, ["resnet.safetensors", "no dialect", "2 tensors", "conv1.weight",
+                   "vision transformer"], "--weights", "resnet.safetensors")
     base("deep.safetensors", depth=3)
     refused(FILE, ["deep.safetensors", "depth is 3", "says 2", "--model"], "--weights", "deep.safetensors")
     save_tensors("headless.safetensors", {k: v for k, v in t.items() if "head" not in k})

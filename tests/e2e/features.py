@@ -9,7 +9,7 @@ import struct
 
 from e2e import *
 
-STRATEGIES = ("linear", "full", "lora", "sct")
+STRATEGIES = ("linear", "full", "lora", "sct", "ict")
 
 
 def setup(**data):
@@ -19,7 +19,7 @@ def setup(**data):
 
 
 def options_of(strategy):
-    return {"sct": ["--set", "k=6"], "lora": ["--set", "r=2"]}.get(strategy, [])
+    return {"sct": ["--set", "k=6"], "ict": ["--set", "k=6"], "lora": ["--set", "r=2"]}.get(strategy, [])
 
 
 @test
@@ -34,6 +34,7 @@ def train_each_strategy():
            "sct": {"head.weight", "head.bias"} |
                   {"sct.blocks.%d.%s" % (b, x) for b in (0, 1)
                    for x in ("weight", "bias", "index")}}
+    own["ict"] = own["sct"]
     for s in STRATEGIES:
         r = train(s, "--epochs", 4, "--lr", "0.01", "--warmup-epochs", 0, "--eval-interval", 2,
                   "--json", *options_of(s), strategy=s)

@@ -186,7 +186,7 @@ def refused():
               "data", "--strategy", "linear", "--dry-run")
     swin()
     write("wrong.yaml", read("swin.yaml").decode().replace("window: 5", "window: 4"))
-    fails(FILE, ["relative_position_bias_table", "[81][1]", "[49][1]"], "train", "--model",
+    fails(FILE, ["window is 5", "relative_position_bias_table", "[81][1]", "says 4"], "train", "--model",
           "wrong.yaml", "--weights", "swin.safetensors", "--data", "data", "--strategy", "linear",
           "--dry-run")
     run_ = ["train", "--model", "swin.yaml", "--weights", "swin.safetensors", "--data", "data"]

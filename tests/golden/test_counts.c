@@ -7,117 +7,175 @@
 #include "core/train/schedule.h"
 #include "tests/golden/tuned.h"
 
-/* Without the head. */
-struct row {
-    const char *strategy, *options; /* "key=value key=value" */
-    uint32_t dim, depth, heads;
-    uint64_t want;
-};
-
-static const struct row rows[] = {
-    /* SCT: K (K + 1) in each block; 96 and 192 are the published sizes */
-    {"sct", "k=96", 768, 12, 12, 111744},
-    {"sct", "k=1/8", 768, 12, 12, 111744},
-    {"sct", "k=192", 768, 12, 12, 444672},
-    {"sct", "k=128", 1024, 24, 16, 396288},
-    /* LoRA: r (in + out) for each pair */
-    {"lora", "r=8", 768, 12, 12, 294912},
-    {"lora", "r=16", 768, 12, 12, 589824},
-    {"lora", "targets=qkv", 768, 12, 12, 294912},
-    {"lora", "targets=q,k,v,proj", 768, 12, 12, 589824},
-    {"lora", "targets=q,k,v,proj,fc1,fc2", 768, 12, 12, 1327104},
-    {"linear", "", 768, 12, 12, 0},
-    /* timm's vit_base_patch16_224 without its head */
-    {"full", "", 768, 12, 12, 85798656},
-    /* of it: what is called bias (VPT); 25 norms; the last block and the norm (VPT) */
-    {"bitfit", "", 768, 12, 12, 102912},
-    {"layernorm", "", 768, 12, 12, 38400},
-    {"partial", "", 768, 12, 12, 7089408},
-    {"partial", "blocks=2", 768, 12, 12, 14177280},
-    /* adapters: 2 r width + r + width each; NOAH's 8 (0.16 M), SPT's 32, the size of VPT's */
-    {"adapter", "", 768, 12, 12, 156768},
-    {"adapter", "form=noah", 768, 12, 12, 156768},
-    {"adapter", "r=32", 768, 12, 12, 599424},
-    {"adapter", "r=96", 768, 12, 12, 1779840},
-    {"adapter", "form=houlsby r=8", 768, 12, 12, 313536},
-    /* AdaptFormer: the same; PETL-ViT's without biases; SCT's with a norm (1.80 M) */
-    {"adaptformer", "", 768, 12, 12, 1189632},
-    {"adaptformer", "form=petl", 768, 12, 12, 147456},
-    {"adaptformer", "form=petl r=16", 768, 12, 12, 294912},
-    {"adaptformer", "form=sct", 768, 12, 12, 1798272},
+/* What is counted in. ViT-H has patches of 14. */
+struct real {
+    const char *name;
+    struct sct_model_config cfg;
+    uint32_t out; /* width that the head reads */
 };
 
 enum { CLASSES = 100 };
 
+#define VIT(NAME, DIM, DEPTH, HEADS, PATCH)                                                    \
+    {                                                                                          \
+        NAME,                                                                                  \
+            {.name = "real",                                                                   \
+             .head_init = "zeros",                                                             \
+             .image = 224,                                                                     \
+             .patch = PATCH,                                                                   \
+             .dim = DIM,                                                                       \
+             .depth = DEPTH,                                                                   \
+             .heads = HEADS,                                                                   \
+             .mlp = 4 * DIM,                                                                   \
+             .classes = CLASSES,                                                               \
+             .class_token = 1,                                                                 \
+             .eps = 1e-6f},                                                                    \
+            DIM                                                                                \
+    }
+
+static const struct real vit_b = VIT("ViT-B/16", 768, 12, 12, 16);
+static const struct real vit_l = VIT("ViT-L/16", 1024, 24, 16, 16);
+static const struct real vit_h = VIT("ViT-H/14", 1280, 32, 16, 14);
+static const struct real swin_b = {"Swin-B",
+                                   {.name = "real",
+                                    .head_init = "zeros",
+                                    .arch = SCT_ARCH_SWIN,
+                                    .image = 224,
+                                    .patch = 4,
+                                    .dim = 128,
+                                    .stage_depth = {2, 2, 18, 2},
+                                    .stage_heads = {4, 8, 16, 32},
+                                    .window = 7,
+                                    .mlp_ratio = 4.0f,
+                                    .classes = CLASSES,
+                                    .eps = 1e-5f},
+                                   1024};
+
+/* Without the head. */
+struct row {
+    const char *strategy, *options; /* "key=value key=value" */
+    const struct real *model;
+    uint64_t want;
+};
+
+#define SWIN_PLACES "sites=stage[2].block[9:].attn.res,stage[3].block[*].attn.res"
+
+static const struct row rows[] = {
+    /* SCT: K (K + 1) in each block; 96 and 192 are the published sizes */
+    {"sct", "k=24", &vit_b, 7200},
+    {"sct", "k=48", &vit_b, 28224},
+    {"sct", "k=96", &vit_b, 111744},
+    {"sct", "k=1/8", &vit_b, 111744},
+    {"sct", "k=128", &vit_b, 198144},
+    {"sct", "k=160", &vit_b, 309120},
+    {"sct", "k=192", &vit_b, 444672},
+    {"sct", "k=384", &vit_b, 1774080},
+    {"sct", "k=24", &vit_l, 14400},
+    {"sct", "k=48", &vit_l, 56448},
+    {"sct", "k=96", &vit_l, 223488},
+    {"sct", "k=128", &vit_l, 396288},
+    {"sct", "k=160", &vit_l, 618240},
+    {"sct", "k=192", &vit_l, 889344},
+    {"sct", "k=384", &vit_l, 3548160},
+    {"sct", "k=24", &vit_h, 19200},
+    {"sct", "k=48", &vit_h, 75264},
+    {"sct", "k=96", &vit_h, 297984},
+    {"sct", "k=128", &vit_h, 528384},
+    {"sct", "k=160", &vit_h, 824320},
+    {"sct", "k=192", &vit_h, 1185792},
+    {"sct", "k=384", &vit_h, 4730880},
+    {"sct", "k=96 mode=mlp", &vit_b, 111744},
+    {"sct", "k=96 mode=qkv", &vit_b, 223488},
+    {"sct", "k=96 mode=both", &vit_b, 223488},
+    {"sct", "k=96 form=b", &vit_b, 111744},
+    {"sct", "k=96 last=6", &vit_b, 55872},
+    {"sct", "select=all", &vit_b, 7087104}, /* 12 (768^2 + 768) */
+    /* 9 of the 18 blocks of stage 3 and both of stage 4 */
+    {"sct", "k=96 " SWIN_PLACES, &swin_b, 102432},
+    {"sct", "k=96 last=11", &swin_b, 102432},
+    /* 1/8 of 128, 256, 512, 1024 in 2, 2, 18, 2 blocks */
+    {"sct", "k=1/8", &swin_b, 110560},
+    {"sct", "stages=1/8,1/8,1/8,1/8", &swin_b, 110560},
+    {"sct", "stages=8,16,64,96", &swin_b, 94192},
+    /* ICT: 96 channels by default; D-to-K: (D + 1) K in each block */
+    {"ict", "", &vit_b, 111744},
+    {"ict", "module=wide", &vit_b, 885888},
+    {"ict", SWIN_PLACES, &swin_b, 102432},
+    /* LoRA: r (in + out) for each pair */
+    {"lora", "r=8", &vit_b, 294912},
+    {"lora", "r=16", &vit_b, 589824},
+    {"lora", "targets=qkv", &vit_b, 294912},
+    {"lora", "targets=q,k,v,proj", &vit_b, 589824},
+    {"lora", "targets=q,k,v,proj,fc1,fc2", &vit_b, 1327104},
+    {"linear", "", &vit_b, 0},
+    /* timm's vit_base_patch16_224 without its head */
+    {"full", "", &vit_b, 85798656},
+    /* of it: what is called bias (VPT); 25 norms; the last block and the norm (VPT) */
+    {"bitfit", "", &vit_b, 102912},
+    {"layernorm", "", &vit_b, 38400},
+    {"partial", "", &vit_b, 7089408},
+    {"partial", "blocks=2", &vit_b, 14177280},
+    /* adapters: 2 r width + r + width each; NOAH's 8 (0.16 M), SPT's 32, the size of VPT's */
+    {"adapter", "", &vit_b, 156768},
+    {"adapter", "form=noah", &vit_b, 156768},
+    {"adapter", "r=32", &vit_b, 599424},
+    {"adapter", "r=96", &vit_b, 1779840},
+    {"adapter", "form=houlsby r=8", &vit_b, 313536},
+    /* AdaptFormer: the same; PETL-ViT's without biases; SCT's with a norm (1.80 M) */
+    {"adaptformer", "", &vit_b, 1189632},
+    {"adaptformer", "form=petl", &vit_b, 147456},
+    {"adaptformer", "form=petl r=16", &vit_b, 294912},
+    {"adaptformer", "form=sct", &vit_b, 1798272},
+};
+
 static sct_status open_tuner(struct sct_tuner *t, const struct row *r, sct_error *err)
 {
     json_t *o = json_object();
+    char key[32], value[96];
     for (const char *p = r->options; *p;) {
-        char key[32], value[64];
-        const size_t k = strcspn(p, "="), n = strcspn(p, " ");
-        (void)snprintf(key, sizeof key, "%.*s", (int)k, p);
-        (void)snprintf(value, sizeof value, "%.*s", (int)(n - k - 1), p + k + 1);
+        const size_t n = strcspn(p, "="), len = strcspn(p + n + 1, " ");
+        (void)snprintf(key, sizeof key, "%.*s", (int)n, p);
+        (void)snprintf(value, sizeof value, "%.*s", (int)len, p + n + 1);
         json_object_set_new(o, key, json_string(value));
-        p += n + (p[n] == ' ');
+        p += n + 1 + len;
+        p += *p == ' ';
     }
     const sct_status rc = tuned_open_strategy(t, r->strategy, o, err);
     json_decref(o);
     return rc;
 }
 
-/* Index lists 0, 1, 2, ..: which channels does not matter here. */
-static sct_status any_indices(struct sct_tuner *t, const struct sct_model *m, uint32_t k,
-                              sct_error *err)
+/* Which channels does not matter here: every reading is 1. */
+static sct_status choose_any(struct sct_tuner *t, struct sct_model *m, sct_error *err)
 {
-    struct sct_adapter *a = sct_adapter_create("indices");
-    int32_t idx[1024];
-    const struct sct_desc d = sct_desc_make(SCT_I32, 1, &k);
-    sct_status rc = SCT_OK;
-    for (uint32_t j = 0; j < k; j++)
-        idx[j] = (int32_t)j;
-    for (uint32_t i = 0; i < m->cfg.depth && rc == SCT_OK; i++) {
-        char name[64];
-        (void)snprintf(name, sizeof name, "sct.blocks.%u.index", i);
-        rc = sct_adapter_put(a, name, &d, idx, err);
+    struct sct_readings *all = sct_readings_create();
+    sct_status rc = all ? sct_strategy_observe(&t->run, m, err) : SCT_ENOMEM;
+    for (uint32_t i = 0; i < m->n_watch && rc == SCT_OK; i++) {
+        const uint32_t id = m->watch[i].id, cols = m->site[id].channels;
+        struct sct_reading *r = sct_readings_add(all, m->watch[i].what, id, 1, cols, true);
+        rc = r ? SCT_OK : SCT_ENOMEM;
+        for (uint32_t d = 0; r && d < cols; d++)
+            r->value[d] = r->row_weight[0] = 1.0f;
     }
     if (rc == SCT_OK)
-        rc = sct_strategy_load(&t->run, m, a, err);
-    sct_adapter_destroy(&a);
+        rc = sct_strategy_choose(&t->run, m, all, err);
+    sct_readings_destroy(&all);
     return rc;
-}
-
-static uint32_t channels(const struct row *r)
-{
-    uint32_t k = 0;
-    if (strcmp(r->options, "k=1/8") == 0)
-        return r->dim / 8;
-    return sscanf(r->options, "k=%u", &k) == 1 ? k : 0;
 }
 
 static sct_status count(const struct row *r, uint64_t *trainable, uint64_t *head,
                         sct_error *err)
 {
-    const struct sct_model_config cfg = {.name = "real",
-                                         .head_init = "zeros",
-                                         .image = 224,
-                                         .patch = 16,
-                                         .dim = r->dim,
-                                         .depth = r->depth,
-                                         .heads = r->heads,
-                                         .mlp = 4 * r->dim,
-                                         .classes = CLASSES,
-                                         .class_token = 1,
-                                         .eps = 1e-6f};
     const struct sct_build_opts o = {.batch = 4, .seed = 1};
     struct sct_tuner t = {0};
     struct sct_model *m = NULL;
     uint64_t all = 0;
     struct sct_weights *w = sct_weights_create("random", true, 1);
-    sct_status rc = w ? sct_model_build(&m, &cfg, w, &o, err) : SCT_ENOMEM;
+    sct_status rc = w ? sct_model_build(&m, &r->model->cfg, w, &o, err) : SCT_ENOMEM;
     if (rc == SCT_OK)
         rc = open_tuner(&t, r, err);
-    if (rc == SCT_OK && channels(r))
-        rc = any_indices(&t, m, channels(r), err);
+    if (rc == SCT_OK)
+        rc = choose_any(&t, m, err);
     if (rc == SCT_OK)
         rc = sct_strategy_apply(&t.run, m, err);
     if (rc == SCT_OK)
@@ -136,12 +194,11 @@ static void check_counts(void)
         sct_error err = SCT_ERROR_INIT;
         if (golden_ok(count(r, &trainable, &head, &err), &err, r->strategy) != SCT_OK)
             continue;
-        golden_expect(head == (uint64_t)CLASSES * (r->dim + 1), "the head has %llu parameters",
-                      (unsigned long long)head);
-        golden_expect(trainable - head == r->want,
-                      "%s %s, width %u: %llu trainable, expected %llu", r->strategy, r->options,
-                      r->dim, (unsigned long long)(trainable - head),
-                      (unsigned long long)r->want);
+        golden_expect(head == (uint64_t)CLASSES * (r->model->out + 1),
+                      "the head has %llu parameters", (unsigned long long)head);
+        golden_expect(trainable - head == r->want, "%s, %s %s: %llu trainable, expected %llu",
+                      r->model->name, r->strategy, r->options,
+                      (unsigned long long)(trainable - head), (unsigned long long)r->want);
     }
 }
 

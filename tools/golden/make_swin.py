@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 
 import make_vit as common
+import sct_modules as sct
 import tiny_swin as tiny
 import tuned
 from make_vit import LABELS, SMOOTHING, STEPS, WD, draw
@@ -22,7 +23,7 @@ from tiny_vit import ALL, BATCH, OWNERS, f32, images, pixels, save
 
 # SCT's placement: the second block of stage 1, all of stages 2 and 3
 SITES = "stage[1].block[1:].attn.res,stage[2:].block[*].attn.res"
-PLACED = [(1, 1), (2, 0), (3, 0)]
+BLOCKS = [(f"stage[{s}].block[{i}]", f"layers.{s}.blocks.{i}") for s, i in tiny.blocks()]
 
 
 def pictures(variant, u8):
@@ -90,12 +91,10 @@ def start_values(strategy, options, index, w):
         out = {k: w[k] for k in tuned.trained(strategy, options, w, blocks)}
     for s, i in tiny.blocks():
         stem, dim = f"layers.{s}.blocks.{i}", tiny.width(s)
-        if strategy == "sct" and (s, i) in PLACED:
-            k = len(index[f"sct.{stem}.index"])
-            out[f"sct.{stem}.weight"] = draw(rng, (k, k), 0.2)
-            out[f"sct.{stem}.bias"] = draw(rng, (k,), 0.1)
         if strategy in ("adapter", "adaptformer"):
             out |= tuned.bottleneck_start(rng, strategy, options, stem, dim)
+        if strategy in ("sct", "ict"):
+            out |= sct.start(draw, rng, stem, index, options, dim)
         if strategy == "lora":
             for p in "qv":
                 lora = f"{stem}.attn.qkv.{p}.lora_"
@@ -137,31 +136,18 @@ def strategy_file(folder, name, strategy, options, index, lr, smoothing, u8):
 
 def select(folder, u8):
     """Of all blocks; there is no class token, so every token counts."""
-    model, seen = tiny.build(), []
+    model, seen = tiny.build(), {}
     model.load_state_dict(tiny.weights())
     model = model.double()
     for s, i in tiny.blocks():
-        model.layers[s].blocks[i].norm2.register_forward_hook(
-            lambda _, args, out: seen.append(args[0].flatten(1, -2)))
+        sct.watch(model.layers[s].blocks[i], seen, ALL, 0)
     with torch.no_grad():
         model(pixels(u8, torch.float64))
-    owners, out, index = torch.tensor(OWNERS), {}, {}
-    for b, ((s, i), h) in enumerate(zip(tiny.blocks(), seen)):
-        dim = tiny.width(s)
-        norms = {c: h[owners == c].reshape(-1, dim).norm(dim=0) for c in sorted(set(OWNERS))}
-        aware = sum(norms.values()) / len(norms)
-        agnostic = h.reshape(-1, dim).norm(dim=0)
-        rows = torch.zeros(tiny.CLASSES, dim, dtype=torch.float64)
-        for c, n in norms.items():
-            rows[c] = n * n
-        out[f"sumsq/{b}"] = rows
-        for k, word in ((5, "5"), (dim // 3, "1/3")):
-            out[f"class_aware/{word}/{b}"] = common.top(aware, k)
-            out[f"class_agnostic/{word}/{b}"] = common.top(agnostic, k)
-        if (s, i) in PLACED:
-            index[f"sct.layers.{s}.blocks.{i}.index"] = out[f"class_aware/1/3/{b}"]
+    out = {}
+    for mode in sct.MODES:
+        common.add_mode(out, mode, seen, OWNERS, BLOCKS, lambda b: tiny.width(tiny.blocks()[b][0]))
     save(f"{folder}/select.safetensors", out)
-    return index
+    return out
 
 
 def main():
@@ -170,22 +156,32 @@ def main():
     u8 = images()
     assert len(u8) == ALL
     forward(folder, u8)
-    index = select(folder, u8)
+    chosen = select(folder, u8)
     cases = []
-    for name, strategy, options, idx, lr, smoothing in (
-            ("sct", "sct", {"k": "1/3", "scale": 0.5, "sites": SITES}, index, 5e-3, 0.0),
-            ("lora", "lora", {"r": 2, "alpha": 4, "targets": "q,v"}, {}, 5e-3, 0.0),
-            ("full", "full", {}, {}, 1e-3, 0.1),
-            ("bitfit", "bitfit", {}, {}, 5e-3, 0.0),
-            ("layernorm", "layernorm", {}, {}, 5e-3, 0.1),
-            ("partial", "partial", {"blocks": 2}, {}, 1e-3, 0.0),
-            ("adapter_houlsby", "adapter", {"form": "houlsby", "r": 2, "scale": 0.5}, {}, 5e-3, 0.0),
-            ("adapter_noah", "adapter", {"form": "noah", "r": 3, "dropout": 0}, {}, 5e-3, 0.1),
+    for name, strategy, options, word, last, smoothing in (
+            ("sct", "sct", {"k": "1/3", "scale": 0.5, "sites": SITES}, "1/3", 3, 0.0),
+            ("sct_mlp", "sct", {"mode": "mlp", "stages": "1,5,1/3,5", "scale": 0.5},
+             ["1", "1", "5", "5", "1/3", "5"], 0, 0.0),
+            ("sct_qkv", "sct", {"mode": "qkv", "k": "1/3"}, "1/3", 0, 0.1),
+            ("sct_both", "sct", {"mode": "both", "k": "1/3", "scale": 0.5, "last": 4}, "1/3", 4, 0.0),
+            ("ict", "ict", {"k": 5, "scale": 0.4}, "5", 0, 0.0),
+            ("ict_wide", "ict", {"module": "wide", "k": "1/3"}, "1/3", 0, 0.1),
+            ("lora", "lora", {"r": 2, "alpha": 4, "targets": "q,v"}, "", 0, 0.0),
+            ("full", "full", {}, "", 0, 0.1),
+            ("bitfit", "bitfit", {}, "", 0, 0.0),
+            ("layernorm", "layernorm", {}, "", 0, 0.1),
+            ("partial", "partial", {"blocks": 2}, "", 0, 0.0),
+            ("adapter_houlsby", "adapter", {"form": "houlsby", "r": 2, "scale": 0.5}, "", 0, 0.0),
+            ("adapter_noah", "adapter", {"form": "noah", "r": 3, "dropout": 0}, "", 0, 0.1),
             ("adaptformer", "adaptformer",
-             {"form": "original", "r": 3, "scale": 0.1, "dropout": 0}, {}, 5e-3, 0.0),
+             {"form": "original", "r": 3, "scale": 0.1, "dropout": 0}, "", 0, 0.0),
             ("adaptformer_sct", "adaptformer",
-             {"form": "sct", "r": 3, "scale": 1.0, "dropout": 0}, {}, 5e-3, 0.1)):
-        cases.append(strategy_file(folder, name, strategy, options, idx, lr, smoothing, u8))
+             {"form": "sct", "r": 3, "scale": 1.0, "dropout": 0}, "", 0, 0.1)):
+        index = {}
+        if strategy in ("sct", "ict"):
+            index = common.index_of(chosen, options.get("mode", "attn"), word, BLOCKS, last)
+        lr = 1e-3 if strategy in ("full", "partial") else 5e-3
+        cases.append(strategy_file(folder, name, strategy, options, index, lr, smoothing, u8))
     with open(f"{folder}/cases.json", "w") as f:
         json.dump({"steps": STEPS, "sample": common.SAMPLE, "mix": common.MIX,
                    "mix_valid": common.MIX_VALID, "smooth": SMOOTHING, "cases": cases}, f,

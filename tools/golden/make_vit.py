@@ -6,7 +6,7 @@
     forward.safetensors    images, logits of every variant, values at sites
     cases.json             strategies, their options, hyper-parameters
     <strategy>.safetensors start values, gradients, losses of ten AdamW steps, final values
-    select.safetensors     SCT's sums and selected channels, class-aware and class-agnostic
+    select.safetensors     SCT's sums and selected channels, of every mode and way to select
 
     python3 tools/golden/make_vit.py tests/golden/vit     (torch 2.13, timm 1.0.22)
 """
@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from timm.data.mixup import mixup_target
 from timm.loss import SoftTargetCrossEntropy
 
+import sct_modules as sct
 import tiny_vit as tiny
 import tuned
 from tuned import draw
@@ -29,6 +30,8 @@ STEPS, WD = 10, 1e-4
 LABELS = torch.tensor([3, 0, 4, 1, 2, 0])
 PARTNERS = torch.tensor([1, 0, 2, 4, 3, 1])
 MIX, MIX_VALID, SMOOTHING = 0.7, 5, 0.1
+SELECT_SEED = 7
+BLOCKS = [(f"stage[0].block[{i}]", f"blocks.{i}") for i in range(tiny.DEPTH)]
 SAMPLE = 256  # elements kept of a large tensor's final values
 
 
@@ -99,10 +102,8 @@ def start_values(strategy, options, index, w):
     for i in range(tiny.DEPTH):
         if strategy in ("adapter", "adaptformer"):
             out |= tuned.bottleneck_start(rng, strategy, options, blocks[i], tiny.DIM)
-        if strategy == "sct":
-            k = len(index[f"sct.blocks.{i}.index"])
-            out[f"sct.blocks.{i}.weight"] = draw(rng, (k, k), 0.2)
-            out[f"sct.blocks.{i}.bias"] = draw(rng, (k,), 0.1)
+        if strategy in ("sct", "ict"):
+            out |= sct.start(draw, rng, f"blocks.{i}", index, options, tiny.DIM)
         if strategy == "lora":
             for p in "qv":
                 stem = f"blocks.{i}.attn.qkv.{p}.lora_"
@@ -187,50 +188,78 @@ def strategy_file(folder, name, strategy, options, index, lr, smoothing, u8, w):
 # ---- SCT's selection, in one go per block instead of streamed ----
 
 
-def features(w, u8):
-    """Inputs of norm2 of every block, [ALL][tokens][DIM]."""
-    model = tiny.build().double()
-    model.load_state_dict(w)
-    seen = []
-    for block in model.blocks:
-        block.norm2.register_forward_hook(lambda _, args, out: seen.append(args[0]))
-    with torch.no_grad():
-        model(tiny.pixels(u8, torch.float64))
-    return seen
+def add_scores(out, mode, i, h, owners, part, dim, words):
+    """Sums and choices of one module, number i of its mode; part: its columns of h."""
+    prefix = "" if mode == "attn" else f"{mode}/"
+    norms, aware, agnostic = sct.scores(h, owners)
+    rows = torch.zeros(tiny.CLASSES, h.shape[-1], dtype=torch.float64)
+    for c, n in norms.items():
+        rows[c] = n * n
+    for name, score in (("class_aware", aware), ("class_agnostic", agnostic), ("lowest", -aware)):
+        for word, k in words.items():
+            out[f"{prefix}{name}/{word}/{i}"] = sct.top(score[part:part + dim], k) + part
+    return rows
 
 
-def top(score, k):
-    """k largest, ascending; refuses a score that rounding could turn over."""
-    order = torch.argsort(score, descending=True, stable=True)
-    gap = (score[order[k - 1]] - score[order[k]]) / score[order[k]]
-    assert gap > 1e-3, f"channels too close: {gap:.1e}"
-    return torch.sort(order[:k]).values.int()
+def add_random(out, i, path, stem, dim, words):
+    for word, k in words.items():
+        out[f"random/{word}/{i}"] = sct.top(sct.drawn(SELECT_SEED, path, stem, dim), k, 0)
+        out[f"all/{word}/{i}"] = torch.arange(dim).int()
+
+
+def add_mode(out, mode, seen, owners, blocks, width):
+    """All modules of a mode. blocks: (path, stem) of every block; width(b): of its stream."""
+    i = reading = 0
+    for b, (path, stem) in enumerate(blocks):
+        dim, watched = width(b), None
+        words = {"1": 1, "5": min(5, dim), "1/3": dim // 3, "1/1": dim}
+        for word, place in sct.MODES[mode]:
+            h = seen[place][b]
+            part = 2 * dim if word == ".v" else 0
+            rows = add_scores(out, mode, i, h, owners, part, dim, words)
+            if place != watched:
+                out[f"{'' if mode == 'attn' else mode + '/'}sumsq/{reading}"] = rows
+                reading, watched = reading + 1, place
+            if mode == "attn":
+                add_random(out, i, f"{path}.attn.res", f"sct.{stem}", dim, words)
+            i += 1
+
+
+def index_of(out, mode, word, blocks, last=0):
+    """What the golden strategies use: the class-aware lists, of the last blocks (0: all). word:
+    K in all blocks, or a list with one a block."""
+    prefix, i, index = "" if mode == "attn" else f"{mode}/", 0, {}
+    for b, (_, stem) in enumerate(blocks):
+        for end, _ in sct.MODES[mode]:
+            if not last or b >= len(blocks) - last:
+                k = word if isinstance(word, str) else word[b]
+                index[f"sct.{stem}{end}.index"] = out[f"{prefix}class_aware/{k}/{i}"]
+            i += 1
+    return index
 
 
 def select(folder, w, u8):
-    owners = torch.tensor(tiny.OWNERS)
     loud = w["cls_token"].clone()
     loud[0, 0, tiny.CLS_CHANNEL] = tiny.CLS_VALUE
+    model, seen, whole = tiny.build().double(), {}, {}
+    model.load_state_dict({**w, "cls_token": loud})
+    for block in model.blocks:
+        sct.watch(block, seen, tiny.ALL, 1)
+        sct.watch(block, whole, tiny.ALL, 0)
+    with torch.no_grad():
+        model(tiny.pixels(u8, torch.float64))
     out = {"cls_token": loud}
-    for i, h in enumerate(features({**w, "cls_token": loud}, u8)):
-        patches = h[:, 1:]
-        norms = {c: patches[owners == c].reshape(-1, tiny.DIM).norm(dim=0)
-                 for c in sorted(set(tiny.OWNERS))}
-        aware = sum(norms.values()) / len(norms)
-        agnostic = patches.reshape(-1, tiny.DIM).norm(dim=0)
-        rows = torch.zeros(tiny.CLASSES, tiny.DIM, dtype=torch.float64)
-        for c, n in norms.items():
-            rows[c] = n * n
-        out[f"sumsq/{i}"] = rows
-        for k, word in ((5, "5"), (tiny.DIM // 3, "1/3")):
-            a, g = top(aware, k), top(agnostic, k)
-            out[f"class_aware/{word}/{i}"], out[f"class_agnostic/{word}/{i}"] = a, g
-            assert not torch.equal(a, g), "the two scores must disagree"
-        with_cls = h.reshape(-1, tiny.DIM).norm(dim=0)
+    for mode in sct.MODES:
+        add_mode(out, mode, seen, tiny.OWNERS, BLOCKS, lambda b: tiny.DIM)
+    for i in range(tiny.DEPTH):
+        for word in ("5", "1/3"):
+            assert not torch.equal(out[f"class_aware/{word}/{i}"],
+                                   out[f"class_agnostic/{word}/{i}"]), "the scores must disagree"
+        with_cls = whole["attn.res"][i].reshape(-1, tiny.DIM).norm(dim=0)
         assert with_cls.argmax() == tiny.CLS_CHANNEL
         assert tiny.CLS_CHANNEL not in out[f"class_aware/5/{i}"]
     tiny.save(f"{folder}/select.safetensors", out)
-    return {f"sct.blocks.{i}.index": out[f"class_aware/5/{i}"] for i in range(tiny.DEPTH)}
+    return out
 
 
 def main():
@@ -238,26 +267,37 @@ def main():
     os.makedirs(folder, exist_ok=True)
     w, u8 = tiny.weights(), tiny.images()
     forward(folder, u8, w)
-    index = select(folder, w, u8)
+    chosen = select(folder, w, u8)
     cases = []
-    for name, strategy, options, idx, lr, smoothing in (
-            ("linear", "linear", {}, {}, 5e-3, 0.0),
-            ("sct", "sct", {"k": 5, "scale": 0.5, "scaleonx": False}, index, 5e-3, 0.0),
-            ("sct_scaleonx", "sct", {"k": 5, "scale": 0.5, "scaleonx": True}, index, 5e-3, 0.1),
-            ("lora", "lora", {"r": 2, "alpha": 4, "targets": "q,v"}, {}, 5e-3, 0.0),
-            ("full", "full", {}, {}, 1e-3, 0.1),
-            ("bitfit", "bitfit", {}, {}, 5e-3, 0.0),
-            ("layernorm", "layernorm", {}, {}, 5e-3, 0.1),
-            ("partial", "partial", {"blocks": 1}, {}, 1e-3, 0.0),
-            ("adapter_pfeiffer", "adapter", {"form": "pfeiffer", "r": 3}, {}, 5e-3, 0.0),
-            ("adapter_houlsby", "adapter", {"form": "houlsby", "r": 2, "scale": 0.5}, {}, 5e-3, 0.0),
-            ("adapter_noah", "adapter", {"form": "noah", "r": 3, "dropout": 0}, {}, 5e-3, 0.1),
+    for name, strategy, options, lr, smoothing in (
+            ("linear", "linear", {}, 5e-3, 0.0),
+            ("sct", "sct", {"k": 5, "scale": 0.5, "scaleonx": False}, 5e-3, 0.0),
+            ("sct_scaleonx", "sct", {"k": 5, "scale": 0.5, "scaleonx": True}, 5e-3, 0.1),
+            ("sct_mlp", "sct", {"mode": "mlp", "k": 5, "scale": 0.5}, 5e-3, 0.0),
+            ("sct_qkv", "sct", {"mode": "qkv", "k": "1/3", "scale": 0.5}, 5e-3, 0.0),
+            ("sct_both", "sct", {"mode": "both", "k": 5, "scale": 0.5, "scaleonx": True}, 5e-3, 0.1),
+            ("sct_form_b", "sct", {"form": "b", "k": "1/3", "scale": 0.5, "last": 2}, 5e-3, 0.0),
+            ("ict", "ict", {"k": 5, "scale": 0.4}, 5e-3, 0.0),
+            ("ict_wide", "ict", {"module": "wide", "k": 5}, 5e-3, 0.0),
+            ("ict_wide_qkv", "ict", {"module": "wide", "mode": "qkv", "k": 5}, 5e-3, 0.1),
+            ("lora", "lora", {"r": 2, "alpha": 4, "targets": "q,v"}, 5e-3, 0.0),
+            ("full", "full", {}, 1e-3, 0.1),
+            ("bitfit", "bitfit", {}, 5e-3, 0.0),
+            ("layernorm", "layernorm", {}, 5e-3, 0.1),
+            ("partial", "partial", {"blocks": 1}, 1e-3, 0.0),
+            ("adapter_pfeiffer", "adapter", {"form": "pfeiffer", "r": 3}, 5e-3, 0.0),
+            ("adapter_houlsby", "adapter", {"form": "houlsby", "r": 2, "scale": 0.5}, 5e-3, 0.0),
+            ("adapter_noah", "adapter", {"form": "noah", "r": 3, "dropout": 0}, 5e-3, 0.1),
             ("adaptformer", "adaptformer",
-             {"form": "original", "r": 3, "scale": 0.1, "dropout": 0}, {}, 5e-3, 0.0),
+             {"form": "original", "r": 3, "scale": 0.1, "dropout": 0}, 5e-3, 0.0),
             ("adaptformer_petl", "adaptformer",
-             {"form": "petl", "r": 2, "scale": 0.5, "dropout": 0}, {}, 5e-3, 0.0),
+             {"form": "petl", "r": 2, "scale": 0.5, "dropout": 0}, 5e-3, 0.0),
             ("adaptformer_sct", "adaptformer",
-             {"form": "sct", "r": 3, "scale": 1.0, "dropout": 0}, {}, 5e-3, 0.1)):
+             {"form": "sct", "r": 3, "scale": 1.0, "dropout": 0}, 5e-3, 0.1)):
+        idx = {}
+        if strategy in ("sct", "ict"):
+            idx = index_of(chosen, options.get("mode", "attn"), str(options["k"]), BLOCKS,
+                           options.get("last", 0))
         cases.append(strategy_file(folder, name, strategy, options, idx, lr, smoothing, u8, w))
     with open(f"{folder}/cases.json", "w") as f:
         json.dump({"steps": STEPS, "sample": SAMPLE, "mix": MIX, "mix_valid": MIX_VALID,

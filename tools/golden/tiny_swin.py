@@ -9,6 +9,7 @@ from timm.models.swin_transformer import SwinTransformer
 
 import tiny_vit
 import tuned
+from sct_modules import Modules
 
 IMAGE, PATCH, DIM, CLASSES = tiny_vit.IMAGE, 2, 6, tiny_vit.CLASSES
 DEPTHS, HEADS, RATIO = (2, 2, 1, 1), (1, 2, 3, 4), 2.0
@@ -58,7 +59,7 @@ def weights(variant="base"):
 
 class Tuned(torch.nn.Module):
     """The base variant with a strategy's modules; `own` maps the project's names to trainables.
-    SCT goes where index lists are given."""
+    Modules of SCT go where index lists are given."""
 
     def __init__(self, strategy, options, start, index, dtype):
         super().__init__()
@@ -76,25 +77,12 @@ class Tuned(torch.nn.Module):
             self.own[name] = p
         for s, i in blocks():
             block, stem = self.net.layers[s].blocks[i], f"layers.{s}.blocks.{i}"
-            if strategy == "sct" and f"sct.{stem}.index" in index:
-                block.forward = self.sct_block(block, f"sct.{stem}")
+            if strategy in ("sct", "ict") and any(f"{stem}." in n for n in index):
+                Modules(stem, self.own, index, options, width(s)).insert(block, block._attn)
             if strategy == "lora":
                 block.attn.qkv.forward = self.lora_qkv(block.attn.qkv, stem, width(s))
             tuned.install(block, lambda b, x: b._attn(b.norm1(x)), self.own, strategy, options,
                           stem)
-
-    def sct_block(self, block, stem):
-        w, b = self.own[f"{stem}.weight"], self.own[f"{stem}.bias"]
-        idx, s = self.index[f"{stem}.index"].long(), self.options["scale"]
-
-        def forward(x):
-            h = x + block._attn(block.norm1(x))
-            g = h[..., idx]
-            h = h.clone()
-            h[..., idx] = g + s * torch.nn.functional.linear(g, w, b)
-            return h + block.mlp(block.norm2(h))
-
-        return forward
 
     def lora_qkv(self, layer, stem, dim):
         scale = self.options["alpha"] / self.options["r"]

@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 from timm.models.vision_transformer import VisionTransformer
 
 import tuned
+from sct_modules import Modules
 
 torch.manual_seed(0)
 torch.set_num_threads(1)
@@ -95,27 +96,12 @@ class Tuned(torch.nn.Module):
             own[name] = p
         self.own = own
         for i, block in enumerate(self.vit.blocks):
-            if strategy == "sct":
-                block.forward = self.sct_block(block, i)
+            if strategy in ("sct", "ict") and any(f".{i}." in n for n in index):
+                Modules(f"blocks.{i}", own, index, options, DIM).insert(block, block.attn)
             if strategy == "lora":
                 block.attn.qkv.forward = self.lora_qkv(block.attn.qkv, i)
             tuned.install(block, lambda b, x: b.attn(b.norm1(x)), own, strategy, options,
                           f"blocks.{i}")
-
-    def sct_block(self, block, i):
-        w, b = self.own[f"sct.blocks.{i}.weight"], self.own[f"sct.blocks.{i}.bias"]
-        idx = self.index[f"sct.blocks.{i}.index"].long()
-        s, on = self.options["scale"], self.options["scaleonx"]
-
-        def forward(x, **_):
-            h = x + block.attn(block.norm1(x))
-            g = h[..., idx]
-            y = torch.nn.functional.linear(g, w, b)
-            h = h.clone()
-            h[..., idx] = s * g + y if on else g + s * y
-            return h + block.mlp(block.norm2(h))
-
-        return forward
 
     def lora_qkv(self, layer, i):
         scale = self.options["alpha"] / self.options["r"]
