@@ -145,6 +145,8 @@ const struct cpu_row cpu_rows_base[] = {
     ROW(SCALE, scale, ORDER_BASE, f32, NULL),
     ROW(GELU, gelu, ORDER_BASE, f32, NULL),
     ROW(GELU_DX, gelu_dx, ORDER_BASE, f32, NULL),
+    ROW(RELU, relu, ORDER_BASE, f32, NULL),
+    ROW(RELU_DX, relu_dx, ORDER_BASE, f32, NULL),
     ROW(LINEAR, linear, ORDER_BASE, linear_accepts, linear_choose),
     ROW(LINEAR_DX, linear_dx, ORDER_BASE, linear_dx_accepts, linear_dx_choose),
     ROW(LINEAR_DW, linear_dw, ORDER_BASE, f32, NULL),

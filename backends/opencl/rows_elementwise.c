@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * rows_elementwise.c - add, mul, scale, gelu, dropout, droppath, optimisers. */
+ * rows_elementwise.c - add, mul, scale, gelu, relu, dropout, droppath, optimisers. */
 #include <math.h>
 
 #include "backends/opencl/rows.h"
@@ -66,6 +66,19 @@ static void emit_gelu(struct cl_emit *e)
     cl_arg_out(e, 0);
     rows_arg_shape(e, &e->d->in[0]);
     cl_arg_u32(e, p->kind);
+    rows_grid(e, sct_desc_rows(&e->d->in[0]), sct_desc_last(&e->d->in[0]), e->caps->simd);
+}
+
+/* RELU and RELU_DX. */
+static void emit_relu(struct cl_emit *e)
+{
+    const bool dx = e->d->op == SCT_OP_RELU_DX;
+    cl_launch(e, file, dx ? "relu_dx" : "relu", NULL);
+    cl_arg_in(e, 0);
+    if (dx)
+        cl_arg_in(e, 1);
+    cl_arg_out(e, 0);
+    rows_arg_shape(e, &e->d->in[0]);
     rows_grid(e, sct_desc_rows(&e->d->in[0]), sct_desc_last(&e->d->in[0]), e->caps->simd);
 }
 
@@ -179,6 +192,8 @@ const struct cl_row cl_rows_elementwise[] = {
     ROW(SCALE, "scale", rows_accept, emit_scale),
     ROW(GELU, "gelu", rows_accept, emit_gelu),
     ROW(GELU_DX, "gelu_dx", rows_accept, emit_gelu),
+    ROW(RELU, "relu", rows_accept, emit_relu),
+    ROW(RELU_DX, "relu_dx", rows_accept, emit_relu),
     ROW(DROPOUT, "dropout", accept_dropout, emit_dropout),
     ROW(DROPPATH, "droppath", accept_droppath, emit_droppath),
     ROW(ADAMW, "adamw", rows_accept, emit_adamw),

@@ -76,9 +76,20 @@ static void fill(struct onnx *o, const struct sct_gnode *n)
 static void gelu(struct onnx *o, const struct sct_gnode *n)
 {
     const struct sct_gelu_params *p = n->params;
+    if (p->kind == SCT_GELU_QUICK) {
+        const float by = 1.702f;
+        const onnx_name u = sct_onnx_op2(o, "Mul", X, sct_onnx_f32(o, 0, NULL, &by));
+        done(o, n, sct_onnx_op2(o, "Mul", X, sct_onnx_op1(o, "Sigmoid", u)));
+        return;
+    }
     SctOnnx__Node *y = sct_onnx_add(o, "Gelu", 1, (const onnx_name[1]){X});
     sct_onnx_attr_string(o, y, "approximate", p->kind == SCT_GELU_TANH ? "tanh" : "none");
     done(o, n, y ? y->output[0] : "");
+}
+
+static void relu(struct onnx *o, const struct sct_gnode *n)
+{
+    done(o, n, sct_onnx_op1(o, "Relu", X));
 }
 
 static void linear(struct onnx *o, const struct sct_gnode *n)
@@ -339,6 +350,7 @@ onnx_rule sct_onnx_rule_of(uint32_t op)
         [SCT_OP_MUL] = mul,
         [SCT_OP_SCALE] = scale,
         [SCT_OP_GELU] = gelu,
+        [SCT_OP_RELU] = relu,
         [SCT_OP_LINEAR] = linear,
         [SCT_OP_LAYERNORM] = layernorm,
         [SCT_OP_ATTENTION] = sct_onnx_attention,

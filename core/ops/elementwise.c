@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * elementwise.c - ADD, MUL, SCALE, GELU, GELU_DX.
+ * elementwise.c - ADD, MUL, SCALE, GELU, GELU_DX, RELU, RELU_DX.
  *
  * add     x + y            dx = dy, dy' = dy; y of suffix shape: dy summed over what was
  * repeated mul     x * y            dx = dy * y, dy' = dy * x, summed in the same way scale   m
  * x + a          dx = m dy gelu    x Phi(x)         dx = dy (Phi(x) + x phi(x)) (Hendrycks and
  * Gimpel 2016) tanh  x/2 (1 + tanh u), u = sqrt(2/pi)(x + 0.044715 x^3) dx = dy (1/2 (1 + tanh
- * u) + x/2 (1 - tanh^2 u) u') */
+ * u) + x/2 (1 - tanh^2 u) u') quick x s, s = 1 / (1 + exp(-1.702 x)) dx = dy (s + 1.702 x s
+ * (1 - s)) relu    max(x, 0)        dx = dy where y > 0 */
 #include "core/ops/check.h"
 #include "core/ops/vjp.h"
 
@@ -71,9 +72,9 @@ void vjp_scale(struct sct_vjp *v)
 static sct_status check_kind(const struct sct_infer *i)
 {
     const struct sct_gelu_params *p = i->params;
-    if (p->kind > SCT_GELU_TANH)
-        return sct_fail(i->err, SCT_EINVAL, "gelu kind %u, expected 0 (erf) or 1 (tanh)",
-                        p->kind);
+    if (p->kind > SCT_GELU_QUICK)
+        return sct_fail(i->err, SCT_EINVAL,
+                        "gelu kind %u, expected 0 (erf), 1 (tanh) or 2 (quick)", p->kind);
     return SCT_OK;
 }
 
@@ -95,6 +96,26 @@ sct_status infer_gelu_dx(const struct sct_infer *i)
 {
     SCT_TRY(sct_check_f32(i, 0, 2));
     SCT_TRY(check_kind(i));
+    SCT_TRY(sct_check_like(i, 1, "gradient", 0));
+    return sct_infer_same(i, 0, 0);
+}
+
+sct_status infer_relu(const struct sct_infer *i)
+{
+    SCT_TRY(sct_infer_want_dtype(i, 0, SCT_F32));
+    return sct_infer_same(i, 0, 0);
+}
+
+/* From the output: the input may be gone by then. */
+void vjp_relu(struct sct_vjp *v)
+{
+    if (v->need[0])
+        v->din[0] = sct_relu_dx(v->b, v->out[0], v->dout[0]);
+}
+
+sct_status infer_relu_dx(const struct sct_infer *i)
+{
+    SCT_TRY(sct_check_f32(i, 0, 2));
     SCT_TRY(sct_check_like(i, 1, "gradient", 0));
     return sct_infer_same(i, 0, 0);
 }

@@ -13,9 +13,9 @@ static sct_status infer_as(const struct sct_infer *i, uint32_t k, const struct s
 static sct_status check_gelu(const struct sct_infer *i)
 {
     const struct sct_gelu_params *p = i->params;
-    if (p->kind > SCT_GELU_TANH)
-        return sct_fail(i->err, SCT_EINVAL, "gelu kind %u, expected 0 (erf) or 1 (tanh)",
-                        p->kind);
+    if (p->kind > SCT_GELU_QUICK)
+        return sct_fail(i->err, SCT_EINVAL,
+                        "gelu kind %u, expected 0 (erf), 1 (tanh) or 2 (quick)", p->kind);
     return SCT_OK;
 }
 

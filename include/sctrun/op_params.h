@@ -13,7 +13,7 @@
 extern "C" {
 #endif
 
-enum sct_gelu { SCT_GELU_ERF, SCT_GELU_TANH };
+enum sct_gelu { SCT_GELU_ERF, SCT_GELU_TANH, SCT_GELU_QUICK };
 
 struct sct_no_params {
     uint32_t unused;

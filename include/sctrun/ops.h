@@ -58,8 +58,7 @@ static inline sct_val sct_emit_(struct sct_builder *b, enum sct_op op, const sct
     const sct_val in_[1] = {X};                                                                \
     return sct_emit_(b, OP, in_, 1, &(P), sizeof(P))
 
-/* ---- between the batch and the body -------------------------------------------------------
- */
+/* ---- between the batch and the body ----------------------------------------------------- */
 
 /* batch [batch][..] -> [B][..]: rows first.. of the micro-batch; rows past its count are zero.
  */
@@ -96,8 +95,7 @@ static inline sct_val sct_unpatchify(struct sct_builder *b, sct_val x, uint32_t 
     SCT_UNARY_(SCT_OP_UNPATCHIFY, x, p);
 }
 
-/* ---- shape, constants, layout -------------------------------------------------------------
- */
+/* ---- shape, constants, layout ----------------------------------------------------------- */
 
 static inline sct_val sct_reshape(struct sct_builder *b, sct_val x, uint32_t nd,
                                   const uint32_t *dim)
@@ -143,8 +141,7 @@ static inline sct_val sct_pack(struct sct_builder *b, sct_val x, uint32_t layout
     SCT_UNARY_(SCT_OP_PACK, x, p);
 }
 
-/* ---- elementwise --------------------------------------------------------------------------
- */
+/* ---- elementwise ------------------------------------------------------------------------ */
 
 /* x + y; y has x's shape or a suffix of it ([C], [N][C]) and is then repeated. */
 static inline sct_val sct_add(struct sct_builder *b, sct_val x, sct_val y)
@@ -167,7 +164,8 @@ static inline sct_val sct_scale(struct sct_builder *b, sct_val x, float mul, flo
     SCT_UNARY_(SCT_OP_SCALE, x, p);
 }
 
-/* ERF: x/2 (1 + erf(x/sqrt 2)). TANH: x/2 (1 + tanh(sqrt(2/pi)(x + 0.044715 x^3))). */
+/* ERF: x/2 (1 + erf(x/sqrt 2)). TANH: x/2 (1 + tanh(sqrt(2/pi)(x + 0.044715 x^3))). QUICK:
+ * x s(1.702 x) with the logistic function s (CLIP's QuickGELU). */
 static inline sct_val sct_gelu(struct sct_builder *b, sct_val x, uint32_t kind)
 {
     const struct sct_gelu_params p = {kind};
@@ -182,8 +180,20 @@ static inline sct_val sct_gelu_dx(struct sct_builder *b, sct_val x, sct_val dy, 
     return sct_emit_(b, SCT_OP_GELU_DX, in, 2, &p, sizeof p);
 }
 
-/* ---- linear (PyTorch's weight [out][in]) --------------------------------------------------
- */
+/* max(x, 0); NaN stays. */
+static inline sct_val sct_relu(struct sct_builder *b, sct_val x)
+{
+    return sct_emit_(b, SCT_OP_RELU, &x, 1, NULL, 0);
+}
+
+/* dy where y > 0, else 0. y is relu(x) or x: their signs agree. */
+static inline sct_val sct_relu_dx(struct sct_builder *b, sct_val y, sct_val dy)
+{
+    const sct_val in[2] = {y, dy};
+    return sct_emit_(b, SCT_OP_RELU_DX, in, 2, NULL, 0);
+}
+
+/* ---- linear (PyTorch's weight [out][in]) ------------------------------------------------ */
 
 /* x [..][in], w [out][in], bias [out] or none -> [..][out] = x w^T + bias. */
 static inline sct_val sct_linear(struct sct_builder *b, sct_val x, sct_val w, sct_val bias)
@@ -213,8 +223,7 @@ static inline sct_val sct_sum_to(struct sct_builder *b, sct_val acc, sct_val x)
     return sct_emit_(b, SCT_OP_SUM_TO, in, 2, NULL, 0);
 }
 
-/* ---- norm ----------------------------------------------------------------------------------
- */
+/* ---- norm ------------------------------------------------------------------------------- */
 
 /* x [..][C], g [C], beta [C] -> y [..][C], mean [..], rstd [..] (biased variance, two passes).
  */
@@ -242,8 +251,7 @@ static inline sct_val sct_layernorm_dg(struct sct_builder *b, sct_val acc, sct_v
     return sct_emit_(b, SCT_OP_LAYERNORM_DG, in, 5, NULL, 0);
 }
 
-/* ---- attention -----------------------------------------------------------------------------
- */
+/* ---- attention -------------------------------------------------------------------------- */
 
 /* qkv [B][N][3C], q|k|v each H heads of D -> out [B][N][C], lse [B][H][N] (natural log of the
  * softmax's denominator of the scaled scores). */
@@ -294,8 +302,7 @@ static inline sct_val sct_wattention_dt(struct sct_builder *b, sct_val acc, sct_
     return sct_emit_(b, SCT_OP_WATTENTION_DT, in, 6, p, sizeof *p);
 }
 
-/* ---- tokens --------------------------------------------------------------------------------
- */
+/* ---- tokens ----------------------------------------------------------------------------- */
 
 /* [B][N1][C] and [B][N2][C] -> [B][N1+N2][C]; one of the two may be [N][C] and is then repeated
  * for every image (class token, prompts). */
@@ -372,8 +379,7 @@ static inline sct_val sct_crop_grid(struct sct_builder *b, sct_val x, uint32_t h
     SCT_UNARY_(SCT_OP_CROP_GRID, x, p);
 }
 
-/* ---- channels and elements; idx is i32 [K], distinct, in range ------------------------------
- */
+/* ---- channels and elements; idx is i32 [K], distinct, in range -------------------------- */
 
 /* [..][C] -> [..][K]. */
 static inline sct_val sct_gather_ch(struct sct_builder *b, sct_val x, sct_val idx)
@@ -453,8 +459,7 @@ static inline sct_val sct_scatter_add_el(struct sct_builder *b, sct_val w, sct_v
     return sct_emit_(b, SCT_OP_SCATTER_ADD_EL, in, 3, NULL, 0);
 }
 
-/* ---- random --------------------------------------------------------------------------------
- */
+/* ---- random ----------------------------------------------------------------------------- */
 
 /* Element e of the step's batch survives when u(seed, key, step, e) >= rate and is divided by
  * 1 - rate. u: docs/formats.md "Random numbers"; one Philox4x32-10 block gives elements
@@ -472,8 +477,7 @@ static inline sct_val sct_droppath(struct sct_builder *b, sct_val x, float rate,
     SCT_UNARY_(SCT_OP_DROPPATH, x, p);
 }
 
-/* ---- loss ----------------------------------------------------------------------------------
- */
+/* ---- loss ------------------------------------------------------------------------------- */
 
 /* logits [B][L], label i32 [B][2], mix [B], weight [B] -> loss [B]. Target t = (1 - s)(mix at
  * label 0, 1 - mix at label 1) + s/L; loss = -weight * sum t log softmax(logits). A sample of
@@ -495,8 +499,7 @@ static inline sct_val sct_xent_dx(struct sct_builder *b, sct_val logits, sct_val
     return sct_emit_(b, SCT_OP_XENT_DX, in, 5, &p, sizeof p);
 }
 
-/* ---- sums after the body, optimisers -------------------------------------------------------
- */
+/* ---- sums after the body, optimisers ---------------------------------------------------- */
 
 /* Accumulator of S slots -> their sum, slot 0 first. Inserted by the core. In kernels the input
  * has the shape [S][..]. */
@@ -545,8 +548,7 @@ static inline sct_val sct_sgd(struct sct_builder *b, sct_val p, sct_val buf, sct
     return sct_emit_(b, SCT_OP_SGD, in, coef.id ? 4 : 3, params, sizeof *params);
 }
 
-/* ---- observers -----------------------------------------------------------------------------
- */
+/* ---- observers -------------------------------------------------------------------------- */
 
 /* acc [L][C] += weight * x*x over tokens skip.. of x [B][N][C], into row label[image][0] (row 0
  * with any_class). label i32 [B][2], weight [B]. */

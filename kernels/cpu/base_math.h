@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <sctrun/op_params.h>
+
 union base_bits {
     float f;
     uint32_t u;
@@ -82,6 +84,46 @@ static inline float base_gelu_tanh_grad(float x)
     const float u2 = 1.59576912f * (x + 0.044715f * x * x * x);
     const float s = 1.0f / (1.0f + base_exp(-u2));
     return s + x * s * (1.0f - s) * 1.59576912f * (1.0f + 0.134145f * x * x);
+}
+
+/* x s with s = 1 / (1 + e^-1.702x). */
+static inline float base_gelu_quick(float x)
+{
+    return x / (1.0f + base_exp(-1.702f * x));
+}
+
+static inline float base_gelu_quick_grad(float x)
+{
+    const float s = 1.0f / (1.0f + base_exp(-1.702f * x));
+    return s + 1.702f * x * s * (1.0f - s);
+}
+
+/* y = gelu(x); y may be x. One loop a kind, so that compilers vectorise each. */
+static inline void base_gelu(const float *x, float *y, size_t n, uint32_t kind)
+{
+    if (kind == SCT_GELU_TANH)
+        for (size_t i = 0; i < n; i++)
+            y[i] = base_gelu_tanh(x[i]);
+    else if (kind == SCT_GELU_QUICK)
+        for (size_t i = 0; i < n; i++)
+            y[i] = base_gelu_quick(x[i]);
+    else
+        for (size_t i = 0; i < n; i++)
+            y[i] = base_gelu_erf(x[i]);
+}
+
+/* y = gelu'(x), in the same way. */
+static inline void base_gelu_grad(const float *x, float *y, size_t n, uint32_t kind)
+{
+    if (kind == SCT_GELU_TANH)
+        for (size_t i = 0; i < n; i++)
+            y[i] = base_gelu_tanh_grad(x[i]);
+    else if (kind == SCT_GELU_QUICK)
+        for (size_t i = 0; i < n; i++)
+            y[i] = base_gelu_quick_grad(x[i]);
+    else
+        for (size_t i = 0; i < n; i++)
+            y[i] = base_gelu_erf_grad(x[i]);
 }
 
 /* Sum of n values through eight partial sums in double. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * elementwise_base.c - add, mul (with a repeated suffix), scale, GELU and its gradient.
- * The in-place case has loops of its own, so that `restrict` stays true. */
+ * elementwise_base.c - add, mul (with a repeated suffix), scale, GELU, ReLU and their
+ * gradients. The in-place case has loops of its own, so that `restrict` stays true. */
 #include "kernels/cpu/base_math.h"
 #include "kernels/cpu/cpu_base.h"
 #include "kernels/cpu/cpu_layout.h"
@@ -80,12 +80,7 @@ void gelu_base(const struct sct_kargs *k)
     const struct cpu_range r = cpu_split(k, sct_desc_count(&k->d->out[0]), GRAIN);
     const float *restrict x = k->in[0];
     float *restrict y = k->out[0];
-    if (p->kind == SCT_GELU_TANH)
-        for (size_t i = r.first; i < r.end; i++)
-            y[i] = base_gelu_tanh(x[i]);
-    else
-        for (size_t i = r.first; i < r.end; i++)
-            y[i] = base_gelu_erf(x[i]);
+    base_gelu(x + r.first, y + r.first, r.end - r.first, p->kind);
 }
 
 void gelu_dx_base(const struct sct_kargs *k)
@@ -94,10 +89,25 @@ void gelu_dx_base(const struct sct_kargs *k)
     const struct cpu_range r = cpu_split(k, sct_desc_count(&k->d->out[0]), GRAIN);
     const float *restrict x = k->in[0], *restrict dy = k->in[1];
     float *restrict dx = k->out[0];
-    if (p->kind == SCT_GELU_TANH)
-        for (size_t i = r.first; i < r.end; i++)
-            dx[i] = dy[i] * base_gelu_tanh_grad(x[i]);
-    else
-        for (size_t i = r.first; i < r.end; i++)
-            dx[i] = dy[i] * base_gelu_erf_grad(x[i]);
+    base_gelu_grad(x + r.first, dx + r.first, r.end - r.first, p->kind);
+    for (size_t i = r.first; i < r.end; i++)
+        dx[i] *= dy[i];
+}
+
+void relu_base(const struct sct_kargs *k)
+{
+    const struct cpu_range r = cpu_split(k, sct_desc_count(&k->d->out[0]), GRAIN);
+    const float *x = k->in[0];
+    float *y = k->out[0];
+    for (size_t i = r.first; i < r.end; i++)
+        y[i] = x[i] <= 0.0f ? 0.0f : x[i]; /* NaN stays */
+}
+
+void relu_dx_base(const struct sct_kargs *k)
+{
+    const struct cpu_range r = cpu_split(k, sct_desc_count(&k->d->out[0]), GRAIN);
+    const float *y = k->in[0], *dy = k->in[1];
+    float *dx = k->out[0];
+    for (size_t i = r.first; i < r.end; i++)
+        dx[i] = y[i] <= 0.0f ? 0.0f : dy[i];
 }

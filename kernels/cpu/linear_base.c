@@ -47,12 +47,7 @@ static void store_gelu(const struct base_gemm *g, const float *tile, size_t row,
         memcpy(pre, tile + i * BASE_NR, sizeof pre);
         for (size_t j = 0; g->bias && j < cols; j++)
             pre[j] += g->bias[col + j];
-        if (kind == SCT_GELU_TANH)
-            for (size_t j = 0; j < BASE_NR; j++)
-                y[j] = base_gelu_tanh(pre[j]);
-        else
-            for (size_t j = 0; j < BASE_NR; j++)
-                y[j] = base_gelu_erf(pre[j]);
+        base_gelu(pre, y, BASE_NR, kind);
         memcpy((float *)g->k->out[1] + at, pre, cols * sizeof *pre);
         memcpy(g->y + at, y, cols * sizeof *y);
     }

@@ -46,12 +46,7 @@ static void store_gelu_grad(const struct base_gemm *g, const float *tile, size_t
         const size_t at = (row + i) * g->ldy + col;
         float slope[BASE_NR] = {0};
         memcpy(slope, (const float *)g->k->in[2] + at, cols * sizeof *slope);
-        if (kind == SCT_GELU_TANH)
-            for (size_t j = 0; j < BASE_NR; j++)
-                slope[j] = base_gelu_tanh_grad(slope[j]);
-        else
-            for (size_t j = 0; j < BASE_NR; j++)
-                slope[j] = base_gelu_erf_grad(slope[j]);
+        base_gelu_grad(slope, slope, BASE_NR, kind);
         for (size_t j = 0; j < cols; j++)
             g->y[at + j] = tile[i * BASE_NR + j] * slope[j];
     }

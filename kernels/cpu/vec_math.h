@@ -93,18 +93,30 @@ VEC vf v_tanh_gate(vf x)
     return v_div(v_set1(1.0f), v_add(v_set1(1.0f), v_exp(w)));
 }
 
-VEC vf v_gelu(vf x, uint32_t kind)
+/* The logistic function of 1.702 x. */
+VEC vf v_quick_gate(vf x)
 {
-    return v_mul(x, kind == SCT_GELU_ERF ? v_normal(x).phi : v_tanh_gate(x));
+    return v_div(v_set1(1.0f), v_add(v_set1(1.0f), v_exp(v_mul(x, v_set1(-1.702f)))));
 }
 
-/* ERF: Phi(x) + x phi(x). TANH: s + x s (1 - s) 2u', s the gate. Infinite x gives NaN, as the
- * formulas do. */
+VEC vf v_gelu(vf x, uint32_t kind)
+{
+    if (kind == SCT_GELU_ERF)
+        return v_mul(x, v_normal(x).phi);
+    return v_mul(x, kind == SCT_GELU_TANH ? v_tanh_gate(x) : v_quick_gate(x));
+}
+
+/* ERF: Phi(x) + x phi(x). TANH: s + x s (1 - s) 2u', s the gate. QUICK: 2u' is 1.702. Infinite
+ * x gives NaN, as the formulas do. */
 VEC vf v_gelu_dx(vf x, uint32_t kind)
 {
     if (kind == SCT_GELU_ERF) {
         const struct normal n = v_normal(x);
         return v_fma(v_mul(x, v_set1(0x1.988454p-2f)), n.bell, n.phi);
+    }
+    if (kind == SCT_GELU_QUICK) {
+        const vf s = v_quick_gate(x);
+        return v_fma(v_mul(v_mul(x, s), v_sub(v_set1(1.0f), s)), v_set1(1.702f), s);
     }
     const vf c = v_clamp(x, -32.0f, 32.0f); /* x^2 is finite; s (1 - s) is 0 well before */
     const vf s = v_tanh_gate(x);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * elementwise.cl - add, mul, scale, gelu and its gradient, dropout, droppath.
+ * elementwise.cl - add, mul, scale, gelu, relu and their gradients, dropout, droppath.
  * Inputs and output may be the same storage: every element is read before it is written by the
  * same work-item. */
 
@@ -81,6 +81,45 @@ void gelu_dx(CG float *x, ulong x_off, CG float *dy, ulong dy_off, __global floa
             else
                 REST (k, c)
                     o[k] = g[k] * gelu_grad_f(a[k], kind);
+        }
+    }
+}
+
+/* Written so that NaN is passed on. */
+KERNEL(LANES)
+
+void relu(CG float *x, ulong x_off, __global float *y, ulong y_off, ulong rows, uint cols)
+{
+    ROWS (r, rows) {
+        CG float *a = x + x_off + r * cols;
+        __global float *o = y + y_off + r * cols;
+        VECS (c, cols) {
+            if (WHOLE(c)) {
+                const VF v = VLOAD(a + c);
+                VSTORE(select(v, (VF)(0.0f), v <= (VF)(0.0f)), o + c);
+            } else {
+                REST (k, c)
+                    o[k] = a[k] <= 0.0f ? 0.0f : a[k];
+            }
+        }
+    }
+}
+
+KERNEL(LANES)
+
+void relu_dx(CG float *y, ulong y_off, CG float *dy, ulong dy_off, __global float *dx,
+             ulong dx_off, ulong rows, uint cols)
+{
+    ROWS (r, rows) {
+        CG float *a = y + y_off + r * cols;
+        CG float *g = dy + dy_off + r * cols;
+        __global float *o = dx + dx_off + r * cols;
+        VECS (c, cols) {
+            if (WHOLE(c))
+                VSTORE(select(VLOAD(g + c), (VF)(0.0f), VLOAD(a + c) <= (VF)(0.0f)), o + c);
+            else
+                REST (k, c)
+                    o[k] = a[k] <= 0.0f ? 0.0f : g[k];
         }
     }
 }

@@ -63,6 +63,8 @@ static inline double ref_gelu(double x, uint32_t kind)
 {
     if (kind == SCT_GELU_TANH)
         return 0.5 * x * (1.0 + tanh(ref_gelu_inner(x)));
+    if (kind == SCT_GELU_QUICK)
+        return x / (1.0 + exp(-1.702 * x));
     /* Phi(x) = erfc(-x/sqrt 2)/2, which keeps its digits far below 0 */
     return 0.5 * x * erfc(-x * REF_SQRT1_2);
 }
@@ -74,6 +76,10 @@ static inline double ref_gelu_slope(double x, uint32_t kind)
         const double t = tanh(ref_gelu_inner(x));
         const double du = REF_SQRT2_PI * (1.0 + 3.0 * 0.044715 * x * x);
         return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * du;
+    }
+    if (kind == SCT_GELU_QUICK) {
+        const double s = 1.0 / (1.0 + exp(-1.702 * x));
+        return s + 1.702 * x * s * (1.0 - s);
     }
     /* phi(x) = exp(-x^2/2) / sqrt(2 pi), and 1/sqrt(2 pi) is half of sqrt(2/pi) */
     return 0.5 * erfc(-x * REF_SQRT1_2) + x * 0.5 * REF_SQRT2_PI * exp(-0.5 * x * x);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * cases_elementwise.c - cases of ADD, MUL, SCALE, GELU, GELU_DX. */
+ * cases_elementwise.c - cases of ADD, MUL, SCALE, GELU, GELU_DX, RELU, RELU_DX. */
 #include "tests/cases/cases.h"
 
 enum { SAME, CHANNELS, TOKENS, SCALAR, KINDS };
@@ -60,14 +60,14 @@ void cases_scale(struct case_sink *s)
 
 static void gelu(struct case_sink *s, uint32_t op)
 {
-    for (uint32_t i = 0; i < 2 * CASE_SIZES + 4; i++) {
-        const bool big = i >= 2 * CASE_SIZES;
-        const uint32_t kind = i / CASE_SIZES % 2;
+    static const char *const kinds[] = {"erf", "tanh", "quick"};
+    for (uint32_t i = 0; i < 3 * CASE_SIZES + 6; i++) {
+        const bool big = i >= 3 * CASE_SIZES;
         const uint32_t b = case_images(big ? i / 2 : i), n = big ? 197 : case_size(i + 4);
         const uint32_t ch = big ? 768 : case_size(i);
-        const struct sct_gelu_params p = {big ? i % 2 : kind};
+        const struct sct_gelu_params p = {big ? i % 3 : i / CASE_SIZES};
         struct sct_case c = case_new(op, big ? CASE_BIG : case_flags(i % CASE_SIZES), b,
-                                     "b=%u n=%u c=%u %s", b, n, ch, p.kind ? "tanh" : "erf");
+                                     "b=%u n=%u c=%u %s", b, n, ch, kinds[p.kind]);
         case_params(&c, &p, sizeof p);
         case_body(&c, DIMS(b, n, ch))->a = i % 3 == 2 ? 8.0f : 1.5f;
         if (op == SCT_OP_GELU_DX)
@@ -84,4 +84,30 @@ void cases_gelu(struct case_sink *s)
 void cases_gelu_dx(struct case_sink *s)
 {
     gelu(s, SCT_OP_GELU_DX);
+}
+
+/* Signs of both kinds; RELU_DX takes what is no output of RELU as well. */
+static void relu(struct case_sink *s, uint32_t op)
+{
+    for (uint32_t i = 0; i < CASE_SIZES + 2; i++) {
+        const bool big = i >= CASE_SIZES;
+        const uint32_t b = case_images(i), n = big ? 197 : case_size(i + 4);
+        const uint32_t ch = big ? 768 : case_size(i);
+        struct sct_case c =
+            case_new(op, big ? CASE_BIG : case_flags(i), b, "b=%u n=%u c=%u", b, n, ch);
+        case_body(&c, DIMS(b, n, ch));
+        if (op == SCT_OP_RELU_DX)
+            case_body(&c, DIMS(b, n, ch));
+        case_emit(s, &c);
+    }
+}
+
+void cases_relu(struct case_sink *s)
+{
+    relu(s, SCT_OP_RELU);
+}
+
+void cases_relu_dx(struct case_sink *s)
+{
+    relu(s, SCT_OP_RELU_DX);
 }

@@ -127,7 +127,7 @@ void cases_linear_gelu(struct case_sink *s)
 {
     for (uint32_t i = 0; i < SHAPES; i++) {
         const struct shape d = shape(i);
-        const struct sct_gelu_params p = {i % 2};
+        const struct sct_gelu_params p = {i % 3};
         struct sct_case c = start(SCT_OP_LINEAR_GELU, &d);
         case_params(&c, &p, sizeof p);
         x_w_bias(&c, &d);
@@ -151,7 +151,7 @@ void cases_linear_dx_gelu(struct case_sink *s)
 {
     for (uint32_t i = 0; i < SHAPES; i++) {
         const struct shape d = shape(i);
-        const struct sct_gelu_params p = {i % 2};
+        const struct sct_gelu_params p = {i % 3};
         struct sct_case c = start(SCT_OP_LINEAR_DX_GELU, &d);
         case_params(&c, &p, sizeof p);
         case_body(&c, DIMS(d.b, d.n, d.out));

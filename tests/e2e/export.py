@@ -201,7 +201,8 @@ def onnxruntime_agrees_on_a_tuned_swin():
     runtime()
     swin()
     vtab()
-    for s, option_ in (("sct", "k=1/3"), ("lora", "r=2")):
+    for s, option_ in (("sct", "k=1/3"), ("lora", "r=2"), ("adapter", "form=noah"),
+                       ("adaptformer", "form=sct"), ("bitfit", "tables=on")):
         sctrun("train", "--model", "swin.yaml", "--weights", "swin.safetensors", "--data", "data",
                "--strategy", s, "--set", option_, "--epochs", 3, "--batch-size", 8, "--lr", 0.05,
                "--eval-interval", 0, "--output", s)
@@ -220,6 +221,15 @@ def onnxruntime_agrees_on_sct():
 def onnxruntime_agrees_on_lora():
     runtime()
     compare(trained("lora", "--set", "r=4"))
+
+
+@test
+def onnxruntime_agrees_on_bottlenecks():
+    runtime()
+    for s, form in (("adapter", "houlsby"), ("adapter", "noah"), ("adaptformer", "original")):
+        compare(trained(s, "--set", "form=" + form))
+        for folder in ("out", "dump", "run"):
+            shutil.rmtree(folder)
 
 
 main()

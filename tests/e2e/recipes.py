@@ -49,6 +49,23 @@ def published_table_of_sct():
     close(mean, 73.59, absolute=0.005, what="mean of 19")
 
 
+@test
+def published_table_of_noah():
+    """The means over the groups of tasks that NOAH prints beside the two rows."""
+    groups = {"lora_vtab": (79.5, 84.6, 59.8), "adapter_vtab": (79.0, 84.1, 58.5)}
+    for name, want in groups.items():
+        found = [float(shown(name + "/" + t)["expect"]) for t in shown(name)["tasks"]]
+        equal(len(found), 19)
+        for part, mean in zip((found[:7], found[7:11], found[11:]), want):
+            close(sum(part) / len(part), mean, absolute=0.051, what=name)
+    # 12 (2 x 768 x 8 + 8 + 768) and a head of 100
+    r = sctrun("train", "--recipe", "adapter_vtab/cifar100", "--weights", "random", "--data",
+               "task:sprites_count", "--num-classes", 100, "--dry-run", "--json").json
+    equal(r["trainable"] - r["head"], 156768)
+    kept, off = (settings("adapter_vtab/dtd", *q) for q in ([], ["--quirks", "none"]))
+    equal((kept["option.init"], off["option.init"]), ("trunc_normal", "zero"))
+
+
 @option("quirks")
 def quirks_are_switched():
     kept, off = settings("sct_vtab/clevr_dist"), settings("sct_vtab/clevr_dist", "--quirks", "none")

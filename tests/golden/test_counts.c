@@ -110,6 +110,22 @@ static const struct row rows[] = {
     {"linear", "", &vit_b, 0},
     /* timm's vit_base_patch16_224 without its head */
     {"full", "", &vit_b, 85798656},
+    /* of it: what is called bias (VPT); 25 norms; the last block and the norm (VPT) */
+    {"bitfit", "", &vit_b, 102912},
+    {"layernorm", "", &vit_b, 38400},
+    {"partial", "", &vit_b, 7089408},
+    {"partial", "blocks=2", &vit_b, 14177280},
+    /* adapters: 2 r width + r + width each; NOAH's 8 (0.16 M), SPT's 32, the size of VPT's */
+    {"adapter", "", &vit_b, 156768},
+    {"adapter", "form=noah", &vit_b, 156768},
+    {"adapter", "r=32", &vit_b, 599424},
+    {"adapter", "r=96", &vit_b, 1779840},
+    {"adapter", "form=houlsby r=8", &vit_b, 313536},
+    /* AdaptFormer: the same; PETL-ViT's without biases; SCT's with a norm (1.80 M) */
+    {"adaptformer", "", &vit_b, 1189632},
+    {"adaptformer", "form=petl", &vit_b, 147456},
+    {"adaptformer", "form=petl r=16", &vit_b, 294912},
+    {"adaptformer", "form=sct", &vit_b, 1798272},
 };
 
 static sct_status open_tuner(struct sct_tuner *t, const struct row *r, sct_error *err)

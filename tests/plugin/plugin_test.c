@@ -10,6 +10,7 @@
 #include "core/model/vit.h"
 #include "core/peft/host.h"
 #include "core/plug/module.h"
+#include "core/train/strategies.h"
 #include "tests/plugin/bad_apply.h"
 
 static const char *bad_dir, *strategy_dir;
@@ -237,6 +238,49 @@ START_TEST(test_ours_load)
 
 END_TEST
 
+/* Backbones that lack what a strategy needs: no parameter has the word in its name, and where
+ * `blind`, there are no sites. No backbone of the project is like that. */
+static const struct {
+    const char *strategy, *lacks;
+    bool blind;
+    sct_status want;
+    const char *words;
+} poor[] = {
+    {"bitfit", "bias", false, SCT_EUNSUP, "is a bias"},
+    {"layernorm", "norm", false, SCT_EUNSUP, "belongs to a norm"},
+    {"partial", "fc1", false, SCT_EUNSUP, "stage[0].block[2].mlp.fc1: its weight has no name"},
+    {"partial", "-", true, SCT_EUSAGE, "the last 1 are wanted, this model has 0"},
+    {"adapter", "-", true, SCT_EUNSUP, "no **.mlp.out"},
+    {"adaptformer", "-", true, SCT_EUNSUP, "found 0 and 0"},
+};
+
+START_TEST(test_poor_backbone)
+{
+    struct sct_weights *w = sct_weights_create("random", true, 1);
+    struct sct_model *m = model(w);
+    struct sct_tuner t;
+    char path[4096];
+    sct_error err = SCT_ERROR_INIT;
+    for (uint32_t i = 0; i < m->n_param; i++)
+        if (strncmp(m->param[i]->name, "head", 4) != 0 &&
+            strstr(m->param[i]->name, poor[_i].lacks))
+            m->param[i]->name = "blocks.0.other";
+    if (poor[_i].blind)
+        m->n_site = 0;
+    in(path, sizeof path, strategy_dir, poor[_i].strategy);
+    ck_assert_msg(sct_tuner_open(&t, path, NULL, 0, &err) == SCT_OK, "%s", err.msg);
+    const sct_status rc = sct_strategy_apply(&t.run, m, &err);
+    ck_assert_msg(rc == poor[_i].want, "status %d: %s", rc, err.msg);
+    ck_assert_msg(strstr(err.msg, poor[_i].words), "\"%s\" does not say \"%s\"", err.msg,
+                  poor[_i].words);
+    ck_assert_msg(strstr(err.msg, poor[_i].strategy), "\"%s\" does not name it", err.msg);
+    sct_tuner_close(&t);
+    sct_model_destroy(&m);
+    sct_weights_destroy(&w);
+}
+
+END_TEST
+
 int main(int argc, char **argv)
 {
     if (argc != 3) {
@@ -253,6 +297,7 @@ int main(int argc, char **argv)
     tcase_add_test(t, test_names);
     tcase_add_loop_test(t, test_misdeed, 0, sizeof misdeeds / sizeof misdeeds[0]);
     tcase_add_test(t, test_ours_load);
+    tcase_add_loop_test(t, test_poor_backbone, 0, sizeof poor / sizeof poor[0]);
     suite_add_tcase(s, t);
     SRunner *sr = srunner_create(s);
     srunner_run_all(sr, CK_ENV);

@@ -94,7 +94,7 @@ static void ops(void)
     printf("%-12s %4u\n", "emit", (unsigned)SCT_OPF_EMIT);
     printf("%-12s %4u\n", "fused", (unsigned)SCT_OPF_FUSED);
     printf("%-12s %4u\n", "move", (unsigned)SCT_OPF_MOVE);
-    printf("[gelu]\nerf %d\ntanh %d\n", SCT_GELU_ERF, SCT_GELU_TANH);
+    printf("[gelu]\nerf %d\ntanh %d\nquick %d\n", SCT_GELU_ERF, SCT_GELU_TANH, SCT_GELU_QUICK);
 }
 
 #define PARAMS(NAME)                                                                           \

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 import make_vit as common
 import sct_modules as sct
 import tiny_swin as tiny
+import tuned
 from make_vit import LABELS, SMOOTHING, STEPS, WD, draw
 from tiny_vit import ALL, BATCH, OWNERS, f32, images, pixels, save
 
@@ -84,9 +85,14 @@ def forward(folder, u8):
 def start_values(strategy, options, index, w):
     """Nothing starts at zero, so that every gradient is alive."""
     rng = np.random.Generator(np.random.PCG64(99))
-    out = {k: v for k, v in w.items() if strategy == "full" and not k.startswith("head.")}
+    out = {}
+    if strategy in tuned.BASE:
+        blocks = [f"layers.{s}.blocks.{i}" for s, i in tiny.blocks()]
+        out = {k: w[k] for k in tuned.trained(strategy, options, w, blocks)}
     for s, i in tiny.blocks():
         stem, dim = f"layers.{s}.blocks.{i}", tiny.width(s)
+        if strategy in ("adapter", "adaptformer"):
+            out |= tuned.bottleneck_start(rng, strategy, options, stem, dim)
         if strategy in ("sct", "ict"):
             out |= sct.start(draw, rng, stem, index, options, dim)
         if strategy == "lora":
@@ -161,11 +167,20 @@ def main():
             ("ict", "ict", {"k": 5, "scale": 0.4}, "5", 0, 0.0),
             ("ict_wide", "ict", {"module": "wide", "k": "1/3"}, "1/3", 0, 0.1),
             ("lora", "lora", {"r": 2, "alpha": 4, "targets": "q,v"}, "", 0, 0.0),
-            ("full", "full", {}, "", 0, 0.1)):
+            ("full", "full", {}, "", 0, 0.1),
+            ("bitfit", "bitfit", {}, "", 0, 0.0),
+            ("layernorm", "layernorm", {}, "", 0, 0.1),
+            ("partial", "partial", {"blocks": 2}, "", 0, 0.0),
+            ("adapter_houlsby", "adapter", {"form": "houlsby", "r": 2, "scale": 0.5}, "", 0, 0.0),
+            ("adapter_noah", "adapter", {"form": "noah", "r": 3, "dropout": 0}, "", 0, 0.1),
+            ("adaptformer", "adaptformer",
+             {"form": "original", "r": 3, "scale": 0.1, "dropout": 0}, "", 0, 0.0),
+            ("adaptformer_sct", "adaptformer",
+             {"form": "sct", "r": 3, "scale": 1.0, "dropout": 0}, "", 0, 0.1)):
         index = {}
         if strategy in ("sct", "ict"):
             index = common.index_of(chosen, options.get("mode", "attn"), word, BLOCKS, last)
-        lr = 1e-3 if strategy == "full" else 5e-3
+        lr = 1e-3 if strategy in ("full", "partial") else 5e-3
         cases.append(strategy_file(folder, name, strategy, options, index, lr, smoothing, u8))
     with open(f"{folder}/cases.json", "w") as f:
         json.dump({"steps": STEPS, "sample": common.SAMPLE, "mix": common.MIX,

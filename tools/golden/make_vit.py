@@ -23,6 +23,8 @@ from timm.loss import SoftTargetCrossEntropy
 
 import sct_modules as sct
 import tiny_vit as tiny
+import tuned
+from tuned import draw
 
 STEPS, WD = 10, 1e-4
 LABELS = torch.tensor([3, 0, 4, 1, 2, 0])
@@ -90,15 +92,16 @@ def forward(folder, u8, w):
 # ---- strategies ----
 
 
-def draw(rng, shape, std, mean=0.0):
-    return torch.from_numpy((mean + std * rng.standard_normal(shape)).astype(np.float32))
-
-
 def start_values(strategy, options, index, w):
     """Nothing starts at zero, so that every gradient is alive."""
     rng = np.random.Generator(np.random.PCG64(99))
-    out = {k: v for k, v in w.items() if strategy == "full" and not k.startswith("head.")}
+    blocks = [f"blocks.{i}" for i in range(tiny.DEPTH)]
+    out = {}
+    if strategy in tuned.BASE:
+        out = {k: w[k] for k in tuned.trained(strategy, options, w, blocks)}
     for i in range(tiny.DEPTH):
+        if strategy in ("adapter", "adaptformer"):
+            out |= tuned.bottleneck_start(rng, strategy, options, blocks[i], tiny.DIM)
         if strategy in ("sct", "ict"):
             out |= sct.start(draw, rng, f"blocks.{i}", index, options, tiny.DIM)
         if strategy == "lora":
@@ -161,7 +164,7 @@ def strategy_file(folder, name, strategy, options, index, lr, smoothing, u8, w):
     out |= {f"start/{k}": v for k, v in index.items()}
     out["logits"] = net(x)
     # the gradients of everything are large: once is enough
-    for s in (SMOOTHING,) if strategy == "full" else (0.0, SMOOTHING):
+    for s in (SMOOTHING,) if strategy in tuned.BASE else (0.0, SMOOTHING):
         loss = F.cross_entropy(net(x), LABELS, label_smoothing=s)
         key = "grad_smooth" if s else "grad"
         out |= {f"{key}/{k}": v for k, v in gradients(net, loss).items()}
@@ -278,7 +281,19 @@ def main():
             ("ict_wide", "ict", {"module": "wide", "k": 5}, 5e-3, 0.0),
             ("ict_wide_qkv", "ict", {"module": "wide", "mode": "qkv", "k": 5}, 5e-3, 0.1),
             ("lora", "lora", {"r": 2, "alpha": 4, "targets": "q,v"}, 5e-3, 0.0),
-            ("full", "full", {}, 1e-3, 0.1)):
+            ("full", "full", {}, 1e-3, 0.1),
+            ("bitfit", "bitfit", {}, 5e-3, 0.0),
+            ("layernorm", "layernorm", {}, 5e-3, 0.1),
+            ("partial", "partial", {"blocks": 1}, 1e-3, 0.0),
+            ("adapter_pfeiffer", "adapter", {"form": "pfeiffer", "r": 3}, 5e-3, 0.0),
+            ("adapter_houlsby", "adapter", {"form": "houlsby", "r": 2, "scale": 0.5}, 5e-3, 0.0),
+            ("adapter_noah", "adapter", {"form": "noah", "r": 3, "dropout": 0}, 5e-3, 0.1),
+            ("adaptformer", "adaptformer",
+             {"form": "original", "r": 3, "scale": 0.1, "dropout": 0}, 5e-3, 0.0),
+            ("adaptformer_petl", "adaptformer",
+             {"form": "petl", "r": 2, "scale": 0.5, "dropout": 0}, 5e-3, 0.0),
+            ("adaptformer_sct", "adaptformer",
+             {"form": "sct", "r": 3, "scale": 1.0, "dropout": 0}, 5e-3, 0.1)):
         idx = {}
         if strategy in ("sct", "ict"):
             idx = index_of(chosen, options.get("mode", "attn"), str(options["k"]), BLOCKS,

@@ -8,6 +8,7 @@ import torch
 from timm.models.swin_transformer import SwinTransformer
 
 import tiny_vit
+import tuned
 from sct_modules import Modules
 
 IMAGE, PATCH, DIM, CLASSES = tiny_vit.IMAGE, 2, 6, tiny_vit.CLASSES
@@ -80,6 +81,8 @@ class Tuned(torch.nn.Module):
                 Modules(stem, self.own, index, options, width(s)).insert(block, block._attn)
             if strategy == "lora":
                 block.attn.qkv.forward = self.lora_qkv(block.attn.qkv, stem, width(s))
+            tuned.install(block, lambda b, x: b._attn(b.norm1(x)), self.own, strategy, options,
+                          stem)
 
     def lora_qkv(self, layer, stem, dim):
         scale = self.options["alpha"] / self.options["r"]

@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import save_file
 from timm.models.vision_transformer import VisionTransformer
 
+import tuned
 from sct_modules import Modules
 
 torch.manual_seed(0)
@@ -99,6 +100,8 @@ class Tuned(torch.nn.Module):
                 Modules(f"blocks.{i}", own, index, options, DIM).insert(block, block.attn)
             if strategy == "lora":
                 block.attn.qkv.forward = self.lora_qkv(block.attn.qkv, i)
+            tuned.install(block, lambda b, x: b.attn(b.norm1(x)), own, strategy, options,
+                          f"blocks.{i}")
 
     def lora_qkv(self, layer, i):
         scale = self.options["alpha"] / self.options["r"]
