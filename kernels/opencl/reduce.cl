@@ -175,7 +175,7 @@ void clip_coef(CG float *x, ulong x_off, __global float *y, ulong y_off, float m
 }
 
 /* acc [l][c] += weight x x over tokens skip.. of image after image, into the row of its label.
- */
+ * An image is summed on its own first: chains over a whole data set would lose bits. */
 KERNEL(LANES)
 
 void obs_sumsq_label(__global float *acc, ulong acc_off, ulong acc_slot, CG uint *st,
@@ -190,20 +190,20 @@ void obs_sumsq_label(__global float *acc, ulong acc_off, ulong acc_slot, CG uint
             CG float *a = x + x_off + ((ulong)i * n) * c;
             __global float *o = acc + (ulong)row * c;
             if (WHOLE(j)) {
-                VF s = VLOAD(o + j);
+                VF s = (VF)(0.0f);
                 for (uint t = skip; t < n; t++) {
                     const VF v = VLOAD(a + (ulong)t * c + j);
-                    s = fma(v * w, v, s);
+                    s = fma(v, v, s);
                 }
-                VSTORE(s, o + j);
+                VSTORE(fma((VF)(w), s, VLOAD(o + j)), o + j);
             } else {
                 REST (k, j) {
-                    float s = o[k];
+                    float s = 0.0f;
                     for (uint t = skip; t < n; t++) {
                         const float v = a[(ulong)t * c + k];
-                        s = fma(v * w, v, s);
+                        s = fma(v, v, s);
                     }
-                    o[k] = s;
+                    o[k] = fma(w, s, o[k]);
                 }
             }
         }
