@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/status.h"
+#include "core/io/file.h"
 
 static sct_status understand(struct sct_base_file *f, sct_error *err)
 {
@@ -22,12 +23,26 @@ static sct_status understand(struct sct_base_file *f, sct_error *err)
     return f->guess_error.code == SCT_ENOMEM ? sct_nomem(err) : SCT_OK;
 }
 
+/* What the folder says is kept apart from the status: a folder that contradicts itself can be
+ * shown. */
+static sct_status ask_folder(struct sct_base_file *f, const char *path, sct_error *err)
+{
+    if (!sct_dir_exists(path))
+        return SCT_OK;
+    sct_status rc = sct_model_folder_open(&f->folder, path, &f->folder_error);
+    if (rc == SCT_OK && f->guess)
+        rc = sct_model_folder_tell(&f->folder, f->map, f->guess, &f->folder_error);
+    return rc == SCT_ENOMEM ? sct_nomem(err) : SCT_OK;
+}
+
 sct_status sct_base_file_open(struct sct_base_file *f, const char *path, sct_error *err)
 {
     memset(f, 0, sizeof *f);
     sct_status rc = sct_ckpt_open(&f->ck, path, err);
     if (rc == SCT_OK)
         rc = understand(f, err);
+    if (rc == SCT_OK)
+        rc = ask_folder(f, path, err);
     if (rc != SCT_OK)
         sct_base_file_close(f);
     return rc;
@@ -35,6 +50,7 @@ sct_status sct_base_file_open(struct sct_base_file *f, const char *path, sct_err
 
 void sct_base_file_close(struct sct_base_file *f)
 {
+    sct_model_folder_close(&f->folder);
     sct_guess_destroy(&f->guess);
     sct_dialect_map_destroy(&f->map);
     sct_free(f->named);
@@ -61,6 +77,9 @@ const char *sct_base_file_unreadable(const struct sct_base_file *f, const struct
 sct_status sct_base_file_check(const struct sct_base_file *f, sct_error *err)
 {
     const char *path = sct_ckpt_path(f->ck);
+    /* a type of model that is not built explains names that are not known */
+    if (f->folder_error.code != SCT_OK)
+        return sct_fail(err, f->folder_error.code, "%s", f->folder_error.msg);
     if (!f->map->dialect)
         return sct_dialect_check(f->map, path, err);
     /* what is not built explains tensors that are not known */
