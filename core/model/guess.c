@@ -154,7 +154,7 @@ static uint32_t tokens_of(const struct work *w, const char *name)
 }
 
 /* Positions of prefix and patches, or of the patches alone. Meta's DINOv2 with registers has
- * those of class token and patches; timm adds the first to the class token. */
+ * those of class token and patches. */
 static sct_status vit_image(struct work *w)
 {
     struct sct_model_config *c = &w->g->cfg;
@@ -168,9 +168,22 @@ static sct_status vit_image(struct work *w)
     const uint32_t n = p->desc.dim[1], alone = prefix ? side(n) : 0;
     uint32_t grid = n > prefix ? side(n - prefix) : 0;
     const bool sure = !grid || !alone;
-    if (!grid && !alone && c->reg_tokens && (grid = side(n - c->class_token)) != 0)
+    /* folded into the class token, what remains are those of the patches: see guess.h */
+    const struct sct_canon *cls = find(w, 3, "cls_token");
+    const bool unlike = !grid && !alone && c->reg_tokens && (grid = side(n - c->class_token));
+    w->g->fold_class =
+        unlike && !c->distilled && cls && sct_desc_count(&cls->desc) == p->desc.dim[2];
+    if (unlike && !w->g->fold_class)
         SCT_TRY(
             unbuilt(w, "positions of the class token, but not of the registers", "pos_embed"));
+    if (w->g->fold_class) {
+        c->no_embed_class = 1;
+        c->image = grid * c->patch;
+        SCT_TRY(fact(w, "no_embed_class", true,
+                     "pos_embed is %s: that of the class token is added to it", text));
+        return fact(w, "image_size", true, "pos_embed is %s: 1 token in front, %u x %u patches",
+                    text, grid, grid);
+    }
     c->no_embed_class = !grid && alone;
     if (c->no_embed_class)
         grid = alone;

@@ -26,6 +26,9 @@ struct sct_guess {
     struct sct_guess_fact fact[SCT_GUESS_FACTS];
     const char *unbuilt[SCT_GUESS_UNBUILT]; /* "layer scale (blocks.0.ls1.gamma)" */
     uint32_t n_fact, n_unbuilt;
+    /* There are registers without positions (DINOv2 of Meta and transformers): the first row of
+     * pos_embed is added to cls_token and leaves pos_embed, as timm does it. */
+    bool fold_class;
 };
 
 /* From a map with a dialect and the tensors it was made of. A file with problems gives a guess

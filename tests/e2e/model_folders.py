@@ -203,6 +203,32 @@ def preprocessing():
 
 
 @test
+def folders_of_transformers():
+    """What save_pretrained wrote (tools/golden/make_hub.py): told in full, labels and pictures too."""
+    hub = os.path.join(GOLDEN, "hub")
+    for name, eps, more in (("deit", "1e-12", {"distilled": "true"}),
+                            ("deit_class", "1e-12", {"reg_tokens": "1", "distilled": "false"}),
+                            ("dinov2", "1e-06", {"layer_scale": "true", "reg_tokens": "0"}),
+                            ("dinov2_reg", "1e-06", {"reg_tokens": "2", "no_embed_class": "true"}),
+                            ("clip", "1e-05", {"pre_norm": "true", "no_patch_bias": "true"})):
+        r = inspect(os.path.join(hub, name))
+        f = {k: v[0] for k, v in facts(r).items()}
+        equal((f["heads"], f["eps"], f["mlp"], r["error"]), ("4", eps, "24", None), name)
+        equal({k: f[k] for k in more}, more, name)
+        check("error" not in r["folder"]["preprocess"], name, r["folder"])
+    export("hf4", "f")
+    png("p.png", 21, 17, picture(5, 1, 21, 17))
+    r = sctrun("predict", "--weights", os.path.join(hub, "deit"), "--image", "p.png", "--json")
+    check(r.jsonl[0]["name"] in ("apple", "pear", "plum"), r.out)
+    shutil.copytree(os.path.join(hub, "clip"), "clip")
+    edit("clip", hidden_act="quick_gelu")
+    fails(FILE, ["hidden_act \"quick_gelu\" is not built here"], "inspect", "clip")
+    shutil.copytree(os.path.join(hub, "dinov2"), "dinov2")
+    edit("dinov2", use_swiglu_ffn=True)
+    fails(FILE, ["another use_swiglu_ffn than false"], "inspect", "dinov2")
+
+
+@test
 def labels():
     names = {"0": "apple", "1": "pear", "2": "plum"}
     for form, keys in (("hf4", {"id2label": names}), ("timm", {"label_names": list(names.values())})):
