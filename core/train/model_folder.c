@@ -165,8 +165,9 @@ static sct_status get_f32(struct work *w, const char *json, void *to)
 {
     double v = 0;
     SCT_TRY(sct_json_get_f64(&w->at, json, SCT_JSON_REQUIRED, &v, w->err));
-    *(float *)to = (float)v;
-    return v > 0 && v < 1e6 ? SCT_OK : no_value(w, json, "a number above 0 and below 1e6");
+    const float f = (float)v; /* 1e-60 is none */
+    *(float *)to = f;
+    return f > 0 && f < 1e6f ? SCT_OK : no_value(w, json, "a number above 0 and below 1e6");
 }
 
 static sct_status get_same(struct work *w, const char *json, const struct sct_model_key *k,

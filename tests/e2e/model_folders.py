@@ -119,6 +119,7 @@ def contradictions():
             ("num_attention_heads", "4", "num_attention_heads", "whole number"),
             ("hidden_act", "quick_gelu", "hidden_act \"quick_gelu\" is not built here"),
             ("layer_norm_eps", 0, "layer_norm_eps", "above 0"),
+            ("layer_norm_eps", 1e-60, "layer_norm_eps", "above 0"),
             ("num_channels", 1, "another num_channels than 3"),
             ("patch_size", [4, 2], "patch_size"),
             ("model_type", "resnet", "\"resnet\" are not built here", "dinov2"),
