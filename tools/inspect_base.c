@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/status.h"
+#include "core/train/preprocess_io.h"
 #include "core/train/preset.h"
 #include "tools/inspect.h"
 
@@ -100,10 +101,36 @@ static void print_guess(const struct sct_base_file *f, const char *preset)
     for (uint32_t i = 0; i < f->guess->n_fact; i++) {
         const struct sct_guess_fact *x = &f->guess->fact[i];
         printf("    %-12s %-16s %s%s\n", x->key, x->value,
-               x->known ? "" : "supposed: ", x->why);
+               x->known  ? ""
+               : x->said ? "said by "
+                         : "supposed: ",
+               x->why);
     }
     for (uint32_t i = 0; i < f->guess->n_unbuilt; i++)
         printf("    not built here: %s\n", f->guess->unbuilt[i]);
+}
+
+static void print_folder(const struct sct_model_folder *m, uint32_t size)
+{
+    struct sct_preprocess p;
+    sct_error why = SCT_ERROR_INIT;
+    char text[256];
+    uint32_t made;
+    if (m->config_path)
+        printf("  %s: %s\n", m->config_path,
+               m->what ? m->what : "says neither model_type nor architecture; not used");
+    if (m->label)
+        printf("  labels: %s, ... %s\n", m->label[0], m->label[m->n_label - 1]);
+    if (!sct_model_folder_prepares(m))
+        return;
+    if (sct_model_folder_preprocess(m, size, &p, &made, &why) != SCT_OK) {
+        printf("  preprocessing: %s\n", why.msg);
+        return;
+    }
+    sct_steps_text(&p.eval, text, sizeof text);
+    printf("  preprocessing: %s; crop_pct %g; mean %g, %g, %g; std %g, %g, %g\n", text,
+           p.crop_pct, (double)p.mean[0], (double)p.mean[1], (double)p.mean[2],
+           (double)p.std[0], (double)p.std[1], (double)p.std[2]);
 }
 
 static void print_problems(const struct sct_base_file *f)
@@ -177,12 +204,30 @@ static json_t *guess_json(const struct sct_guess *g, const char *preset)
 {
     json_t *facts = json_array();
     for (uint32_t i = 0; i < g->n_fact; i++)
-        json_array_append_new(facts, json_pack("{s:s, s:s, s:b, s:s}", "key", g->fact[i].key,
-                                               "value", g->fact[i].value, "known",
-                                               (int)g->fact[i].known, "why", g->fact[i].why));
+        json_array_append_new(facts, json_pack("{s:s, s:s, s:b, s:b, s:s}", "key",
+                                               g->fact[i].key, "value", g->fact[i].value,
+                                               "known", (int)g->fact[i].known, "said",
+                                               (int)g->fact[i].said, "why", g->fact[i].why));
     return json_pack("{s:s, s:o, s:o, s:o}", "name", g->cfg.name, "preset",
                      preset[0] ? json_string(preset) : json_null(), "facts", facts, "not_built",
                      texts(g->unbuilt, g->n_unbuilt));
+}
+
+static json_t *folder_json(const struct sct_model_folder *m, uint32_t size)
+{
+    struct sct_preprocess p;
+    sct_error why = SCT_ERROR_INIT;
+    uint32_t made;
+    json_t *pre = json_null();
+    if (!m->config_path && !m->pre_path)
+        return json_null();
+    if (sct_model_folder_prepares(m))
+        pre = sct_model_folder_preprocess(m, size, &p, &made, &why) == SCT_OK
+                  ? sct_preprocess_to_json(&p)
+                  : json_pack("{s:s}", "error", why.msg);
+    return json_pack("{s:s?, s:s?, s:o, s:o}", "config", m->config_path, "of", m->what,
+                     "labels", m->label ? texts(m->label, m->n_label) : json_null(),
+                     "preprocess", pre);
 }
 
 static json_t *base_json(const struct sct_base_file *f, const char *preset,
@@ -196,6 +241,8 @@ static json_t *base_json(const struct sct_base_file *f, const char *preset,
                                       f->map->wrapper)
                           : json_null());
     json_object_set_new(o, "model", f->guess ? guess_json(f->guess, preset) : json_null());
+    json_object_set_new(o, "folder",
+                        folder_json(&f->folder, f->guess ? f->guess->cfg.image : 224));
     json_object_set_new(o, "problems", texts(f->map->problem, f->map->n_problem));
     json_object_set_new(o, "problems_more", json_integer(f->map->n_more));
     json_object_set_new(o, "error",
@@ -221,6 +268,7 @@ sct_status inspect_base(const char *path, bool json, sct_error *err)
     } else if (rc == SCT_OK) {
         print_head(f.ck);
         print_guess(&f, preset);
+        print_folder(&f.folder, f.guess ? f.guess->cfg.image : 224);
         print_tensors(f.ck, &f);
         print_problems(&f);
     }

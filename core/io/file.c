@@ -237,8 +237,10 @@ sct_status sct_file_commit(struct sct_file_out **out, sct_error *err)
         (void)unlink(f->tmp);
         rc = sct_fail(err, SCT_EFAIL, "%s: cannot %s it: %s", f->path, what, strerror(e));
     } else if (sync_parent(f->path) != 0) {
-        rc = sct_fail(err, SCT_EFAIL, "%s: written, but its folder cannot be flushed: %s",
-                      f->path, strerror(errno));
+        e = errno;
+        rc =
+            sct_fail(err, e == ENOMEM ? SCT_ENOMEM : SCT_EFAIL,
+                     "%s: written, but its folder cannot be flushed: %s", f->path, strerror(e));
     }
     release(&f);
     return rc;

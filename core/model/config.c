@@ -3,6 +3,7 @@
 #include "core/model/config.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "core/model/build.h"
 
@@ -59,6 +60,14 @@ const struct sct_model_key *sct_model_key_next(const struct sct_model_key *k, ui
         if (k->archs & (1u << arch))
             return k;
     return NULL;
+}
+
+const struct sct_model_key *sct_model_key_find(uint32_t arch, const char *name)
+{
+    const struct sct_model_key *k = NULL;
+    while ((k = sct_model_key_next(k, arch)) && strcmp(k->name, name) != 0)
+        ;
+    return k;
 }
 
 void sct_model_config_default(struct sct_model_config *c, uint32_t arch)

@@ -35,6 +35,8 @@ struct sct_model_key {
 /* Calls of sct_model_key_next(NULL, arch), (k, arch), ... give the rows that `arch` has, in the
  * order in which they are written, then NULL. */
 const struct sct_model_key *sct_model_key_next(const struct sct_model_key *k, uint32_t arch);
+/* By name, or NULL. */
+const struct sct_model_key *sct_model_key_find(uint32_t arch, const char *name);
 
 /* Where the value of a row is. */
 static inline void *sct_model_key_at(const struct sct_model_key *k, struct sct_model_config *c)

@@ -111,6 +111,29 @@ static const struct sct_dialect_ignore hf_vit_ignore[] = {
     {NULL, NULL, false},
 };
 
+static const struct sct_dialect_ignore hf_deit_ignore[] = {
+    {"[deit.]pooler.*", "the pooler, which the classifier does not use", false},
+    {"[deit.]embeddings.mask_token", MAE_DECODER, false},
+    {NULL, NULL, false},
+};
+
+static const struct sct_dialect_ignore hf_dino_ignore[] = {
+    {"[dinov2.]embeddings.mask_token", "the mask of its pre-training", false},
+    {"[dinov2_with_registers.]embeddings.mask_token", "the mask of its pre-training", false},
+    {"classifier.*", "a head of the class token and the mean together, which is not built",
+     false},
+    {NULL, NULL, false},
+};
+
+static const struct sct_dialect_ignore hf_clip_ignore[] = {
+    {"[vision_model.]embeddings.position_ids", BUFFER, false},
+    {"text_model.*", "the text tower", false},
+    {"(text_projection|visual_projection).weight", "the projection to the common space", false},
+    {"logit_scale", "the scale of the common space", false},
+    {"classifier.*", "a head of the patches' mean without a norm, which is not built", false},
+    {NULL, NULL, false},
+};
+
 static const struct sct_dialect_ignore hf_swin_ignore[] = {
     {"[swin.]encoder.layers.#.blocks.#.attention.self.relative_position_index", BUFFER, false},
     {"[swin.]encoder.layers.#.blocks.#.attention.relative_position_bias."
@@ -157,33 +180,77 @@ static const struct sct_dialect_rule split_vit[] = {
     END,
 };
 
-static const struct sct_dialect_rule hf4_vit[] = {
-    COPY("cls_token", "[vit.]embeddings.cls_token"),
-    COPY("pos_embed", "[vit.]embeddings.position_embeddings"),
-    COPY("patch_embed.proj." WB, "[vit.]embeddings.patch_embeddings.projection." WB),
-    COPY("blocks.#.norm1." WB, "[vit.]encoder.layer.#.layernorm_before." WB),
-    COPY("blocks.#.attn.qkv." WB,
-         "[vit.]encoder.layer.#.attention.attention.<query|key|value>." WB),
-    COPY("blocks.#.attn.proj." WB, "[vit.]encoder.layer.#.attention.output.dense." WB),
-    COPY("blocks.#.norm2." WB, "[vit.]encoder.layer.#.layernorm_after." WB),
-    COPY("blocks.#.mlp.fc1." WB, "[vit.]encoder.layer.#.intermediate.dense." WB),
-    COPY("blocks.#.mlp.fc2." WB, "[vit.]encoder.layer.#.output.dense." WB),
-    COPY("norm." WB, "[vit.]layernorm." WB),
-    COPY("head." WB, "classifier." WB),
-    END,
-};
+/* P: what may stand in front, as "[vit.]". */
+#define HF_ENDS(P)                                                                             \
+    COPY("cls_token", P "embeddings.cls_token"),                                               \
+        COPY("pos_embed", P "embeddings.position_embeddings"),                                 \
+        COPY("patch_embed.proj." WB, P "embeddings.patch_embeddings.projection." WB),          \
+        COPY("norm." WB, P "layernorm." WB)
+#define HF4_ATTN(B)                                                                            \
+    COPY("blocks.#.attn.qkv." WB, B "attention.attention.<query|key|value>." WB),              \
+        COPY("blocks.#.attn.proj." WB, B "attention.output.dense." WB)
+#define HF5_ATTN(B)                                                                            \
+    COPY("blocks.#.attn.qkv." WB, B "attention.<q_proj|k_proj|v_proj>." WB),                   \
+        COPY("blocks.#.attn.proj." WB, B "attention.o_proj." WB)
+#define HF_NORMS(B)                                                                            \
+    COPY("blocks.#.norm1." WB, B "layernorm_before." WB),                                      \
+        COPY("blocks.#.norm2." WB, B "layernorm_after." WB)
+#define HF_MLP(B) COPY("blocks.#.mlp.(fc1|fc2)." WB, B "mlp.(fc1|fc2)." WB)
+#define HF4_VIT(P)                                                                             \
+    HF_ENDS(P), HF_NORMS(P "encoder.layer.#."), HF4_ATTN(P "encoder.layer.#."),                \
+        COPY("blocks.#.mlp.fc1." WB, P "encoder.layer.#.intermediate.dense." WB),              \
+        COPY("blocks.#.mlp.fc2." WB, P "encoder.layer.#.output.dense." WB)
+#define HF5_VIT(P)                                                                             \
+    HF_ENDS(P), HF_NORMS(P "layers.#."), HF5_ATTN(P "layers.#."), HF_MLP(P "layers.#.")
+#define HF_HEAD COPY("head." WB, "classifier." WB)
 
-static const struct sct_dialect_rule hf5_vit[] = {
-    COPY("cls_token", "[vit.]embeddings.cls_token"),
-    COPY("pos_embed", "[vit.]embeddings.position_embeddings"),
-    COPY("patch_embed.proj." WB, "[vit.]embeddings.patch_embeddings.projection." WB),
-    COPY("blocks.#.norm1." WB, "[vit.]layers.#.layernorm_before." WB),
-    COPY("blocks.#.attn.qkv." WB, "[vit.]layers.#.attention.<q_proj|k_proj|v_proj>." WB),
-    COPY("blocks.#.attn.proj." WB, "[vit.]layers.#.attention.o_proj." WB),
-    COPY("blocks.#.norm2." WB, "[vit.]layers.#.layernorm_after." WB),
-    COPY("blocks.#.mlp.(fc1|fc2)." WB, "[vit.]layers.#.mlp.(fc1|fc2)." WB),
-    COPY("norm." WB, "[vit.]layernorm." WB),
-    COPY("head." WB, "classifier." WB),
+static const struct sct_dialect_rule hf4_vit[] = {HF4_VIT("[vit.]"), HF_HEAD, END};
+static const struct sct_dialect_rule hf5_vit[] = {HF5_VIT("[vit.]"), HF_HEAD, END};
+
+/* DeiTForImageClassificationWithTeacher averages two heads, as timm does. The one of
+ * DeiTForImageClassification sees the class token only: the other token is a register then. */
+#define HF_TEACHER                                                                             \
+    COPY("dist_token", "[deit.]embeddings.distillation_token"),                                \
+        COPY("head." WB, "cls_classifier." WB),                                                \
+        COPY("head_dist." WB, "distillation_classifier." WB)
+#define HF_STUDENT COPY("reg_token", "[deit.]embeddings.distillation_token"), HF_HEAD
+
+static const struct sct_dialect_rule hf4_deit[] = {HF4_VIT("[deit.]"), HF_TEACHER, END};
+static const struct sct_dialect_rule hf5_deit[] = {HF5_VIT("[deit.]"), HF_TEACHER, END};
+static const struct sct_dialect_rule hf4_deit_class[] = {HF4_VIT("[deit.]"), HF_STUDENT, END};
+static const struct sct_dialect_rule hf5_deit_class[] = {HF5_VIT("[deit.]"), HF_STUDENT, END};
+
+#define HF_DINO(P)                                                                             \
+    HF_ENDS(P), COPY("blocks.#.(norm1|norm2)." WB, P "encoder.layer.#.(norm1|norm2)." WB),     \
+        COPY("blocks.#.(ls1|ls2).gamma",                                                       \
+             P "encoder.layer.#.(layer_scale1|layer_scale2).lambda1"),                         \
+        HF_MLP(P "encoder.layer.#.")
+#define HF_DINO_REG(P) HF_DINO(P), COPY("reg_token", P "embeddings.register_tokens")
+#define DINO           "[dinov2.]"
+#define DINO_REG       "[dinov2_with_registers.]"
+
+static const struct sct_dialect_rule hf4_dino[] = {HF_DINO(DINO),
+                                                   HF4_ATTN(DINO "encoder.layer.#."), END};
+static const struct sct_dialect_rule hf5_dino[] = {HF_DINO(DINO),
+                                                   HF5_ATTN(DINO "encoder.layer.#."), END};
+static const struct sct_dialect_rule hf4_dino_reg[] = {
+    HF_DINO_REG(DINO_REG), HF4_ATTN(DINO_REG "encoder.layer.#."), END};
+static const struct sct_dialect_rule hf5_dino_reg[] = {
+    HF_DINO_REG(DINO_REG), HF5_ATTN(DINO_REG "encoder.layer.#."), END};
+
+/* Class token and positions lack timm's axes of 1. */
+#define CLIP "[vision_model.]"
+static const struct sct_dialect_rule hf_clip[] = {
+    LAID("cls_token", CLIP "embeddings.class_embedding", "d>11d"),
+    LAID("pos_embed", CLIP "embeddings.position_embedding.weight", "nd>1nd"),
+    COPY("patch_embed.proj." WB, CLIP "embeddings.patch_embedding." WB),
+    COPY("norm_pre." WB, CLIP "pre_layrnorm." WB), /* sic */
+    COPY("norm." WB, CLIP "post_layernorm." WB),
+    COPY("blocks.#.norm1." WB, CLIP "encoder.layers.#.layer_norm1." WB),
+    COPY("blocks.#.norm2." WB, CLIP "encoder.layers.#.layer_norm2." WB),
+    COPY("blocks.#.attn.qkv." WB, CLIP "encoder.layers.#.self_attn.<q_proj|k_proj|v_proj>." WB),
+    COPY("blocks.#.attn.proj." WB, CLIP "encoder.layers.#.self_attn.out_proj." WB),
+    HF_MLP(CLIP "encoder.layers.#."),
     END,
 };
 
@@ -315,6 +382,107 @@ static const struct sct_dialect vit_hf5 = {
     .ignore = hf_vit_ignore,
 };
 
+static const struct sct_dialect deit_hf4 = {
+    .arch = SCT_ARCH_VIT,
+    .flavour = "hf4-deit",
+    .what = HF4,
+    .has = {"[deit.]encoder.layer.#.attention.attention.query.weight",
+            "[deit.]embeddings.distillation_token"},
+    .hasnt = "classifier.weight",
+    .eps = 1e-12f,
+    .rule = hf4_deit,
+    .ignore = hf_deit_ignore,
+};
+
+static const struct sct_dialect deit_class_hf4 = {
+    .arch = SCT_ARCH_VIT,
+    .flavour = "hf4-deit-class",
+    .what = HF4,
+    .has = {"[deit.]encoder.layer.#.attention.attention.query.weight",
+            "[deit.]embeddings.distillation_token", "classifier.weight"},
+    .eps = 1e-12f,
+    .rule = hf4_deit_class,
+    .ignore = hf_deit_ignore,
+};
+
+static const struct sct_dialect dino_hf4 = {
+    .arch = SCT_ARCH_VIT,
+    .flavour = "hf4-dinov2",
+    .what = HF4,
+    .has = {DINO "encoder.layer.#.attention.attention.query.weight",
+            DINO "encoder.layer.#.layer_scale1.lambda1"},
+    .hasnt = DINO "embeddings.register_tokens",
+    .eps = 1e-6f,
+    .rule = hf4_dino,
+    .ignore = hf_dino_ignore,
+};
+
+static const struct sct_dialect dino_reg_hf4 = {
+    .arch = SCT_ARCH_VIT,
+    .flavour = "hf4-dinov2-reg",
+    .what = HF4,
+    .has = {DINO_REG "encoder.layer.#.attention.attention.query.weight",
+            DINO_REG "embeddings.register_tokens"},
+    .eps = 1e-6f,
+    .rule = hf4_dino_reg,
+    .ignore = hf_dino_ignore,
+};
+
+static const struct sct_dialect deit_hf5 = {
+    .arch = SCT_ARCH_VIT,
+    .flavour = "hf5-deit",
+    .what = HF5,
+    .has = {"[deit.]layers.#.attention.q_proj.weight", "[deit.]embeddings.distillation_token"},
+    .hasnt = "classifier.weight",
+    .eps = 1e-12f,
+    .rule = hf5_deit,
+    .ignore = hf_deit_ignore,
+};
+
+static const struct sct_dialect deit_class_hf5 = {
+    .arch = SCT_ARCH_VIT,
+    .flavour = "hf5-deit-class",
+    .what = HF5,
+    .has = {"[deit.]layers.#.attention.q_proj.weight", "[deit.]embeddings.distillation_token",
+            "classifier.weight"},
+    .eps = 1e-12f,
+    .rule = hf5_deit_class,
+    .ignore = hf_deit_ignore,
+};
+
+static const struct sct_dialect dino_hf5 = {
+    .arch = SCT_ARCH_VIT,
+    .flavour = "hf5-dinov2",
+    .what = HF5,
+    .has = {DINO "encoder.layer.#.attention.q_proj.weight",
+            DINO "encoder.layer.#.layer_scale1.lambda1"},
+    .hasnt = DINO "embeddings.register_tokens",
+    .eps = 1e-6f,
+    .rule = hf5_dino,
+    .ignore = hf_dino_ignore,
+};
+
+static const struct sct_dialect dino_reg_hf5 = {
+    .arch = SCT_ARCH_VIT,
+    .flavour = "hf5-dinov2-reg",
+    .what = HF5,
+    .has = {DINO_REG "encoder.layer.#.attention.q_proj.weight",
+            DINO_REG "embeddings.register_tokens"},
+    .eps = 1e-6f,
+    .rule = hf5_dino_reg,
+    .ignore = hf_dino_ignore,
+};
+
+static const struct sct_dialect clip_hf = {
+    .arch = SCT_ARCH_VIT,
+    .flavour = "hf-clip",
+    .what = "transformers' CLIP, its vision tower",
+    .has = {CLIP "encoder.layers.#.self_attn.q_proj.weight", CLIP "embeddings.class_embedding"},
+    .eps = 1e-5f,
+    .rule = hf_clip,
+    .ignore = hf_clip_ignore,
+};
+
 static const struct sct_dialect vit_flax = {
     .arch = SCT_ARCH_VIT,
     .flavour = "flax",
@@ -392,17 +560,11 @@ static const struct sct_dialect swin_hf5 = {
 };
 
 const struct sct_dialect *const sct_dialects[] = {
-    &vit_timm,
-    &vit_split,
-    &vit_hf4,
-    &vit_hf5,
-    &vit_flax,
-    &vit_big_vision,
-    &swin_timm,
-    &swin_ms,
-    &swin_hf4,
-    &swin_hf5,
-    &vit_big_vision_scan,
+    &vit_timm, &vit_split,      &vit_hf4,        &vit_hf5,
+    &deit_hf4, &deit_class_hf4, &deit_hf5,       &deit_class_hf5,
+    &dino_hf4, &dino_reg_hf4,   &dino_hf5,       &dino_reg_hf5,
+    &clip_hf,  &vit_flax,       &vit_big_vision, &swin_timm,
+    &swin_ms,  &swin_hf4,       &swin_hf5,       &vit_big_vision_scan,
     NULL,
 };
 

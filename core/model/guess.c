@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/status.h"
+#include "core/model/guess_impl.h"
 
 enum { HEAD_CHANNELS = 64 }; /* of one head in every ViT and most others that are published */
 
@@ -14,43 +15,6 @@ struct work {
     const struct sct_named *t;
     sct_error *err;
 };
-
-static const struct sct_model_key *key_of(uint32_t arch, const char *name)
-{
-    const struct sct_model_key *k = NULL;
-    while ((k = sct_model_key_next(k, arch)) && strcmp(k->name, name) != 0)
-        ;
-    return k;
-}
-
-static const void *at(const struct sct_model_key *k, const struct sct_model_config *c)
-{
-    return (const char *)c + k->offset;
-}
-
-static void value_text(const struct sct_model_key *k, const struct sct_model_config *c,
-                       char *buf, size_t size)
-{
-    const uint32_t *u = at(k, c);
-    size_t n = 0;
-    if (k->type == SCT_KEY_F32)
-        (void)snprintf(buf, size, "%g", (double)*(const float *)at(k, c));
-    else if (k->type == SCT_KEY_BOOL)
-        (void)snprintf(buf, size, "%s", *u ? "true" : "false");
-    else if (k->type == SCT_KEY_WORD)
-        (void)snprintf(buf, size, "%s", k->words[*u]);
-    else if (k->count == 1)
-        (void)snprintf(buf, size, "%u", *u);
-    for (uint32_t i = 0; k->type == SCT_KEY_U32 && k->count > 1 && i < k->count; i++)
-        n += (size_t)snprintf(buf + n, size - n, "%s%u%s", i ? ", " : "[", u[i],
-                              i + 1 == k->count ? "]" : "");
-}
-
-static bool same(const struct sct_model_key *k, const struct sct_model_config *a,
-                 const struct sct_model_config *b)
-{
-    return memcmp(at(k, a), at(k, b), k->count * sizeof(uint32_t)) == 0;
-}
 
 /* Notes why the value that cfg has now is what it is. */
 SCT_PRINTF(4, 5)
@@ -63,14 +27,14 @@ static sct_status fact(struct work *w, const char *key, bool known, const char *
     va_start(ap, fmt);
     (void)vsnprintf(why, sizeof why, fmt, ap);
     va_end(ap);
-    const struct sct_model_key *k = key_of(g->cfg.arch, key);
+    const struct sct_model_key *k = sct_model_key_find(g->cfg.arch, key);
     if (k)
-        value_text(k, &g->cfg, value, sizeof value);
+        sct_guess_value_text(k, &g->cfg, value, sizeof value);
     else
         (void)snprintf(value, sizeof value, "%s", sct_arch_name(g->cfg.arch));
     struct sct_guess_fact *f = &g->fact[g->n_fact++];
     *f = (struct sct_guess_fact){key, sct_arena_strdup(&g->arena, value),
-                                 sct_arena_strdup(&g->arena, why), known};
+                                 sct_arena_strdup(&g->arena, why), known, false};
     return f->value && f->why ? SCT_OK : sct_nomem(w->err);
 }
 
@@ -190,7 +154,7 @@ static uint32_t tokens_of(const struct work *w, const char *name)
 }
 
 /* Positions of prefix and patches, or of the patches alone. Meta's DINOv2 with registers has
- * those of class token and patches; timm adds the first to the class token. */
+ * those of class token and patches. */
 static sct_status vit_image(struct work *w)
 {
     struct sct_model_config *c = &w->g->cfg;
@@ -204,9 +168,22 @@ static sct_status vit_image(struct work *w)
     const uint32_t n = p->desc.dim[1], alone = prefix ? side(n) : 0;
     uint32_t grid = n > prefix ? side(n - prefix) : 0;
     const bool sure = !grid || !alone;
-    if (!grid && !alone && c->reg_tokens && (grid = side(n - c->class_token)) != 0)
+    /* folded into the class token, what remains are those of the patches: see guess.h */
+    const struct sct_canon *cls = find(w, 3, "cls_token");
+    const bool unlike = !grid && !alone && c->reg_tokens && (grid = side(n - c->class_token));
+    w->g->fold_class =
+        unlike && !c->distilled && cls && sct_desc_count(&cls->desc) == p->desc.dim[2];
+    if (unlike && !w->g->fold_class)
         SCT_TRY(
             unbuilt(w, "positions of the class token, but not of the registers", "pos_embed"));
+    if (w->g->fold_class) {
+        c->no_embed_class = 1;
+        c->image = grid * c->patch;
+        SCT_TRY(fact(w, "no_embed_class", true,
+                     "pos_embed is %s: that of the class token is added to it", text));
+        return fact(w, "image_size", true, "pos_embed is %s: 1 token in front, %u x %u patches",
+                    text, grid, grid);
+    }
     c->no_embed_class = !grid && alone;
     if (c->no_embed_class)
         grid = alone;
@@ -379,8 +356,7 @@ static sct_status make(struct work *w)
         if (k->row && k->row->feature)
             SCT_TRY(unbuilt(w, k->row->feature, k->name));
     }
-    (void)snprintf(c->name, sizeof c->name, "%s_dim%u_patch%u_%u", sct_arch_name(c->arch),
-                   c->dim, c->patch, c->image);
+    sct_guess_name(c);
     return SCT_OK;
 }
 
@@ -406,60 +382,4 @@ void sct_guess_destroy(struct sct_guess **g)
     sct_arena_free(&(*g)->arena);
     sct_free(*g);
     *g = NULL;
-}
-
-const struct sct_guess_fact *sct_guess_fact(const struct sct_guess *g, const char *key)
-{
-    for (uint32_t i = 0; i < g->n_fact; i++)
-        if (strcmp(g->fact[i].key, key) == 0)
-            return &g->fact[i];
-    return NULL;
-}
-
-/* Whether the key is one that resizing changes. */
-static bool resizable(const char *key)
-{
-    return strcmp(key, "image_size") == 0 || strcmp(key, "window") == 0;
-}
-
-const struct sct_guess_fact *sct_guess_against(const struct sct_guess *g,
-                                               const struct sct_model_config *cfg, bool resized)
-{
-    for (uint32_t i = 0; i < g->n_fact; i++) {
-        const struct sct_guess_fact *f = &g->fact[i];
-        const struct sct_model_key *k = key_of(g->cfg.arch, f->key);
-        if (!k && g->cfg.arch != cfg->arch)
-            return f;
-        if (k && f->known && !same(k, &g->cfg, cfg) && !(resized && resizable(f->key)))
-            return f;
-    }
-    return NULL;
-}
-
-sct_status sct_guess_check(const struct sct_guess *g, const struct sct_model_config *cfg,
-                           enum sct_interp interp, const char *origin, const char *advice,
-                           sct_error *err)
-{
-    const struct sct_guess_fact *f = sct_guess_against(g, cfg, interp != SCT_INTERP_NONE);
-    if (!f)
-        return SCT_OK;
-    char value[96];
-    const struct sct_model_key *k = key_of(g->cfg.arch, f->key);
-    (void)snprintf(value, sizeof value, "%s", sct_arch_name(cfg->arch));
-    if (k)
-        value_text(k, cfg, value, sizeof value);
-    return sct_fail(err, SCT_EFILE, "%s: %s is %s (%s), model %s says %s; %s", origin, f->key,
-                    f->value, f->why, cfg->name, value,
-                    resizable(f->key) ? "--interp timm, timm-0.6, hf or ms resizes it"
-                                      : advice);
-}
-
-sct_status sct_guess_built(const struct sct_guess *g, const char *origin, sct_error *err)
-{
-    if (!g->n_unbuilt)
-        return SCT_OK;
-    return sct_fail(err, SCT_EFILE,
-                    "%s has %s%s%s: models with it are not built here (docs/models.md)", origin,
-                    g->unbuilt[0], g->n_unbuilt > 1 ? " and " : "",
-                    g->n_unbuilt > 1 ? g->unbuilt[1] : "");
 }

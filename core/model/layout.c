@@ -28,6 +28,11 @@ bool sct_layout_parse(struct sct_layout *l, const char *text)
     uint32_t k = 0;
     bool group = false;
     for (p += *p == '>'; *p; p++) {
+        if (*p == '1' && !group) { /* an axis of no letter: its length stays 1 */
+            if (++l->n_dst > SCT_LAYOUT_AXES)
+                return false;
+            continue;
+        }
         if (*p == '(' || *p == ')') {
             group = *p == '(';
             l->n_dst += !group;
@@ -40,7 +45,7 @@ bool sct_layout_parse(struct sct_layout *l, const char *text)
         l->axis[k++] = l->n_dst;
         l->n_dst += !group;
     }
-    return k + l->slice == l->n_src && l->n_dst > 0;
+    return k + l->slice == l->n_src && l->n_dst > 0 && l->n_dst <= SCT_LAYOUT_AXES;
 }
 
 static bool fits(uint64_t v)

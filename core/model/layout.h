@@ -3,9 +3,9 @@
  *
  * Written as "dhk>(hk)d": on the left the axes of the file's tensor, one letter each, on the
  * right timm's; letters in parentheses are one axis there. The letter h is the heads of
- * attention. A capital L, first and on the left only, is the axis along which all blocks are
- * stacked: timm's tensor is one slice. The empty text is a copy of whatever shape.
- * Pure functions, any thread. */
+ * attention. A 1 on the right is an axis of one element, as in "d>11d". A capital L, first and
+ * on the left only, is the axis along which all blocks are stacked: timm's tensor is one slice.
+ * The empty text is a copy of whatever shape. Pure functions, any thread. */
 #ifndef SCT_MODEL_LAYOUT_H
 #define SCT_MODEL_LAYOUT_H
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * base_file.h - a checkpoint and what was understood of it: dialect, canonical tensors, guess
- * of the architecture. Headers only; values are read when a tensor is loaded. Thread rule: one
- * thread at a time. */
+ * of the architecture, and what a folder says beside the weights. Headers only; values are read
+ * when a tensor is loaded. Thread rule: one thread at a time. */
 #ifndef SCT_TRAIN_BASE_FILE_H
 #define SCT_TRAIN_BASE_FILE_H
 
 #include "core/io/checkpoint.h"
 #include "core/model/guess.h"
 #include "core/model/weights.h"
+#include "core/train/model_folder.h"
 
 struct sct_base_file {
     struct sct_ckpt *ck;
@@ -15,6 +16,8 @@ struct sct_base_file {
     struct sct_dialect_map *map;
     struct sct_guess *guess; /* NULL: no dialect, or what guess_error says */
     sct_error guess_error;
+    struct sct_model_folder folder; /* of a path that is a folder; else empty */
+    sct_error folder_error;         /* what its config.json says and cannot be */
 };
 
 /* EFILE when the container cannot be read, ENOMEM; the struct is then empty. Whether the

@@ -40,7 +40,9 @@ static sct_status try(struct search *s, const char *name, sct_error *err)
     struct sct_model_config cfg;
     const size_t named = begins(s->file, name);
     SCT_TRY(sct_model_config_load(&cfg, name, NULL, 0, err));
-    if (!sct_guess_against(s->g, &cfg, s->resized && named) && better(s, name, named)) {
+    const bool resized = s->resized && named;
+    if (!sct_guess_against(s->g, &cfg, resized) && !sct_guess_unlike(s->g, &cfg, resized) &&
+        better(s, name, named)) {
         (void)snprintf(s->best, sizeof s->best, "%s", name);
         s->named = named;
     }

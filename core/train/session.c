@@ -85,6 +85,11 @@ static sct_status tell_model(struct sct_session *x, enum sct_interp interp, sct_
                         x->weights);
         return SCT_OK;
     }
+    if (x->base.file.folder.what) {
+        sct_session_say(x, SCT_LOG_INFO, "model %s, as %.200s says (%s)", x->cfg.name,
+                        x->base.file.folder.config_path, x->base.file.folder.what);
+        return SCT_OK;
+    }
     const struct sct_guess_fact *heads = sct_guess_fact(x->base.file.guess, "heads");
     sct_session_say(
         x, SCT_LOG_WARN,
@@ -99,6 +104,12 @@ static sct_status tell_model(struct sct_session *x, enum sct_interp interp, sct_
  * weights says that first. */
 static sct_status check_model(struct sct_session *x, enum sct_interp interp, sct_error *err)
 {
+    const struct sct_guess_fact *unlike =
+        sct_guess_unlike(x->base.file.guess, &x->cfg, interp != SCT_INTERP_NONE);
+    if (unlike && x->s->model)
+        sct_session_say(x, SCT_LOG_WARN,
+                        "%s is %s (%.200s); model %s says otherwise, as asked for", unlike->key,
+                        unlike->value, unlike->why, x->cfg.name);
     const char *advice = x->s->model ? "is --model right? Without it the file decides"
                                      : "the adapter was trained on another base";
     if (!sct_guess_against(x->base.file.guess, &x->cfg, interp != SCT_INTERP_NONE))
@@ -148,7 +159,38 @@ static double decimal(float v)
     return strtod(text, NULL);
 }
 
-/* Weakest first: the adapter's or the model's, --preprocess, the single options. */
+/* What the weights come with, or else the model's. */
+static sct_status own_preprocess(struct sct_session *x, sct_error *err)
+{
+    const struct sct_model_folder *f = &x->base.file.folder;
+    const bool asked =
+        x->s->preprocess || sct_opts_source(x->run->opts, "resize") != SCT_OPT_DEFAULT;
+    struct sct_preprocess *p = &x->pre;
+    uint32_t made = 0;
+    sct_error why = SCT_ERROR_INIT;
+    sct_preprocess_default(p);
+    p->size = x->cfg.image;
+    p->crop_pct = decimal(x->cfg.crop_pct);
+    memcpy(p->mean, x->cfg.mean, sizeof p->mean);
+    memcpy(p->std, x->cfg.std, sizeof p->std);
+    if (!sct_model_folder_prepares(f))
+        return SCT_OK;
+    struct sct_preprocess own;
+    const sct_status rc = sct_model_folder_preprocess(f, p->size, &own, &made, &why);
+    if (rc != SCT_OK && (rc == SCT_ENOMEM || !asked))
+        return sct_fail(err, rc, "%s", why.msg);
+    if (rc == SCT_OK)
+        *p = own;
+    if (made)
+        sct_session_say(
+            x, SCT_LOG_INFO,
+            "%.200s prepares pictures for %u pixels, the model takes %u: in proportion",
+            f->pre ? f->pre_path : f->config_path, made, p->size);
+    return SCT_OK;
+}
+
+/* Weakest first: the adapter's, the folder's or the model's, --preprocess, the single options.
+ */
 static sct_status preprocess(struct sct_session *x, sct_error *err)
 {
     const struct sct_settings *s = x->s;
@@ -158,11 +200,7 @@ static sct_status preprocess(struct sct_session *x, sct_error *err)
     if (own) {
         *p = x->info.pre;
     } else {
-        sct_preprocess_default(p);
-        p->size = x->cfg.image;
-        p->crop_pct = decimal(x->cfg.crop_pct);
-        memcpy(p->mean, x->cfg.mean, sizeof p->mean);
-        memcpy(p->std, x->cfg.std, sizeof p->std);
+        SCT_TRY(own_preprocess(x, err));
     }
     if (s->preprocess)
         SCT_TRY(sct_preprocess_load(p, s->preprocess, err));
@@ -467,6 +505,8 @@ sct_status sct_session_model(struct sct_session *x, uint32_t batch, bool train, 
                             x->s->num_classes, x->weights, h->desc.dim[0]);
         x->cfg.classes = h->desc.dim[0];
         keep = true;
+        if (x->base.file.folder.label && x->base.file.folder.n_label == x->cfg.classes)
+            x->info.class_names = x->base.file.folder.label;
         return build(x, &x->model, batch, keep, err);
     }
     SCT_TRY(decide(x, batch, err));

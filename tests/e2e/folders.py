@@ -138,7 +138,11 @@ def what_is_in_a_folder():
         fails(USAGE, ["no name in other libraries", "resize(size=9)", "onnx"], *args[:-2],
               "--preprocess", "two_resizes.yaml", "--format", name, "--output", "no")
         check(not os.path.exists("no"), "a refused export left a folder")
-    sctrun("export", "--model", "two.yaml", "--weights", "hf5", "--format", "hf4", "--output", "sq")
+    # a folder's own preprocessing is the default
+    sctrun("export", "--model", "two.yaml", "--weights", "hf5", "--format", "hf4", "--output", "own")
+    equal(read("own/preprocessor_config.json"), read("hf5/preprocessor_config.json"))
+    sctrun("export", "--model", "two.yaml", "--weights", "hf5", "--resize", "squash-bicubic",
+           "--format", "hf4", "--output", "sq")
     p = json.loads(read("sq/preprocessor_config.json"))
     equal([p[k] for k in ("image_processor_type", "size", "resample")],
           ["ViTImageProcessor", {"height": 8, "width": 8}, 3])

@@ -192,6 +192,89 @@ static void check(const struct golden *g, const struct sample *s, float *first)
     sct_base_close(&have);
 }
 
+/* ---- folders of transformers (tools/golden/make_hub.py) ---- */
+
+static const struct {
+    const char *name, *four, *five;
+} hub[] = {
+    {"deit", "hf4-deit", "hf5-deit"},       {"deit_class", "hf4-deit-class", "hf5-deit-class"},
+    {"dinov2", "hf4-dinov2", "hf5-dinov2"}, {"dinov2_reg", "hf4-dinov2-reg", "hf5-dinov2-reg"},
+    {"clip", "hf-clip", "hf-clip"},
+};
+
+static sct_status load_head(const struct sct_tensor *t, void *dst, sct_error *err)
+{
+    uint64_t n = 0;
+    float *v = golden_f32(t->ctx, t->name, &n);
+    const bool good = v && n == sct_desc_count(&t->desc);
+    if (good)
+        memcpy(dst, v, (size_t)n * sizeof *v);
+    sct_free(v);
+    return good ? SCT_OK : sct_fail(err, SCT_EFILE, "%s is not in the golden file", t->name);
+}
+
+/* The head of make_hub.py for a model whose own is not built here. */
+static void add_head(struct sct_base *b, struct sct_st *st, uint32_t dim)
+{
+    const uint32_t shape[] = {CLASSES, dim};
+    const struct sct_desc w = sct_desc_make(SCT_F32, 2, shape);
+    const struct sct_desc v = sct_desc_make(SCT_F32, 1, shape);
+    sct_error err = SCT_ERROR_INIT;
+    if (!sct_st_find(st, "head.weight"))
+        return;
+    (void)golden_ok(sct_weights_add(b->w, "head.weight", &w, load_head, NULL, st, &err), &err,
+                    "head.weight");
+    (void)golden_ok(sct_weights_add(b->w, "head.bias", &v, load_head, NULL, st, &err), &err,
+                    "head.bias");
+}
+
+static void hub_logits(const struct golden *g, const char *path, const char *flavour,
+                       struct sct_st *st, struct sct_model_config *cfg)
+{
+    struct sct_base b;
+    sct_error err = SCT_ERROR_INIT;
+    float have[IMAGES * CLASSES];
+    uint64_t n = 0;
+    if (golden_ok(sct_base_open(&b, path, 0, &err), &err, path) != SCT_OK)
+        return;
+    golden_expect(strcmp(b.file.map->dialect->flavour, flavour) == 0, "%s is of dialect %s",
+                  path, b.file.map->dialect->flavour);
+    if (b.file.folder.what)
+        *cfg = b.file.guess->cfg; /* all of it is told by the folder; the plain file follows */
+    cfg->classes = CLASSES;
+    golden_expect(cfg->heads == 4 && cfg->mlp == 24 && cfg->image == 8, "%s: model %s", path,
+                  cfg->name);
+    float *want = golden_f32(st, "logits", &n);
+    const struct sct_st_tensor *images = sct_st_find(st, "images");
+    add_head(&b, st, cfg->dim);
+    if (want && images && n == IMAGES * CLASSES &&
+        golden_ok(run(g, &b, cfg, images->data, have, &err), &err, path) == SCT_OK) {
+        /* f32 against f64 over a handful of layers of order 1 */
+        const double off = golden_max_diff(have, want, n);
+        golden_expect(off <= 1e-5, "%s: logits off by %.1e", path, off);
+    }
+    sct_free(want);
+    sct_base_close(&b);
+}
+
+static void check_hub(const struct golden *g, size_t i)
+{
+    char path[4096];
+    struct sct_model_config cfg = {.dim = 0};
+    struct sct_st *st = NULL;
+    sct_error err = SCT_ERROR_INIT;
+    (void)snprintf(path, sizeof path, "%s/hub/%s/golden/forward.safetensors", GOLDEN_DIR,
+                   hub[i].name);
+    if (golden_ok(sct_st_open(&st, path, &err), &err, path) != SCT_OK)
+        return;
+    (void)snprintf(path, sizeof path, "%s/hub/%s", GOLDEN_DIR, hub[i].name);
+    hub_logits(g, path, hub[i].four, st, &cfg);
+    (void)snprintf(path, sizeof path, "%s/hub/%s/golden/hf5.safetensors", GOLDEN_DIR,
+                   hub[i].name);
+    hub_logits(g, path, hub[i].five, st, &cfg);
+    sct_st_close(&st);
+}
+
 int main(int argc, char **argv)
 {
     struct golden g;
@@ -201,6 +284,8 @@ int main(int argc, char **argv)
         return skip;
     for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++)
         check(&g, &samples[i], first);
+    for (size_t i = 0; i < sizeof hub / sizeof hub[0]; i++)
+        check_hub(&g, i);
     golden_fini(&g);
     return golden_result();
 }

@@ -7,9 +7,13 @@
 
 #include "core/base/mem.h"
 #include "core/exec/exec.h"
+#include "core/export/folder.h"
+#include "core/io/file.h"
+#include "core/io/safetensors.h"
 #include "core/model/build.h"
 #include "core/peft/host.h"
 #include "core/plug/module.h"
+#include "core/train/base.h"
 #include "core/train/graphs.h"
 #include "core/train/settings.h"
 #include "tests/support/dev.h"
@@ -143,6 +147,50 @@ static sct_status settings(sct_error *err)
     return rc;
 }
 
+/* A folder of transformers: weights, config.json, preprocessor_config.json. */
+static sct_status open_folder(sct_error *err)
+{
+    struct sct_base b;
+    struct sct_preprocess p;
+    uint32_t made;
+    SCT_TRY(sct_base_open(&b, GOLDEN_DIR "/hub/deit", 0, err));
+    const sct_status rc = sct_model_folder_preprocess(&b.file.folder, 8, &p, &made, err);
+    sct_base_close(&b);
+    return rc;
+}
+
+static sct_status export_folder(const char *format, sct_error *err)
+{
+    char dir[] = "/tmp/sctrun-oom-XXXXXX";
+    const struct sct_build_opts o = {1, 0, false};
+    struct sct_preprocess pre;
+    struct sct_model *m = NULL;
+    if (!mkdtemp(dir))
+        return sct_fail(err, SCT_EFAIL, "no temporary folder");
+    sct_preprocess_default(&pre);
+    pre.size = tiny.image;
+    struct sct_weights *w = sct_weights_create("random", true, 1);
+    sct_status rc =
+        w ? sct_model_build(&m, &tiny, w, &o, err) : sct_fail(err, SCT_ENOMEM, "weights");
+    const struct sct_export x = {.model = m, .plain = m, .pre = &pre};
+    if (rc == SCT_OK)
+        rc = sct_export_folder(&x, format, SCT_ST_F32, dir, err);
+    sct_model_destroy(&m);
+    sct_weights_destroy(&w);
+    sct_dir_discard(dir);
+    return rc;
+}
+
+static sct_status export_timm(sct_error *err)
+{
+    return export_folder("timm", err);
+}
+
+static sct_status export_hf4(sct_error *err)
+{
+    return export_folder("hf4", err);
+}
+
 static int sweep(const char *name, scenario run, uint64_t every)
 {
     for (uint64_t n = 1;; n += every) {
@@ -168,6 +216,9 @@ int main(int argc, char **argv)
     int bad = 0;
     test_dev_init();
     bad |= sweep("settings", settings, every);
+    bad |= sweep("opening a folder", open_folder, every);
+    bad |= sweep("exporting a folder of timm", export_timm, every);
+    bad |= sweep("exporting a folder of transformers", export_hf4, every);
     bad |= sweep("linear: model, training plan, exec", linear_plan, every);
     bad |= sweep("linear, Swin: model, training plan, exec", swin_plan, every);
     bad |= sweep("full: model, training plan, exec", full_plan, every);

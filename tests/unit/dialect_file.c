@@ -51,6 +51,11 @@ void file_remove(struct file *f, const char *name)
     f->n = n;
 }
 
+bool file_plain(const struct sct_dialect *d)
+{
+    return d->same || !d->has[1];
+}
+
 void file_fini(struct file *f)
 {
     sct_arena_free(&f->arena);

@@ -22,6 +22,9 @@ struct file {
 void file_add(struct file *f, const char *name, uint32_t nd, const uint64_t *dim);
 /* The same with a shape of one axis of 8, for names that are only looked at. */
 void file_name(struct file *f, const char *name);
+/* Whether a dialect has names for just these models. Those that want tokens or layers of their
+ * own are compared with files of their library: tests/golden/hub. */
+bool file_plain(const struct sct_dialect *d);
 /* All tensors of the model in a dialect's names, each with the wrapper in front. */
 void file_write(struct file *f, const struct file_model *m, const struct sct_dialect *d,
                 const char *wrapper, bool bare);

@@ -30,7 +30,7 @@ START_TEST(test_vit)
 {
     for (const struct sct_dialect *const *d = sct_dialects; *d; d++) {
         struct file f = {.n = 0};
-        if ((*d)->arch != SCT_ARCH_VIT)
+        if ((*d)->arch != SCT_ARCH_VIT || !file_plain(*d))
             continue;
         file_write(&f, &vit_base, *d, "", false);
         struct sct_guess *g = guess_of(&f);
@@ -215,9 +215,23 @@ START_TEST(test_prefix)
     g = guess_of(&f);
     ck_assert(g->cfg.image == 224 && g->n_unbuilt == 1);
     ck_assert(strstr(g->unbuilt[0], "not of the registers"));
+    ck_assert(!g->fold_class);
     sct_guess_destroy(&g);
-    /* five tokens and 2 x 2 patches, or 3 x 3 patches */
+    /* Meta's own: the class token's is added to it */
     file_remove(&f, "dist_token");
+    g = guess_of(&f);
+    ck_assert(g->cfg.image == 224 && g->fold_class && g->cfg.no_embed_class && !g->n_unbuilt);
+    ck_assert(known(g, "no_embed_class") && known(g, "image_size"));
+    sct_guess_destroy(&g);
+    /* a class token of another width is none that could be added to */
+    file_remove(&f, "cls_token");
+    file_name(&f, "cls_token");
+    g = guess_of(&f);
+    ck_assert(!g->fold_class && g->n_unbuilt == 1);
+    sct_guess_destroy(&g);
+    file_remove(&f, "cls_token");
+    file_add(&f, "cls_token", 3, one);
+    /* five tokens and 2 x 2 patches, or 3 x 3 patches */
     file_remove(&f, "pos_embed");
     file_add(&f, "pos_embed", 3, both);
     g = guess_of(&f);
