@@ -9,7 +9,7 @@ import struct
 
 from e2e import *
 
-STRATEGIES = ("linear", "full", "lora", "sct")
+STRATEGIES = ("linear", "full", "lora", "sct", "ssf")
 
 
 def setup(**data):
@@ -33,7 +33,12 @@ def train_each_strategy():
                     ["blocks.%d.attn.qkv.lora_%s.weight" % (b, h) for b in (0, 1) for h in "AB"]},
            "sct": {"head.weight", "head.bias"} |
                   {"sct.blocks.%d.%s" % (b, x) for b in (0, 1)
-                   for x in ("weight", "bias", "index")}}
+                   for x in ("weight", "bias", "index")},
+           "ssf": {"head.weight", "head.bias"} |
+                  {"%s.ssf_%s" % (n, x) for x in ("scale", "shift")
+                   for n in ["patch_embed.proj", "norm"] +
+                   ["blocks.%d.%s" % (b, o) for b in (0, 1) for o in
+                    ("norm1", "attn.qkv", "attn.proj", "norm2", "mlp.fc1", "mlp.fc2")]}}
     for s in STRATEGIES:
         r = train(s, "--epochs", 4, "--lr", "0.01", "--warmup-epochs", 0, "--eval-interval", 2,
                   "--json", *options_of(s), strategy=s)
@@ -211,7 +216,7 @@ def adapter_continues_exactly():
     For LoRA this is also the way through the PEFT folder and back."""
     setup()
     sgd = ["--optimizer", "sgd", "--momentum", 0, "--lr-schedule", "constant", "--lr", "0.05",
-           "--shuffle", "off"]
+           "--shuffle", "off", "--weight-decay", "1e-4"]
     for s in STRATEGIES:
         train(s + "2", "--epochs", 2, *sgd, *options_of(s), strategy=s)
         train(s + "1", "--epochs", 1, *sgd, *options_of(s), strategy=s)

@@ -744,6 +744,30 @@ def options_of_the_strategies():
     check(all(n.startswith("blocks.1.") or n == "head" for n in own), own)
 
 
+def few_steps(strategy, name, *options):
+    """Three steps at a fixed rate; options are KEY=VALUE of the strategy."""
+    train(name, "--max-steps", 3, "--lr", "0.05", "--lr-schedule", "constant", "--shuffle", "off",
+          *[x for o in options for x in ("--set", o)], strategy=strategy)
+
+
+@option("ssf:std")
+def options_of_ssf():
+    """Scales start around 1, shifts around 0, that far away; at 0 the model is the plain one."""
+    setup()
+    for name, std in (("zero", 0), ("far", "0.3")):
+        train(name, "--lr", 0, "--max-steps", 1, "--set", "std=%s" % std, strategy="ssf")
+    equal(set(tensors("zero")["blocks.0.mlp.fc1.ssf_scale"][2]), {1.0})
+    equal(set(tensors("zero")["blocks.0.mlp.fc1.ssf_shift"][2]), {0.0})
+    for what, mean in (("scale", 1), ("shift", 0)):
+        x = tensors("far")["blocks.1.mlp.fc1.ssf_" + what][2]  # 192 of them
+        close(sum(x) / len(x), mean, 0, 0.3 * 4 / len(x) ** 0.5)
+        close((sum((v - mean) ** 2 for v in x) / len(x)) ** 0.5, 0.3, 0.25)
+    train("plain", "--lr", 0, "--max-steps", 1)
+    equal(losses("zero"), losses("plain"))
+    fails(USAGE, ["std", "from 0 to 1"], "train", "--data", "data", "--model", "tiny.yaml",
+          "--weights", "base.safetensors", "--strategy", "ssf", "--set", "std=2")
+
+
 @test
 def every_option_is_covered():
     text = sctrun("help", "train").out

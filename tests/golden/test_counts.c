@@ -26,6 +26,8 @@ static const struct row rows[] = {
     {"lora", "targets=qkv", 768, 12, 12, 294912},
     {"lora", "targets=q,k,v,proj", 768, 12, 12, 589824},
     {"lora", "targets=q,k,v,proj,fc1,fc2", 768, 12, 12, 1327104},
+    /* SSF: two a channel behind the patch embedding, 25 norms, qkv, proj, fc1 and fc2 */
+    {"ssf", "", 768, 12, 12, 205824},
     {"linear", "", 768, 12, 12, 0},
     /* timm's vit_base_patch16_224 without its head */
     {"full", "", 768, 12, 12, 85798656},

@@ -75,7 +75,7 @@ static sct_status feed(struct sct_exec *x, const struct golden *g, const struct 
  * is zero and what remains is noise: those entries are set to 0 in both. */
 static void hide_key_bias(const char *name, float *a, float *b, uint64_t n)
 {
-    if (!strstr(name, "attn.qkv.bias"))
+    if (!strstr(name, "attn.qkv.bias") && !strstr(name, "attn.qkv.ssf_shift"))
         return;
     for (uint64_t i = n / 3; i < 2 * n / 3; i++)
         a[i] = b[i] = 0.0f;

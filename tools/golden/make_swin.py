@@ -15,8 +15,10 @@ import torch
 import torch.nn.functional as F
 
 import make_vit as common
+import modules
 import tiny_swin as tiny
-from make_vit import LABELS, SMOOTHING, STEPS, WD, draw
+from make_vit import LABELS, SMOOTHING, STEPS, WD
+from modules import draw
 from tiny_vit import ALL, BATCH, OWNERS, f32, images, pixels, save
 
 # SCT's placement: the second block of stage 1, all of stages 2 and 3
@@ -95,6 +97,8 @@ def start_values(strategy, options, index, w):
                 lora = f"{stem}.attn.qkv.{p}.lora_"
                 out[lora + "A.weight"] = draw(rng, (options["r"], dim), 0.2)
                 out[lora + "B.weight"] = draw(rng, (dim, options["r"]), 0.3)
+    if strategy in modules.STRATEGIES:
+        out |= modules.STRATEGIES[strategy][0](tiny.build(), options, rng)
     last = tiny.width(3)
     return out | {"head.fc.weight": draw(rng, (tiny.CLASSES, last), 0.2),
                   "head.fc.bias": draw(rng, (tiny.CLASSES,), 0.1)}
@@ -169,7 +173,8 @@ def main():
     for name, strategy, options, idx, lr, smoothing in (
             ("sct", "sct", {"k": "1/3", "scale": 0.5, "sites": SITES}, index, 5e-3, 0.0),
             ("lora", "lora", {"r": 2, "alpha": 4, "targets": "q,v"}, {}, 5e-3, 0.0),
-            ("full", "full", {}, {}, 1e-3, 0.1)):
+            ("full", "full", {}, {}, 1e-3, 0.1),
+            ("ssf", "ssf", {}, {}, 5e-3, 0.1)):
         cases.append(strategy_file(folder, name, strategy, options, idx, lr, smoothing, u8))
     with open(f"{folder}/cases.json", "w") as f:
         json.dump({"steps": STEPS, "sample": common.SAMPLE, "mix": common.MIX,

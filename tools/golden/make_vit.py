@@ -21,7 +21,9 @@ import torch.nn.functional as F
 from timm.data.mixup import mixup_target
 from timm.loss import SoftTargetCrossEntropy
 
+import modules
 import tiny_vit as tiny
+from modules import draw
 
 STEPS, WD = 10, 1e-4
 LABELS = torch.tensor([3, 0, 4, 1, 2, 0])
@@ -87,10 +89,6 @@ def forward(folder, u8, w):
 # ---- strategies ----
 
 
-def draw(rng, shape, std, mean=0.0):
-    return torch.from_numpy((mean + std * rng.standard_normal(shape)).astype(np.float32))
-
-
 def start_values(strategy, options, index, w):
     """Nothing starts at zero, so that every gradient is alive."""
     rng = np.random.Generator(np.random.PCG64(99))
@@ -105,6 +103,8 @@ def start_values(strategy, options, index, w):
                 stem = f"blocks.{i}.attn.qkv.{p}.lora_"
                 out[stem + "A.weight"] = draw(rng, (options["r"], tiny.DIM), 0.2)
                 out[stem + "B.weight"] = draw(rng, (tiny.DIM, options["r"]), 0.3)
+    if strategy in modules.STRATEGIES:
+        out |= modules.STRATEGIES[strategy][0](tiny.build(), options, rng)
     return out | head(rng)
 
 
@@ -242,7 +242,8 @@ def main():
             ("sct", "sct", {"k": 5, "scale": 0.5, "scaleonx": False}, index, 5e-3, 0.0),
             ("sct_scaleonx", "sct", {"k": 5, "scale": 0.5, "scaleonx": True}, index, 5e-3, 0.1),
             ("lora", "lora", {"r": 2, "alpha": 4, "targets": "q,v"}, {}, 5e-3, 0.0),
-            ("full", "full", {}, {}, 1e-3, 0.1)):
+            ("full", "full", {}, {}, 1e-3, 0.1),
+            ("ssf", "ssf", {}, {}, 5e-3, 0.1)):
         cases.append(strategy_file(folder, name, strategy, options, idx, lr, smoothing, u8, w))
     with open(f"{folder}/cases.json", "w") as f:
         json.dump({"steps": STEPS, "sample": SAMPLE, "mix": MIX, "mix_valid": MIX_VALID,

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from timm.models.swin_transformer import SwinTransformer
 
+import modules
 import tiny_vit
 
 IMAGE, PATCH, DIM, CLASSES = tiny_vit.IMAGE, 2, 6, tiny_vit.CLASSES
@@ -79,6 +80,8 @@ class Tuned(torch.nn.Module):
                 block.forward = self.sct_block(block, f"sct.{stem}")
             if strategy == "lora":
                 block.attn.qkv.forward = self.lora_qkv(block.attn.qkv, stem, width(s))
+        if strategy in modules.STRATEGIES:
+            modules.STRATEGIES[strategy][1](self.net, self.own, options)
 
     def sct_block(self, block, stem):
         w, b = self.own[f"{stem}.weight"], self.own[f"{stem}.bias"]

@@ -16,6 +16,8 @@ import torch
 from safetensors.torch import save_file
 from timm.models.vision_transformer import VisionTransformer
 
+import modules
+
 torch.manual_seed(0)
 torch.set_num_threads(1)
 torch.use_deterministic_algorithms(True)
@@ -97,6 +99,8 @@ class Tuned(torch.nn.Module):
                 block.forward = self.sct_block(block, i)
             if strategy == "lora":
                 block.attn.qkv.forward = self.lora_qkv(block.attn.qkv, i)
+        if strategy in modules.STRATEGIES:
+            modules.STRATEGIES[strategy][1](self.vit, own, options)
 
     def sct_block(self, block, i):
         w, b = self.own[f"sct.blocks.{i}.weight"], self.own[f"sct.blocks.{i}.bias"]
