@@ -9,7 +9,7 @@ import struct
 
 from e2e import *
 
-STRATEGIES = ("linear", "full", "lora", "sct", "ssf")
+STRATEGIES = ("linear", "full", "lora", "sct", "ssf", "vpt")
 
 
 def setup(**data):
@@ -19,7 +19,8 @@ def setup(**data):
 
 
 def options_of(strategy):
-    return {"sct": ["--set", "k=6"], "lora": ["--set", "r=2"]}.get(strategy, [])
+    return {"sct": ["--set", "k=6"], "lora": ["--set", "r=2"],
+            "vpt": ["--set", "n=3"]}.get(strategy, [])
 
 
 @test
@@ -38,7 +39,8 @@ def train_each_strategy():
                   {"%s.ssf_%s" % (n, x) for x in ("scale", "shift")
                    for n in ["patch_embed.proj", "norm"] +
                    ["blocks.%d.%s" % (b, o) for b in (0, 1) for o in
-                    ("norm1", "attn.qkv", "attn.proj", "norm2", "mlp.fc1", "mlp.fc2")]}}
+                    ("norm1", "attn.qkv", "attn.proj", "norm2", "mlp.fc1", "mlp.fc2")]},
+           "vpt": {"head.weight", "head.bias"} | {"vpt.blocks.%d.prompts" % b for b in (0, 1)}}
     for s in STRATEGIES:
         r = train(s, "--epochs", 4, "--lr", "0.01", "--warmup-epochs", 0, "--eval-interval", 2,
                   "--json", *options_of(s), strategy=s)

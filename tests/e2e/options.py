@@ -768,6 +768,28 @@ def options_of_ssf():
           "--weights", "base.safetensors", "--strategy", "ssf", "--set", "std=2")
 
 
+@option("vpt:mode", "vpt:n", "vpt:dropout")
+def options_of_vpt():
+    """Prompts of the first or of every block, so many, with a mask for every picture."""
+    setup()
+    shapes = lambda run: {n: t[1] for n, t in tensors(run).items() if n.startswith("vpt")}
+    few_steps("vpt", "deep", "n=4")
+    equal(shapes("deep"), {"vpt.blocks.%d.prompts" % b: [4, 48] for b in (0, 1)})
+    few_steps("vpt", "shallow", "n=2", "mode=shallow")
+    equal(shapes("shallow"), {"vpt.blocks.0.prompts": [2, 48]})
+    few_steps("vpt", "dropped", "n=4", "dropout=0.5")
+    check(losses("dropped")[0] != losses("deep")[0], "dropout has no effect")
+    train("start", "--lr", 0, "--max-steps", 1, "--set", "n=100", strategy="vpt")
+    x = tensors("start")["vpt.blocks.1.prompts"][2]  # uniform within sqrt(6 / (3 * 8 * 8 + 48))
+    bound = (6 / 240) ** 0.5
+    check(0.99 * bound < max(x) <= bound and -bound <= min(x) < -0.99 * bound, min(x), max(x))
+    args = ["train", "--data", "data", "--strategy", "vpt", "--weights", "random", "--model"]
+    model("bare.yaml", class_token="false", pool="avg")
+    fails(DEVICE, ["vpt", "class token"], *args, "bare.yaml")
+    swin(weights=False)
+    fails(DEVICE, ["vpt", "Swin", "expected a ViT"], *args, "swin.yaml")
+
+
 @test
 def every_option_is_covered():
     text = sctrun("help", "train").out

@@ -9,7 +9,7 @@
 
 /* Without the head. */
 struct row {
-    const char *strategy, *options; /* "key=value" */
+    const char *strategy, *options; /* "key=value", spaces between */
     uint32_t dim, depth, heads;
     uint64_t want;
 };
@@ -28,6 +28,10 @@ static const struct row rows[] = {
     {"lora", "targets=q,k,v,proj,fc1,fc2", 768, 12, 12, 1327104},
     /* SSF: two a channel behind the patch embedding, 25 norms, qkv, proj, fc1 and fc2 */
     {"ssf", "", 768, 12, 12, 205824},
+    /* VPT: n prompts as wide as the stream, for the first block or for every block */
+    {"vpt", "n=50 mode=shallow", 768, 12, 12, 38400},
+    {"vpt", "n=50", 768, 12, 12, 460800},
+    {"vpt", "n=10 mode=deep", 768, 12, 12, 92160},
     {"linear", "", 768, 12, 12, 0},
     /* timm's vit_base_patch16_224 without its head */
     {"full", "", 768, 12, 12, 85798656},
@@ -37,12 +41,12 @@ enum { CLASSES = 100 };
 
 static sct_status open_tuner(struct sct_tuner *t, const struct row *r, sct_error *err)
 {
-    const char *eq = strchr(r->options, '=');
     json_t *o = json_object();
-    char key[32];
-    (void)snprintf(key, sizeof key, "%.*s", eq ? (int)(eq - r->options) : 0, r->options);
-    if (eq)
-        json_object_set_new(o, key, json_string(eq + 1));
+    char key[32], value[32];
+    int used;
+    for (const char *p = r->options; sscanf(p, " %31[^=]=%31s%n", key, value, &used) == 2;
+         p += used)
+        json_object_set_new(o, key, json_string(value));
     const sct_status rc = tuned_open_strategy(t, r->strategy, o, err);
     json_decref(o);
     return rc;

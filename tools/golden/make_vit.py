@@ -243,7 +243,9 @@ def main():
             ("sct_scaleonx", "sct", {"k": 5, "scale": 0.5, "scaleonx": True}, index, 5e-3, 0.1),
             ("lora", "lora", {"r": 2, "alpha": 4, "targets": "q,v"}, {}, 5e-3, 0.0),
             ("full", "full", {}, {}, 1e-3, 0.1),
-            ("ssf", "ssf", {}, {}, 5e-3, 0.1)):
+            ("ssf", "ssf", {}, {}, 5e-3, 0.1),
+            ("vpt_deep", "vpt", {"mode": "deep", "n": 3}, {}, 5e-3, 0.0),
+            ("vpt_shallow", "vpt", {"mode": "shallow", "n": 2}, {}, 5e-3, 0.1)):
         cases.append(strategy_file(folder, name, strategy, options, idx, lr, smoothing, u8, w))
     with open(f"{folder}/cases.json", "w") as f:
         json.dump({"steps": STEPS, "sample": SAMPLE, "mix": MIX, "mix_valid": MIX_VALID,

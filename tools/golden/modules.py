@@ -50,4 +50,27 @@ def ssf_attach(net, own, options):
         module.register_forward_hook(hook(own[f"{name}.ssf_scale"], own[f"{name}.ssf_shift"]))
 
 
-STRATEGIES = {"ssf": (ssf_start, ssf_attach)}
+# ---- VPT: prompts behind the class token; the head reads the class token ----
+
+
+def vpt_start(net, options, rng):
+    blocks = len(net.blocks) if options["mode"] == "deep" else 1
+    return {f"vpt.blocks.{i}.prompts": draw(rng, (options["n"], net.embed_dim), 0.5)
+            for i in range(blocks)}
+
+
+def vpt_attach(net, own, options):
+    n = options["n"]
+
+    def hook(prompts, present):
+        def forward(module, args):
+            x = args[0]
+            return (torch.cat([x[:, :1], prompts.expand(len(x), -1, -1), x[:, 1 + present:]], 1),)
+        return forward
+
+    for i, block in enumerate(net.blocks):
+        if f"vpt.blocks.{i}.prompts" in own:
+            block.register_forward_pre_hook(hook(own[f"vpt.blocks.{i}.prompts"], n if i else 0))
+
+
+STRATEGIES = {"ssf": (ssf_start, ssf_attach), "vpt": (vpt_start, vpt_attach)}
