@@ -32,6 +32,13 @@ static const struct row rows[] = {
     {"vpt", "n=50 mode=shallow", 768, 12, 12, 38400},
     {"vpt", "n=50", 768, 12, 12, 460800},
     {"vpt", "n=10 mode=deep", 768, 12, 12, 92160},
+    /* FacT: U and V 1536 r; tt: 144 r^2; tk: r^3 + 144 r */
+    {"fact", "rank=4", 768, 12, 12, 8448},
+    {"fact", "rank=8", 768, 12, 12, 21504},
+    {"fact", "rank=16 form=tt", 768, 12, 12, 61440},
+    {"fact", "rank=8 form=tk", 768, 12, 12, 13952},
+    {"fact", "rank=16 form=tk", 768, 12, 12, 30976},
+    {"fact", "rank=32 form=tk", 768, 12, 12, 86528},
     {"linear", "", 768, 12, 12, 0},
     /* timm's vit_base_patch16_224 without its head */
     {"full", "", 768, 12, 12, 85798656},

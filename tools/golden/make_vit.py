@@ -245,7 +245,11 @@ def main():
             ("full", "full", {}, {}, 1e-3, 0.1),
             ("ssf", "ssf", {}, {}, 5e-3, 0.1),
             ("vpt_deep", "vpt", {"mode": "deep", "n": 3}, {}, 5e-3, 0.0),
-            ("vpt_shallow", "vpt", {"mode": "shallow", "n": 2}, {}, 5e-3, 0.1)):
+            ("vpt_shallow", "vpt", {"mode": "shallow", "n": 2}, {}, 5e-3, 0.1),
+            ("fact_tt", "fact", {"form": "tt", "rank": 3, "scale": 2.0, "dropout": 0}, {}, 5e-3,
+             0.0),
+            ("fact_tk", "fact", {"form": "tk", "rank": 3, "scale": 0.5, "dropout": 0}, {}, 5e-3,
+             0.1)):
         cases.append(strategy_file(folder, name, strategy, options, idx, lr, smoothing, u8, w))
     with open(f"{folder}/cases.json", "w") as f:
         json.dump({"steps": STEPS, "sample": SAMPLE, "mix": MIX, "mix_valid": MIX_VALID,

@@ -73,4 +73,46 @@ def vpt_attach(net, own, options):
             block.register_forward_pre_hook(hook(own[f"vpt.blocks.{i}.prompts"], n if i else 0))
 
 
-STRATEGIES = {"ssf": (ssf_start, ssf_attach), "vpt": (vpt_start, vpt_attach)}
+# ---- FacT: W += scale * V S U, here with the dense update ----
+
+FACT_ATTENTION = ("q", "k", "v", "proj")
+
+
+def fact_start(net, options, rng):
+    r, dim, parts = options["rank"], net.embed_dim, 4
+    out = {"fact.u.weight": draw(rng, (r, dim), 0.2), "fact.v.weight": draw(rng, (dim, r), 0.3)}
+    if options["form"] == "tk":
+        cores = len(net.blocks) * (len(FACT_ATTENTION) + 2 * parts)
+        return out | {"fact.core": draw(rng, (r, r, r), 0.6), "fact.p": draw(rng, (cores, r), 0.6)}
+    for i in range(len(net.blocks)):
+        for name, rows, columns in [(n, 1, 1) for n in FACT_ATTENTION] + [
+                ("fc1", parts, 1), ("fc2", 1, parts)]:
+            out[f"fact.blocks.{i}.{name}.weight"] = draw(rng, (rows * r, columns * r), 0.6)
+    return out
+
+
+def fact_cores(own, options, i):
+    """The twelve [r][r] cores of block i: q, k, v, proj, four of fc1, four of fc2."""
+    if options["form"] == "tk":
+        return torch.einsum("vuc,kc->kvu", own["fact.core"], own["fact.p"][12 * i:12 * i + 12])
+    s = {n: own[f"fact.blocks.{i}.{n}.weight"] for n in FACT_ATTENTION + ("fc1", "fc2")}
+    return [s[n] for n in FACT_ATTENTION] + list(s["fc1"].chunk(4, 0)) + list(s["fc2"].chunk(4, 1))
+
+
+def fact_attach(net, own, options):
+    def hook(i, cores, axis):
+        def forward(layer, args, y):
+            u, v, every = own["fact.u.weight"], own["fact.v.weight"], fact_cores(own, options, i)
+            update = torch.cat([v @ every[k] @ u for k in cores], axis)
+            return y + options["scale"] * torch.nn.functional.linear(args[0], update)
+        return forward
+
+    for i, block in enumerate(net.blocks):
+        for layer, cores, axis in ((block.attn.qkv, (0, 1, 2), 0), (block.attn.proj, (3,), 0),
+                                   (block.mlp.fc1, range(4, 8), 0),
+                                   (block.mlp.fc2, range(8, 12), 1)):
+            layer.register_forward_hook(hook(i, cores, axis))
+
+
+STRATEGIES = {"ssf": (ssf_start, ssf_attach), "vpt": (vpt_start, vpt_attach),
+              "fact": (fact_start, fact_attach)}
