@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * merge.c - two graphs in lockstep, and low-rank pairs.
+ * merge.c - two graphs in lockstep; low-rank pairs, and scales with shifts.
  * Every value of the plain graph is paired with one of the adapted graph, starting with the
  * logits; a value that is reached again must have the same partner. So when the walk ends, both
  * graphs are the same expression but for what was folded. */
@@ -103,6 +103,51 @@ static sct_status fold(struct walk *w, uint32_t *a, uint32_t weight)
     return SCT_OK;
 }
 
+/* The name of a stored tensor that is read through views; NULL: it is computed. */
+static const char *stored_name(const struct sct_graph *g, uint32_t v)
+{
+    for (const struct sct_gnode *n = made_by_op(g, v, SCT_OP_RESHAPE); n;
+         n = made_by_op(g, v, SCT_OP_RESHAPE))
+        v = n->in[0];
+    const struct sct_tensor *t = stored(g, v);
+    return t ? t->name : NULL;
+}
+
+/* Takes scale and shift of a value that is one; false when it is none. */
+static bool read_affine(const struct sct_graph *g, uint32_t v, struct sct_merge_affine *p,
+                        uint32_t *x)
+{
+    const struct sct_gnode *add = made_by_op(g, v, SCT_OP_ADD);
+    const struct sct_gnode *mul = add ? made_by_op(g, add->in[0], SCT_OP_MUL) : NULL;
+    if (!mul)
+        return false;
+    p->scale = stored(g, mul->in[1]);
+    p->shift = stored(g, add->in[1]);
+    *x = mul->in[0];
+    return p->scale && p->shift && p->scale->desc.nd == 1 && p->shift->desc.nd == 1;
+}
+
+/* Follows value *a through the scales and shifts behind what node y of the plain graph
+ * computes, and notes them. Without a bias in y, or with a weight that others use too, they are
+ * left alone. */
+static sct_status fold_affine(struct walk *w, uint32_t *a, const struct sct_gnode *y)
+{
+    struct sct_merge *m = w->m;
+    struct sct_merge_affine p = {0};
+    uint32_t x;
+    if (y->n_in < 3 || !y->in[2] || w->partner[y->in[1]] || w->partner[y->in[2]])
+        return SCT_OK;
+    p.weight = stored_name(w->b, y->in[1]);
+    p.bias = stored_name(w->b, y->in[2]);
+    while (p.weight && p.bias && read_affine(w->a, *a, &p, &x)) {
+        SCT_TRY(sct_grow((void **)&m->affine, &m->cap_affine, (uint64_t)m->n_affine + 1,
+                         sizeof *m->affine, w->err));
+        m->affine[m->n_affine++] = p;
+        *a = x;
+    }
+    return SCT_OK;
+}
+
 static sct_status differ(const struct walk *w, uint32_t a)
 {
     const struct sct_gnode *n = made_by(w->a, a);
@@ -135,6 +180,8 @@ static sct_status push(struct walk *w, uint32_t a, uint32_t b)
 static sct_status compare(struct walk *w, struct both v)
 {
     const struct sct_gnode *y = made_by(w->b, v.b);
+    if (y && (y->op == SCT_OP_LINEAR || y->op == SCT_OP_LAYERNORM))
+        SCT_TRY(fold_affine(w, &v.a, y));
     if (y && y->op == SCT_OP_LINEAR)
         SCT_TRY(fold(w, &v.a, y->in[1]));
     const struct sct_gnode *x = made_by(w->a, v.a);
@@ -172,6 +219,7 @@ sct_status sct_merge_find(struct sct_merge *m, const struct sct_model *adapted,
 void sct_merge_fini(struct sct_merge *m)
 {
     sct_free(m->pair);
+    sct_free(m->affine);
     *m = (struct sct_merge){.model = NULL};
 }
 
@@ -223,6 +271,25 @@ static sct_status fold_pair(const struct sct_merge_pair *p, float *w, sct_error 
     return own.code == SCT_OK ? sct_nomem(err) : sct_fail(err, own.code, "%s", own.msg);
 }
 
+/* w [rows][..] of n values: row o times scale[o], plus shift[o] where there is one. */
+static sct_status fold_channels(const struct sct_tensor *scale, const struct sct_tensor *shift,
+                                float *w, uint64_t n, sct_error *err)
+{
+    sct_error own = SCT_ERROR_INIT;
+    const uint32_t rows = scale->desc.dim[0];
+    float *s = values(scale, &own), *t = s && shift ? values(shift, &own) : NULL;
+    const bool done = s && (t || !shift);
+    for (uint64_t e = 0; done && e < n; e++) {
+        const uint64_t o = e / (n / rows);
+        w[e] = (float)((double)w[e] * (double)s[o] + (t ? (double)t[o] : 0.0));
+    }
+    sct_free(s);
+    sct_free(t);
+    if (done)
+        return SCT_OK;
+    return own.code == SCT_OK ? sct_nomem(err) : sct_fail(err, own.code, "%s", own.msg);
+}
+
 sct_status sct_merge_load(const struct sct_merge *m, const char *name, float *dst,
                           sct_error *err)
 {
@@ -233,5 +300,12 @@ sct_status sct_merge_load(const struct sct_merge *m, const char *name, float *ds
     for (uint32_t i = 0; i < m->n; i++)
         if (strcmp(m->pair[i].weight, name) == 0)
             SCT_TRY(fold_pair(&m->pair[i], dst, err));
+    for (uint32_t i = m->n_affine; i-- > 0;) {
+        const struct sct_merge_affine *f = &m->affine[i];
+        const bool bias = strcmp(f->bias, name) == 0;
+        if (bias || strcmp(f->weight, name) == 0)
+            SCT_TRY(fold_channels(f->scale, bias ? f->shift : NULL, dst,
+                                  sct_desc_count(&p->t->desc), err));
+    }
     return SCT_OK;
 }

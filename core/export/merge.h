@@ -3,12 +3,17 @@
  *
  * Nothing is asked of the strategy: the adapted graph is compared with the plain one, from the
  * logits backwards. The two may differ in values of parameters, in random ops (the identity
- * after training), and in low-rank pairs beside a linear layer,
+ * after training), in low-rank pairs beside a linear layer,
  *
  *   y = x W^T + bias;  y[first..] += scale * (x A^T) B^T      =>      W[first..] += scale * B A
  *
- * (LoRA, arXiv 2106.09685, section 4.1). Any other difference means that no weights of the
- * plain architecture compute the same. Thread rule: one thread at a time. */
+ * (LoRA, arXiv 2106.09685, section 4.1), and in a scale s and a shift t of every channel behind
+ * a linear layer or a LayerNorm that has a bias, with pairs beside it or not,
+ *
+ *   y = s * op(x; W, bias) + t      =>      W[o] *= s[o];  bias = s * bias + t
+ *
+ * (SSF, arXiv 2210.08823, section 3.2). Any other difference means that no weights of the plain
+ * architecture compute the same. Thread rule: one thread at a time. */
 #ifndef SCT_EXPORT_MERGE_H
 #define SCT_EXPORT_MERGE_H
 
@@ -22,10 +27,17 @@ struct sct_merge_pair {
     uint32_t first; /* row of W */
 };
 
+/* Of a layer with C outputs: scale and shift [C]. */
+struct sct_merge_affine {
+    const char *weight, *bias; /* names: [C][..] or a norm's [C]; [C] */
+    const struct sct_tensor *scale, *shift;
+};
+
 struct sct_merge {
     const struct sct_model *model; /* the adapted one */
     struct sct_merge_pair *pair;
-    uint32_t n, cap;
+    struct sct_merge_affine *affine; /* of one layer: the last to run comes first */
+    uint32_t n, cap, n_affine, cap_affine;
 };
 
 /* Fills *m, which borrows from both models. plain may be the adapted model itself: nothing is
@@ -36,8 +48,8 @@ sct_status sct_merge_find(struct sct_merge *m, const struct sct_model *adapted,
 /* Accepts an empty one. */
 void sct_merge_fini(struct sct_merge *m);
 
-/* Values of the parameter of that name, pairs folded in: each product is summed in f64 and the
- * result rounded once. EFILE, ENOMEM, as loading a tensor. */
+/* Values of the parameter of that name, pairs, then scales and shifts folded in: each product
+ * is computed in f64 and the result rounded once. EFILE, ENOMEM, as loading a tensor. */
 sct_status sct_merge_load(const struct sct_merge *m, const char *name, float *dst,
                           sct_error *err);
 

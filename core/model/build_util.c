@@ -67,7 +67,7 @@ static struct sct_site *new_site(struct sct_build *c, uint32_t role)
     struct sct_site *s;
     if (c->block != SCT_NO_BLOCK)
         s = sct_model_site(c->m, role, "stage[%u].block[%u].%s", c->stage, c->block, name);
-    else if (role == SCT_ROLE_DOWN)
+    else if (role == SCT_ROLE_DOWN || role == SCT_ROLE_DOWN_IN)
         s = sct_model_site(c->m, role, "stage[%u].%s", c->stage, name);
     else
         s = sct_model_site(c->m, role, "%s", name);
@@ -183,7 +183,12 @@ sct_val sct_build_patches(struct sct_build *c, sct_val img)
     const sct_val bias = c->m->cfg.no_patch_bias
                              ? sct_none()
                              : sct_build_vec(c, "patch_embed.proj.bias", "zeros", C);
-    return sct_linear(c->b, sct_patchify(c->b, img, P), w2, bias);
+    const sct_val x = sct_linear(c->b, sct_patchify(c->b, img, P), w2, bias);
+    const uint32_t prefix = c->prefix;
+    c->prefix = 0; /* it comes later */
+    sct_build_site(c, x, SCT_ROLE_PATCHES);
+    c->prefix = prefix;
+    return x;
 }
 
 static sct_val head_param(struct sct_build *c, const char *name, const char *suffix,

@@ -49,7 +49,7 @@ void sct_build_site(struct sct_build *c, sct_val v, uint32_t role);
 /* Input "images", normalised: [B][H][W][3] bytes -> [B][3][H][W]; site input. Fills m->table.
  */
 sct_val sct_build_images(struct sct_build *c);
-/* Patches as tokens times patch_embed.proj: [B][3][H][W] -> [B][N][dim]. */
+/* Patches as tokens times patch_embed.proj: [B][3][H][W] -> [B][N][dim]; site embed.patches. */
 sct_val sct_build_patches(struct sct_build *c, sct_val img);
 /* The classifier over x [B][in], from the weights (keep) or fresh; logits, its sites. */
 void sct_build_head(struct sct_build *c, sct_val x, uint32_t in, bool keep);

@@ -98,6 +98,7 @@ static sct_val block(struct sct_build *c, sct_val x, const struct frame *f, uint
     x = sct_add(c->b, x, sct_build_drop(c, y, rate, "attn"));
     sct_build_site(c, x, SCT_ROLE_ATTN_RES);
     y = sct_build_norm(c, x, NAME("norm2"), C);
+    sct_build_site(c, y, SCT_ROLE_MLP_IN);
     y = sct_build_linear(c, y, NAME("mlp.fc1"), M, C, true, SCT_ROLE_MLP_FC1);
     y = sct_gelu(c->b, y, cfg->gelu);
     y = sct_build_linear(c, y, NAME("mlp.fc2"), C, M, true, SCT_ROLE_MLP_FC2);
@@ -122,6 +123,7 @@ static sct_val merge(struct sct_build *c, sct_val x, uint32_t s, uint32_t from)
     x = sct_patch_merge(c->b, x, even, even);
     (void)snprintf(n, sizeof n, "layers.%u.downsample.norm", s);
     x = sct_build_norm(c, x, n, 4 * C);
+    sct_build_site(c, x, SCT_ROLE_DOWN_IN);
     (void)snprintf(n, sizeof n, "layers.%u.downsample.reduction", s);
     return sct_build_linear(c, x, n, 2 * C, 4 * C, false, SCT_ROLE_DOWN);
 }

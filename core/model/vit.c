@@ -107,6 +107,7 @@ static sct_val block(struct sct_build *c, sct_val x, uint32_t i)
     x = sct_add(c->b, x, sct_build_drop(c, y, rate, "attn"));
     sct_build_site(c, x, SCT_ROLE_ATTN_RES);
     y = sct_build_norm(c, x, NAME("norm2"), C);
+    sct_build_site(c, y, SCT_ROLE_MLP_IN);
     y = sct_build_linear(c, y, NAME("mlp.fc1"), M, C, true, SCT_ROLE_MLP_FC1);
     y = sct_gelu(c->b, y, cfg->gelu);
     y = sct_build_linear(c, y, NAME("mlp.fc2"), C, M, true, SCT_ROLE_MLP_FC2);

@@ -33,6 +33,19 @@ struct sct_builder *sct_edit_begin(struct sct_model *m, const struct sct_site *s
     return &g->builder;
 }
 
+/* Tokens that an edit adds or takes away are none of the grid: they count as prefix. */
+static void recount_tokens(struct sct_model *m)
+{
+    for (uint32_t i = 0; i < m->n_site; i++) {
+        struct sct_site *s = &m->site[i];
+        const struct sct_value *v = sct_graph_value(m->g, s->out);
+        if (!v || v->desc.nd != 3 || v->desc.dim[1] == s->tokens)
+            continue;
+        s->prefix_tokens += v->desc.dim[1] - s->tokens; /* modulo 2^32, so it may fall */
+        s->tokens = v->desc.dim[1];
+    }
+}
+
 sct_status sct_edit_commit(struct sct_model *m, sct_val v, sct_error *err)
 {
     struct sct_graph *g = m->g;
@@ -61,7 +74,9 @@ sct_status sct_edit_commit(struct sct_model *m, sct_val v, sct_error *err)
         m->logits = v;
     SCT_TRY(sct_graph_sort(g, err));
     const sct_status rc = sct_graph_infer(g, g->b, err);
-    if (rc != SCT_OK)
+    if (rc == SCT_OK)
+        recount_tokens(m);
+    else
         (void)sct_error_prefix(err, "after the edit of %s", site.path);
     return rc;
 }

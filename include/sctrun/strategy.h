@@ -112,7 +112,9 @@ struct sct_strategy_host {
     /* ---- change (apply only); arrays are copied ---- */
     /* One edit is open at a time. Build from site->out (and in); commit redirects every older
      * consumer of site->out to v and moves all sites that tapped it. Edits stack; after a
-     * commit ask for the sites again, a site that was edited since is refused. */
+     * commit ask for the sites again, a site that was edited since is refused. v may have other
+     * tokens than site->out, not other channels; what is added counts as prefix tokens in the
+     * sites it reaches. */
     struct sct_builder *(*edit_begin)(sct_model *, const struct sct_site *);
     sct_status (*edit_commit)(sct_model *, sct_val v, sct_error *);
     /* A trainable parameter (f32). init: "zeros", "ones", "normal(0, 0.02)",

@@ -199,15 +199,17 @@ def trained(strategy, *args):
 def merged():
     for strategy, more in (("linear", ()), ("full", ()),
                            ("lora", ("--set", "r=4", "--set", "alpha=12", "--set",
-                                     "targets=q,v,proj,fc1,fc2", "--set", "dropout=0.2"))):
+                                     "targets=q,v,proj,fc1,fc2", "--set", "dropout=0.2")),
+                           ("ssf", ("--set", "std=0.2"))):
         args = trained(strategy, *more)
         want = logits(*args)
         for name in FORMATS:
             out = strategy + name
             sctrun("export", *args, "--format", name, "--output", out)
             got = logits("--model", "tiny.yaml", "--weights", out)
-            if strategy == "lora":
-                # x W^T + s x A^T B^T against x (W + s B A)^T in f32: two orders of some hundred terms
+            if strategy in ("lora", "ssf"):
+                # x W^T + s x A^T B^T against x (W + s B A)^T in f32: two orders of some hundred
+                # terms; s (x W^T + b) + t against x (s W)^T + (s b + t): one rounding more a weight
                 worst = max(abs(a - b) for a, b in zip(got, want)) / max(1, *map(abs, want))
                 check(worst < 1e-5, out, worst)
                 check(got != want, "merging changed no bit: was anything merged?")

@@ -222,8 +222,8 @@ def sites_of_every_block():
            "--weights", "swin.safetensors")
     found = {f[:-len(".npy")] for f in os.listdir("d")}
     for s, b in LAYERS:
-        for role in ("attn.in", "attn.qkv", "attn.proj", "attn.out", "attn.res", "mlp.fc1",
-                     "mlp.fc2", "mlp.out", "out"):
+        for role in ("attn.in", "attn.qkv", "attn.proj", "attn.out", "attn.res", "mlp.in",
+                     "mlp.fc1", "mlp.fc2", "mlp.out", "out"):
             name = "stage[%d].block[%d].%s" % (s, b, role)
             check(name in found, name, "is not among", sorted(found))
             grid, width = 16 >> s, 6 << s
@@ -232,7 +232,7 @@ def sites_of_every_block():
                 tokens = (-(-grid // 5) * 5) ** 2
             wide = {"attn.qkv": 3, "mlp.fc1": 2}.get(role, 1) * width
             equal(read_npy("d/%s.npy" % name)[0], (1, tokens, wide), name)
-    for name in ("embed.out", "norm.out", "pooled", "head", "logits", "stage[1].down",
+    for name in ("embed.patches", "stage[1].down.in", "embed.out", "norm.out", "pooled", "head", "logits", "stage[1].down",
                  "stage[2].down", "stage[3].down", "input"):
         check(name in found, name, "is not among", sorted(found))
 

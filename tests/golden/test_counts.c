@@ -107,6 +107,19 @@ static const struct row rows[] = {
     {"lora", "targets=qkv", &vit_b, 294912},
     {"lora", "targets=q,k,v,proj", &vit_b, 589824},
     {"lora", "targets=q,k,v,proj,fc1,fc2", &vit_b, 1327104},
+    /* SSF: two a channel behind the patch embedding, 25 norms, qkv, proj, fc1 and fc2 */
+    {"ssf", "", &vit_b, 205824},
+    /* VPT: n prompts as wide as the stream, for the first block or for every block */
+    {"vpt", "n=50 mode=shallow", &vit_b, 38400},
+    {"vpt", "n=50", &vit_b, 460800},
+    {"vpt", "n=10 mode=deep", &vit_b, 92160},
+    /* FacT: U and V 1536 r; tt: 144 r^2; tk: r^3 + 144 r */
+    {"fact", "rank=4", &vit_b, 8448},
+    {"fact", "rank=8", &vit_b, 21504},
+    {"fact", "rank=16 form=tt", &vit_b, 61440},
+    {"fact", "rank=8 form=tk", &vit_b, 13952},
+    {"fact", "rank=16 form=tk", &vit_b, 30976},
+    {"fact", "rank=32 form=tk", &vit_b, 86528},
     {"linear", "", &vit_b, 0},
     /* timm's vit_base_patch16_224 without its head */
     {"full", "", &vit_b, 85798656},

@@ -75,7 +75,7 @@ static sct_status feed(struct sct_exec *x, const struct golden *g, const struct 
  * is zero and what remains is noise: those entries are set to 0 in both. */
 static void hide_key_bias(const char *name, float *a, float *b, uint64_t n)
 {
-    if (!strstr(name, "attn.qkv.bias"))
+    if (!strstr(name, "attn.qkv.bias") && !strstr(name, "attn.qkv.ssf_shift"))
         return;
     for (uint64_t i = n / 3; i < 2 * n / 3; i++)
         a[i] = b[i] = 0.0f;
@@ -193,8 +193,16 @@ static const struct fused {
     const char *name;
     uint32_t vit, swin;
 } fused[] = {
-    {"sct", 3, 3},        {"sct_mlp", 3, 6}, {"sct_qkv", 6, 12}, {"sct_both", 0, 8},
-    {"sct_form_b", 2, 0}, {"ict", 3, 6},     {"lora", 6, 12},
+    {"sct", 3, 3},
+    {"sct_mlp", 3, 6},
+    {"sct_qkv", 6, 12},
+    {"sct_both", 0, 8},
+    {"sct_form_b", 2, 0},
+    {"ict", 3, 6},
+    {"lora", 6, 12},
+    /* a core and V of FacT's q, k and v are such a pair too */
+    {"fact_tt", 9, 0},
+    {"fact_tk", 9, 0},
 };
 
 /* Guards against a plan that does not do what its name says. */

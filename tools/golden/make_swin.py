@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 
 import make_vit as common
+import modules
 import sct_modules as sct
 import tiny_swin as tiny
 import tuned
@@ -100,6 +101,8 @@ def start_values(strategy, options, index, w):
                 lora = f"{stem}.attn.qkv.{p}.lora_"
                 out[lora + "A.weight"] = draw(rng, (options["r"], dim), 0.2)
                 out[lora + "B.weight"] = draw(rng, (dim, options["r"]), 0.3)
+    if strategy in modules.STRATEGIES:
+        out |= modules.STRATEGIES[strategy][0](tiny.build(), options, rng)
     last = tiny.width(3)
     return out | {"head.fc.weight": draw(rng, (tiny.CLASSES, last), 0.2),
                   "head.fc.bias": draw(rng, (tiny.CLASSES,), 0.1)}
@@ -168,6 +171,7 @@ def main():
             ("ict_wide", "ict", {"module": "wide", "k": "1/3"}, "1/3", 0, 0.1),
             ("lora", "lora", {"r": 2, "alpha": 4, "targets": "q,v"}, "", 0, 0.0),
             ("full", "full", {}, "", 0, 0.1),
+            ("ssf", "ssf", {}, "", 0, 0.1),
             ("bitfit", "bitfit", {}, "", 0, 0.0),
             ("layernorm", "layernorm", {}, "", 0, 0.1),
             ("partial", "partial", {"blocks": 2}, "", 0, 0.0),

@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from timm.data.mixup import mixup_target
 from timm.loss import SoftTargetCrossEntropy
 
+import modules
 import sct_modules as sct
 import tiny_vit as tiny
 import tuned
@@ -109,6 +110,8 @@ def start_values(strategy, options, index, w):
                 stem = f"blocks.{i}.attn.qkv.{p}.lora_"
                 out[stem + "A.weight"] = draw(rng, (options["r"], tiny.DIM), 0.2)
                 out[stem + "B.weight"] = draw(rng, (tiny.DIM, options["r"]), 0.3)
+    if strategy in modules.STRATEGIES:
+        out |= modules.STRATEGIES[strategy][0](tiny.build(), options, rng)
     return out | head(rng)
 
 
@@ -282,6 +285,11 @@ def main():
             ("ict_wide_qkv", "ict", {"module": "wide", "mode": "qkv", "k": 5}, 5e-3, 0.1),
             ("lora", "lora", {"r": 2, "alpha": 4, "targets": "q,v"}, 5e-3, 0.0),
             ("full", "full", {}, 1e-3, 0.1),
+            ("ssf", "ssf", {}, 5e-3, 0.1),
+            ("vpt_deep", "vpt", {"mode": "deep", "n": 3}, 5e-3, 0.0),
+            ("vpt_shallow", "vpt", {"mode": "shallow", "n": 2}, 5e-3, 0.1),
+            ("fact_tt", "fact", {"form": "tt", "rank": 3, "scale": 2.0, "dropout": 0}, 5e-3, 0.0),
+            ("fact_tk", "fact", {"form": "tk", "rank": 3, "scale": 0.5, "dropout": 0}, 5e-3, 0.1),
             ("bitfit", "bitfit", {}, 5e-3, 0.0),
             ("layernorm", "layernorm", {}, 5e-3, 0.1),
             ("partial", "partial", {"blocks": 1}, 1e-3, 0.0),

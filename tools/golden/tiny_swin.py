@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from timm.models.swin_transformer import SwinTransformer
 
+import modules
 import tiny_vit
 import tuned
 from sct_modules import Modules
@@ -83,6 +84,8 @@ class Tuned(torch.nn.Module):
                 block.attn.qkv.forward = self.lora_qkv(block.attn.qkv, stem, width(s))
             tuned.install(block, lambda b, x: b._attn(b.norm1(x)), self.own, strategy, options,
                           stem)
+        if strategy in modules.STRATEGIES:
+            modules.STRATEGIES[strategy][1](self.net, self.own, options)
 
     def lora_qkv(self, layer, stem, dim):
         scale = self.options["alpha"] / self.options["r"]

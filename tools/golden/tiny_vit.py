@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import save_file
 from timm.models.vision_transformer import VisionTransformer
 
+import modules
 import tuned
 from sct_modules import Modules
 
@@ -102,6 +103,8 @@ class Tuned(torch.nn.Module):
                 block.attn.qkv.forward = self.lora_qkv(block.attn.qkv, i)
             tuned.install(block, lambda b, x: b.attn(b.norm1(x)), own, strategy, options,
                           f"blocks.{i}")
+        if strategy in modules.STRATEGIES:
+            modules.STRATEGIES[strategy][1](self.vit, self.own, options)
 
     def lora_qkv(self, layer, i):
         scale = self.options["alpha"] / self.options["r"]
