@@ -20,7 +20,8 @@ def setup(**data):
 
 def options_of(strategy):
     return {"sct": ["--set", "k=6"], "ict": ["--set", "k=6"], "lora": ["--set", "r=2"],
-            "vpt": ["--set", "n=3"], "fact": ["--set", "rank=2", "--set", "form=tk"]}.get(strategy, [])
+            "vpt": ["--set", "n=3"],
+            "fact": ["--set", "rank=2", "--set", "form=tk", "--set", "dropout=0"]}.get(strategy, [])
 
 
 @test
