@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * adapter.c - adapters: a branch's output y becomes y + scale U(drop(act(D(y)))), before the
  * residual is added. Forms:
- *   pfeiffer  after the MLP; GELU, starts as the identity (Pfeiffer et al. 2021, arXiv
- *             2005.00247)
+ *   pfeiffer  after the MLP; GELU, starts as the identity (Pfeiffer et al., arXiv 2005.00247)
  *   houlsby   after the attention, too (Houlsby et al. 2019, arXiv 1902.00751)
- *   noah      "Adapter-8" of ZhangYuanhan-AI/NOAH: after the MLP; QuickGELU, dropout 0.1
- * inside, and no start at the identity: there the model's own initialisation overwrites the
- *             adapters' with a truncated normal */
+ *   noah      "Adapter-8" of ZhangYuanhan-AI/NOAH: after the MLP; QuickGELU, dropout 0.1, no
+ *             start at the identity, since the model is initialised once more afterwards */
 #include "plugins/bottleneck.h"
 
 struct form {

@@ -5,49 +5,31 @@
  * of relative positions (relative_position_bias_table), which `tables` leaves out. */
 #include <string.h>
 
-#include <sctrun/strategy.h>
+#include "plugins/train_params.h"
 
 struct bitfit {
     uint32_t tables;
 };
 
-/* "x.bias", or any name with "bias" in it where tables count. */
-static int is_bias(const struct bitfit *f, const char *name)
+/* "x.bias", or any name with "bias" in it where tables count. The classifier's is none: every
+ * strategy trains it, so it is no reason to accept a model. */
+static int is_bias(const void *ctx, const char *name)
 {
+    const struct bitfit *f = ctx;
     const char *at = strstr(name, "bias");
-    return at && (f->tables || strcmp(at, "bias") == 0);
-}
-
-/* The classifier is trained by every strategy: it is no reason to accept a model. */
-static int of_head(const char *name)
-{
-    return strncmp(name, "head", 4) == 0;
+    return at && strncmp(name, "head", 4) != 0 && (f->tables || strcmp(at, "bias") == 0);
 }
 
 static sct_status apply(void *st, const struct sct_strategy_host *h, sct_model *m,
                         sct_error *err)
 {
-    const struct bitfit *f = st;
-    const size_t n = h->params(m, "**", NULL, 0);
-    uint32_t *id = h->alloc(n * sizeof *id);
-    if (!id)
-        return h->fail(err, SCT_ENOMEM, "out of memory");
-    (void)h->params(m, "**", id, n);
-    size_t found = 0;
-    sct_status rc = SCT_OK;
-    for (size_t i = 0; i < n && rc == SCT_OK; i++) {
-        const char *name = h->param_name(m, id[i]);
-        if (of_head(name) || !is_bias(f, name))
-            continue;
-        found++;
-        rc = h->train(m, id[i], NULL, err);
-    }
-    h->free(id);
+    size_t found;
+    const sct_status rc = train_params(h, m, "**", is_bias, st, &found, err);
     if (rc == SCT_OK && found == 0)
         return h->fail(err, SCT_EUNSUP,
                        "none of the backbone's %zu parameters is a bias; expected names like "
                        "\"blocks.0.attn.qkv.bias\"; strategy lora needs none",
-                       n);
+                       h->params(m, "**", NULL, 0));
     return rc;
 }
 

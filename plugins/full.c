@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * full.c - full fine-tuning: every parameter of the backbone becomes trainable. */
-#include <sctrun/strategy.h>
+#include "plugins/train_params.h"
 
 struct full {
     const char *params;
@@ -10,19 +10,12 @@ static sct_status apply(void *st, const struct sct_strategy_host *h, sct_model *
                         sct_error *err)
 {
     const struct full *f = st;
-    const size_t n = h->params(m, f->params, NULL, 0);
-    if (n == 0)
+    size_t found;
+    const sct_status rc = train_params(h, m, f->params, NULL, NULL, &found, err);
+    if (rc == SCT_OK && found == 0)
         return h->fail(err, SCT_EUSAGE,
                        "params: no parameter matches \"%s\"; try \"**\" or \"blocks.11.**\"",
                        f->params);
-    uint32_t *id = h->alloc(n * sizeof *id);
-    if (!id)
-        return h->fail(err, SCT_ENOMEM, "out of memory");
-    (void)h->params(m, f->params, id, n);
-    sct_status rc = SCT_OK;
-    for (size_t i = 0; i < n && rc == SCT_OK; i++)
-        rc = h->train(m, id[i], NULL, err);
-    h->free(id);
     return rc;
 }
 

@@ -4,26 +4,11 @@
  * part of no block, stays as it is. */
 #include <string.h>
 
-#include <sctrun/strategy.h>
+#include "plugins/train_params.h"
 
 struct partial {
     uint32_t blocks;
 };
-
-static sct_status train_all(const struct sct_strategy_host *h, sct_model *m,
-                            const char *pattern, sct_error *err)
-{
-    const size_t n = h->params(m, pattern, NULL, 0);
-    uint32_t *id = h->alloc(n * sizeof *id);
-    if (!id)
-        return h->fail(err, SCT_ENOMEM, "out of memory");
-    (void)h->params(m, pattern, id, n);
-    sct_status rc = SCT_OK;
-    for (size_t i = 0; i < n && rc == SCT_OK; i++)
-        rc = h->train(m, id[i], NULL, err);
-    h->free(id);
-    return rc;
-}
 
 /* The block that a layer belongs to: "blocks.3.**" of "blocks.3.mlp.fc1.weight". */
 static sct_status train_block(const struct sct_strategy_host *h, sct_model *m,
@@ -37,7 +22,8 @@ static sct_status train_block(const struct sct_strategy_host *h, sct_model *m,
         return h->fail(err, SCT_EUNSUP, "%s: its weight has no name like \"*%s\"", fc1->path,
                        end);
     (void)snprintf(pattern, sizeof pattern, "%.*s.**", (int)(at - weight), weight);
-    return train_all(h, m, pattern, err);
+    size_t found;
+    return train_params(h, m, pattern, NULL, NULL, &found, err);
 }
 
 static sct_status apply(void *st, const struct sct_strategy_host *h, sct_model *m,
@@ -56,7 +42,8 @@ static sct_status apply(void *st, const struct sct_strategy_host *h, sct_model *
     for (size_t i = n - p->blocks; i < n && rc == SCT_OK; i++)
         rc = train_block(h, m, &fc1[i], err);
     h->free(fc1);
-    return rc == SCT_OK ? train_all(h, m, "norm.*,fc_norm.*", err) : rc;
+    size_t found;
+    return rc == SCT_OK ? train_params(h, m, "norm.*,fc_norm.*", NULL, NULL, &found, err) : rc;
 }
 
 static const struct sct_option options[] = {
