@@ -25,9 +25,7 @@ static sct_status buffers(struct sct_exec *x, sct_error *err)
     SCT_TRY(slabs(x, &p->step, &at, err));
     SCT_TRY(slabs(x, &p->batch, &at, err));
     SCT_TRY(slabs(x, &p->acc, &at, err));
-    for (uint32_t i = 0; i < p->n_store; i++)
-        SCT_TRY(sct_store_value(x->store, p, p->store_val[i], &x->buf[at + i], err));
-    return SCT_OK;
+    return sct_store_values(x->store, p, &x->buf[at], err);
 }
 
 static void free_parts(struct sct_exec *x)

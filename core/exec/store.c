@@ -103,18 +103,20 @@ static sct_status upload(struct sct_store *s, const struct sct_tensor *t, sct_bu
     return rc;
 }
 
-/* Key of a setup value: tensors by address, nodes by op, parameters and inputs. */
-static sct_status key_of(const struct sct_plan *p, uint32_t v, uint64_t *key, sct_error *err)
+/* Keys of all setup values, by value id: tensors by address, nodes by op, parameters and
+ * inputs. Array from sct_calloc; NULL when memory is short. */
+static uint64_t *keys_of(const struct sct_plan *p, sct_error *err)
 {
     const struct sct_graph *g = p->g;
     uint64_t *h = sct_calloc(g->n_value, sizeof *h);
-    if (!h)
-        return sct_nomem(err);
+    if (!h) {
+        (void)sct_nomem(err);
+        return NULL;
+    }
     for (uint32_t i = 1; i < g->n_value; i++)
         if (g->value[i].source == SCT_SRC_TENSOR)
             h[i] = sct_hash_u64(SCT_HASH_INIT, (uint64_t)(uintptr_t)g->value[i].tensor);
-    const uint32_t last = g->value[v].node;
-    for (uint32_t n = 0; last != SCT_NO_NODE && n <= last; n++) {
+    for (uint32_t n = 0; n < g->n_node; n++) {
         const struct sct_gnode *node = &g->node[n];
         if (p->node[n].seg != SCT_SEG_SETUP)
             continue;
@@ -125,9 +127,7 @@ static sct_status key_of(const struct sct_plan *p, uint32_t v, uint64_t *key, sc
         for (uint32_t o = 0; o < node->n_out; o++)
             h[node->out[o]] = sct_hash_u64(k, o);
     }
-    *key = h[v];
-    sct_free(h);
-    return SCT_OK;
+    return h;
 }
 
 struct setup {
@@ -253,14 +253,12 @@ static sct_status compute(struct sct_store *s, const struct sct_plan *p, uint32_
     return rc;
 }
 
-sct_status sct_store_value(struct sct_store *s, const struct sct_plan *p, uint32_t v,
-                           sct_buf **out, sct_error *err)
+/* The buffer of root value v, whose key is known. */
+static sct_status value(struct sct_store *s, const struct sct_plan *p, uint32_t v, uint64_t key,
+                        sct_buf **out, sct_error *err)
 {
-    *out = NULL;
     const struct sct_value *x = &p->g->value[v];
     const struct sct_tensor *t = x->source == SCT_SRC_TENSOR ? x->tensor : NULL;
-    uint64_t key = 0;
-    SCT_TRY(key_of(p, v, &key, err));
     for (uint32_t i = 0; i < s->n; i++) {
         if (s->entry[i].key == key && s->entry[i].tensor == t) {
             *out = s->entry[i].buf;
@@ -268,11 +266,23 @@ sct_status sct_store_value(struct sct_store *s, const struct sct_plan *p, uint32
         }
     }
     SCT_TRY(sct_grow((void **)&s->entry, &s->cap, (uint64_t)s->n + 1, sizeof *s->entry, err));
-    sct_buf *b = NULL;
-    SCT_TRY(t ? upload(s, t, &b, err) : compute(s, p, v, &b, err));
-    s->entry[s->n++] = (struct entry){key, t, b};
-    *out = b;
+    SCT_TRY(t ? upload(s, t, out, err) : compute(s, p, v, out, err));
+    s->entry[s->n++] = (struct entry){key, t, *out};
     return SCT_OK;
+}
+
+sct_status sct_store_values(struct sct_store *s, const struct sct_plan *p, sct_buf **out,
+                            sct_error *err)
+{
+    uint64_t *key = keys_of(p, err);
+    sct_status rc = key ? SCT_OK : SCT_ENOMEM;
+    for (uint32_t i = 0; i < p->n_store && rc == SCT_OK; i++) {
+        const uint32_t v = p->store_val[i];
+        out[i] = NULL;
+        rc = value(s, p, v, key[v], &out[i], err);
+    }
+    sct_free(key);
+    return rc;
 }
 
 static struct entry *find(const struct sct_store *s, const struct sct_tensor *t)
@@ -317,30 +327,15 @@ void sct_store_forget(struct sct_store *s, const struct sct_tensor *t, uint32_t 
     s->n = kept;
 }
 
-/* Keys of all store values of a plan. Array from sct_calloc; NULL when memory is short. */
-static uint64_t *all_keys(const struct sct_plan *p, sct_error *err)
-{
-    uint64_t *key = sct_calloc((size_t)p->n_store + 1, sizeof *key);
-    for (uint32_t i = 0; key && i < p->n_store; i++) {
-        if (key_of(p, p->store_val[i], &key[i], err) != SCT_OK) {
-            sct_free(key);
-            return NULL;
-        }
-    }
-    if (!key)
-        (void)sct_nomem(err);
-    return key;
-}
-
 sct_status sct_store_bytes_beside(const struct sct_plan *p, const struct sct_plan *beside,
                                   uint64_t *bytes, sct_error *err)
 {
     *bytes = 0;
-    uint64_t *a = all_keys(p, err), *b = a ? all_keys(beside, err) : NULL;
+    uint64_t *a = keys_of(p, err), *b = a ? keys_of(beside, err) : NULL;
     for (uint32_t i = 0; b && i < p->n_store; i++) {
         bool there = false;
         for (uint32_t k = 0; k < beside->n_store && !there; k++)
-            there = a[i] == b[k];
+            there = a[p->store_val[i]] == b[beside->store_val[k]];
         *bytes += there ? 0 : sct_plan_bytes(p, p->store_val[i]);
     }
     const bool done = b != NULL;

@@ -15,11 +15,12 @@ struct sct_store *sct_store_create(const struct sct_backend *be, sct_device *dev
 /* Frees all buffers; programs that use them must be gone. */
 void sct_store_destroy(struct sct_store **s);
 
-/* The buffer of root value v (scope CONST or PERSIST) of plan p, made now if need be: a
- * parameter is loaded and written; a setup value is computed on the device, its inputs one at a
- * time and released at once. Owned by the store. */
-sct_status sct_store_value(struct sct_store *s, const struct sct_plan *p, uint32_t v,
-                           sct_buf **out, sct_error *err);
+/* out[n_store] = the buffers of the plan's root values (scope CONST or PERSIST) in the order of
+ * store_val, made now if need be: a parameter is loaded and written; a setup value is computed
+ * on the device, its inputs one at a time and released at once. Owned by the store, after a
+ * failure, too. */
+sct_status sct_store_values(struct sct_store *s, const struct sct_plan *p, sct_buf **out,
+                            sct_error *err);
 
 /* Bytes of the store's values of plan p that plan beside does not have too: what p adds to the
  * device when beside is there. ENOMEM. */
