@@ -20,25 +20,19 @@ static int is_yaml(const struct dirent *d)
     return n > 5 && strcmp(d->d_name + n - 5, ".yaml") == 0;
 }
 
-static uint32_t tasks_of(const struct sct_recipe *r)
-{
-    const struct sct_cfg_node *tasks = sct_cfg_get(r->root, "tasks");
-    return tasks ? tasks->n : 0;
-}
-
 static sct_status list_one(const char *name, json_t *all, sct_error *err)
 {
     struct sct_recipe r;
     SCT_TRY(sct_recipe_open(&r, name, "all", false, err));
-    const char *strategy = "";
-    (void)sct_cfg_str(r.root, "strategy", &strategy, NULL);
+    const char *strategy = sct_recipe_setting(&r, "strategy");
+    const uint32_t tasks = r.tasks ? r.tasks->n : 0;
     if (all)
         json_array_append_new(all, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i}", "name",
                                              name, "strategy", strategy, "about", r.about,
                                              "source", r.source, "weights", r.weights, "expect",
-                                             r.expect, "tasks", (int)tasks_of(&r)));
+                                             r.expect, "tasks", (int)tasks));
     else
-        printf("%-20s %-8s %2u  %s\n", name, strategy, tasks_of(&r), r.about);
+        printf("%-20s %-8s %2u  %s\n", name, strategy, tasks, r.about);
     sct_recipe_close(&r);
     return SCT_OK;
 }
@@ -76,8 +70,7 @@ static sct_status list(const struct sct_settings *s, sct_error *err)
 /* Published values stay, or what replaces them, as comments above the settings. */
 static void show_quirks(const struct sct_recipe *r)
 {
-    const struct sct_cfg_node *all = sct_cfg_get(r->root, "quirks");
-    for (const struct sct_cfg_node *q = all ? all->first : NULL; q; q = q->next) {
+    for (const struct sct_cfg_node *q = r->quirks ? r->quirks->first : NULL; q; q = q->next) {
         const char *about = "", *state = "kept";
         if (r->task && !sct_recipe_concerned(r, q))
             continue;
@@ -91,28 +84,26 @@ static void show_quirks(const struct sct_recipe *r)
 
 static void show_tasks(const struct sct_recipe *r)
 {
-    const struct sct_cfg_node *tasks = sct_cfg_get(r->root, "tasks");
-    if (r->task || !tasks)
+    if (r->task || !r->tasks)
         return;
-    printf("# tasks (figure to expect):\n");
-    for (const struct sct_cfg_node *t = tasks->first; t; t = t->next) {
+    printf("# tasks%s:\n", r->like ? "" : " (figure to expect)");
+    for (const struct sct_cfg_node *t = r->tasks->first; t; t = t->next) {
         const char *expect = "";
-        (void)sct_cfg_str(t, "expect", &expect, NULL);
+        if (!r->like)
+            (void)sct_cfg_str(t, "expect", &expect, NULL);
         printf("#   %-22s %s\n", t->key, expect);
     }
 }
 
 static json_t *shown(const struct sct_recipe *r, const char *name, const char *settings)
 {
-    const char *expect = r->expect, *note = "";
-    (void)sct_cfg_str(r->task, "expect", &expect, NULL);
+    const char *note = "";
     (void)sct_cfg_str(r->task, "note", &note, NULL);
     json_t *all = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "name", name, "about",
                             r->about, "source", r->source, "weights", r->weights, "expect",
-                            expect, "note", note, "settings", settings);
-    const struct sct_cfg_node *tasks = sct_cfg_get(r->root, "tasks");
+                            sct_recipe_expect(r), "note", note, "settings", settings);
     json_t *names = json_array();
-    for (const struct sct_cfg_node *t = tasks ? tasks->first : NULL; t; t = t->next)
+    for (const struct sct_cfg_node *t = r->tasks ? r->tasks->first : NULL; t; t = t->next)
         json_array_append_new(names, json_string(t->key));
     json_object_set_new(all, "tasks", names);
     return all;
@@ -129,11 +120,10 @@ static sct_status show(const struct sct_settings *s, const char *name, sct_error
     if (rc == SCT_OK && s->json) {
         rc = cli_print_json(shown(&r, name, settings), err);
     } else if (rc == SCT_OK) {
-        const char *expect = r.expect, *note = NULL;
-        (void)sct_cfg_str(r.task, "expect", &expect, NULL);
+        const char *note = NULL;
         (void)sct_cfg_str(r.task, "note", &note, NULL);
         printf("# %s: %s\n# source: %s\n# weights: %s\n# expect: %s\n", name, r.about, r.source,
-               r.weights, expect);
+               r.weights, sct_recipe_expect(&r));
         if (note)
             printf("# note: %s\n", note);
         show_quirks(&r);

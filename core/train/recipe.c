@@ -9,8 +9,8 @@
 #include "core/io/text.h"
 #include "core/plug/module.h"
 
-const char *const sct_recipe_other_keys[] = {"recipe", "options", "tasks", "quirks",
-                                             "expect", "note",    NULL};
+const char *const sct_recipe_other_keys[] = {"recipe", "like",   "options", "tasks",
+                                             "quirks", "expect", "note",    NULL};
 
 /* Splits "NAME/TASK" or "FILE.yaml:TASK"; task is empty where there is none. */
 static sct_status find_file(const char *name, char *path, size_t size, const char **task,
@@ -43,8 +43,7 @@ static sct_status find_file(const char *name, char *path, size_t size, const cha
 
 static sct_status find_task(struct sct_recipe *r, const char *task, bool need, sct_error *err)
 {
-    const struct sct_cfg_node *tasks = NULL;
-    SCT_TRY(sct_cfg_child(r->root, "tasks", SCT_CFG_MAPPING, &tasks, err));
+    const struct sct_cfg_node *tasks = r->tasks;
     if (!*task && tasks && need)
         return sct_cfg_fail(tasks, err,
                             "this recipe has a setting of its own for each of %u tasks: say "
@@ -112,7 +111,7 @@ static sct_status check_quirk(const struct sct_recipe *r, const struct sct_cfg_n
         return sct_cfg_fail(quirk, err, "quirk %s has no settings that replace it (off)",
                             quirk->key);
     for (const struct sct_cfg_node *n = tasks ? tasks->first : NULL; n; n = n->next)
-        if (!n->text || !sct_cfg_get(sct_cfg_get(r->root, "tasks"), n->text))
+        if (!n->text || !sct_cfg_get(r->tasks, n->text))
             return sct_cfg_fail(n, err, "quirk %s names a task that is not there", quirk->key);
     return SCT_OK;
 }
@@ -120,18 +119,19 @@ static sct_status check_quirk(const struct sct_recipe *r, const struct sct_cfg_n
 static sct_status add_layer(struct sct_recipe *r, const struct sct_cfg_node *n, sct_error *err)
 {
     if (r->n_layer == SCT_RECIPE_LAYERS)
-        return sct_cfg_fail(n, err, "more than %u quirks", SCT_RECIPE_LAYERS - 2u);
+        return sct_cfg_fail(n, err, "more than %u quirks", SCT_RECIPE_LAYERS - 3u);
     r->layer[r->n_layer++] = n;
     return SCT_OK;
 }
 
 static sct_status lay(struct sct_recipe *r, const char *quirks, sct_error *err)
 {
-    const struct sct_cfg_node *all = NULL;
+    const struct sct_cfg_node *all = r->quirks;
+    if (r->like)
+        SCT_TRY(add_layer(r, sct_cfg_root(r->like), err));
     SCT_TRY(add_layer(r, r->root, err));
     if (r->task)
         SCT_TRY(add_layer(r, r->task, err));
-    SCT_TRY(sct_cfg_child(r->root, "quirks", SCT_CFG_MAPPING, &all, err));
     const bool keep_all = strcmp(quirks, "all") == 0, keep_none = strcmp(quirks, "none") == 0;
     for (const struct sct_cfg_node *q = all ? all->first : NULL; q; q = q->next) {
         SCT_TRY(check_quirk(r, q, err));
@@ -154,14 +154,36 @@ static sct_status lay(struct sct_recipe *r, const char *quirks, sct_error *err)
 static sct_status read_head(struct sct_recipe *r, sct_error *err)
 {
     static const char *const keys[] = {"about", "source", "weights", "expect", NULL};
-    SCT_TRY(sct_cfg_child(r->root, "recipe", SCT_CFG_MAPPING, &r->head, err));
-    if (!r->head)
+    const struct sct_cfg_node *head = NULL;
+    SCT_TRY(sct_cfg_child(r->root, "recipe", SCT_CFG_MAPPING, &head, err));
+    if (!head)
         return sct_cfg_fail(r->root, err, "no mapping \"recipe\" that says what this is");
-    SCT_TRY(sct_cfg_only(r->head, keys, err));
-    SCT_TRY(sct_cfg_need_str(r->head, "about", &r->about, err));
-    SCT_TRY(sct_cfg_need_str(r->head, "source", &r->source, err));
-    SCT_TRY(sct_cfg_need_str(r->head, "weights", &r->weights, err));
-    return sct_cfg_need_str(r->head, "expect", &r->expect, err);
+    SCT_TRY(sct_cfg_only(head, keys, err));
+    SCT_TRY(sct_cfg_need_str(head, "about", &r->about, err));
+    SCT_TRY(sct_cfg_need_str(head, "source", &r->source, err));
+    SCT_TRY(sct_cfg_need_str(head, "weights", &r->weights, err));
+    return sct_cfg_need_str(head, "expect", &r->expect, err);
+}
+
+/* Tasks and quirks, which are the other recipe's where one is named. */
+static sct_status read_like(struct sct_recipe *r, sct_error *err)
+{
+    const struct sct_cfg_node *from = r->root;
+    const char *like = NULL, *task = "";
+    char path[4096];
+    SCT_TRY(sct_cfg_str(r->root, "like", &like, err));
+    if (like) {
+        if (sct_cfg_get(r->root, "tasks") || sct_cfg_get(r->root, "quirks"))
+            return sct_cfg_fail(r->root, err, "tasks and quirks are those of %s (like)", like);
+        SCT_TRY(find_file(like, path, sizeof path, &task, err));
+        SCT_TRY(sct_cfg_load(&r->like, path, err));
+        from = sct_cfg_root(r->like);
+        if (*task || sct_cfg_get(from, "like"))
+            return sct_cfg_fail(sct_cfg_get(r->root, "like"), err,
+                                "expected a recipe that is like no other, and no task of it");
+    }
+    SCT_TRY(sct_cfg_child(from, "tasks", SCT_CFG_MAPPING, &r->tasks, err));
+    return sct_cfg_child(from, "quirks", SCT_CFG_MAPPING, &r->quirks, err);
 }
 
 sct_status sct_recipe_open(struct sct_recipe *r, const char *name, const char *quirks,
@@ -175,6 +197,8 @@ sct_status sct_recipe_open(struct sct_recipe *r, const char *name, const char *q
     r->root = sct_cfg_root(r->cfg);
     sct_status rc = read_head(r, err);
     if (rc == SCT_OK)
+        rc = read_like(r, err);
+    if (rc == SCT_OK)
         rc = find_task(r, task, need_task, err);
     if (rc == SCT_OK)
         rc = lay(r, quirks, err);
@@ -186,6 +210,7 @@ sct_status sct_recipe_open(struct sct_recipe *r, const char *name, const char *q
 void sct_recipe_close(struct sct_recipe *r)
 {
     sct_cfg_destroy(&r->cfg);
+    sct_cfg_destroy(&r->like);
     memset(r, 0, sizeof *r);
 }
 
@@ -201,6 +226,18 @@ static const struct sct_cfg_node *strongest(const struct sct_recipe *r, const ch
         found = n ? n : found;
     }
     return found;
+}
+
+const char *sct_recipe_setting(const struct sct_recipe *r, const char *key)
+{
+    const struct sct_cfg_node *n = strongest(r, key, false);
+    return n && n->text ? n->text : "";
+}
+
+const char *sct_recipe_expect(const struct sct_recipe *r)
+{
+    const struct sct_cfg_node *n = r->like ? NULL : sct_cfg_get(r->task, "expect");
+    return n && n->text ? n->text : r->expect;
 }
 
 static bool is_other(const char *key)

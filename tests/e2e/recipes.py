@@ -66,6 +66,25 @@ def published_table_of_noah():
     equal((kept["option.init"], off["option.init"]), ("trunc_normal", "zero"))
 
 
+@test
+def a_recipe_like_another():
+    """Its settings are the other's under its own, its figures are not."""
+    base, huge = settings("sct_vtab/kitti"), settings("sct_vtab_huge/kitti")
+    equal({k: v for k, v in huge.items() if base.get(k) != v},
+          {"model": "vit_huge_patch14_224", "option.k": "1/8"})
+    equal(set(base), set(huge))
+    equal(shown("sct_vtab/kitti")["expect"], "80.2")
+    contains(shown("sct_vtab_huge/kitti")["expect"], "no figure")
+    equal(settings("sct_vtab_huge/kitti", "--quirks", "none")["lr_schedule"], "cosine")
+    head = "recipe: {about: a, source: b, weights: c, expect: d}\n"
+    for text, message in (("like: sct_vtap\n", "no recipe sct_vtap"),
+                          ("like: sct_vtab_huge\n", "like no other"),
+                          ("like: sct_vtab/kitti\n", "no task of it"),
+                          ("like: sct_vtab\ntasks: {one: {lr: 1}}\n", "those of sct_vtab")):
+        write("bad.yaml", head + text)
+        fails(USAGE, [message], "recipe", "show", "bad.yaml")
+
+
 @option("quirks")
 def quirks_are_switched():
     kept, off = settings("sct_vtab/clevr_dist"), settings("sct_vtab/clevr_dist", "--quirks", "none")
