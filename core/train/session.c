@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * session.c - opening what a command needs and building the adapted model. */
-#include "core/train/session.h"
+#include "core/train/session_impl.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/status.h"
-#include "core/data/scan.h"
 #include "core/io/text.h"
 #include "core/model/build.h"
-#include "core/train/preprocess_io.h"
 
 void sct_session_say(const struct sct_session *x, int level, const char *fmt, ...)
 {
@@ -52,282 +50,6 @@ static sct_status open_device(struct sct_session *x, const char *(*env)(const ch
     return SCT_OK;
 }
 
-/* Architecture and weights file, as far as options and adapter say them. *name: whether the
- * architecture is known. */
-static sct_status name_base(struct sct_session *x, bool *named, sct_error *err)
-{
-    const struct sct_settings *s = x->s;
-    char own[4096] = "";
-    *named = s->model || s->adapter;
-    if (s->model)
-        SCT_TRY(sct_model_config_load(&x->cfg, s->model, own, sizeof own, err));
-    else if (s->adapter) {
-        x->cfg = x->info.model;
-        (void)snprintf(own, sizeof own, "%s", x->info.weights);
-    }
-    (void)snprintf(x->weights, sizeof x->weights, "%s", s->weights ? s->weights : own);
-    if (!x->weights[0] && !*named)
-        return sct_fail(err, SCT_EUSAGE, "no model: say --weights FILE, and --model NAME");
-    if (!x->weights[0])
-        return sct_fail(err, SCT_EUSAGE,
-                        "no weights: say --weights FILE, or --weights random to start from "
-                        "random numbers");
-    return SCT_OK;
-}
-
-/* What the file tells where nobody says the architecture. */
-static sct_status tell_model(struct sct_session *x, enum sct_interp interp, sct_error *err)
-{
-    bool preset;
-    SCT_TRY(sct_base_model(&x->base, interp, &x->cfg, &preset, err));
-    if (preset) {
-        sct_session_say(x, SCT_LOG_INFO, "model %s, by the shapes of %.200s", x->cfg.name,
-                        x->weights);
-        return SCT_OK;
-    }
-    if (x->base.file.folder.what) {
-        sct_session_say(x, SCT_LOG_INFO, "model %s, as %.200s says (%s)", x->cfg.name,
-                        x->base.file.folder.config_path, x->base.file.folder.what);
-        return SCT_OK;
-    }
-    const struct sct_guess_fact *heads = sct_guess_fact(x->base.file.guess, "heads");
-    sct_session_say(
-        x, SCT_LOG_WARN,
-        "no preset is like %.200s; its shapes make it %s%s%s%s (sctrun inspect says "
-        "why; --model FILE.yaml says otherwise)",
-        x->weights, x->cfg.name, heads && !heads->known ? ", supposedly with " : "",
-        heads && !heads->known ? heads->value : "", heads && !heads->known ? " heads" : "");
-    return SCT_OK;
-}
-
-/* Whether the file is of the model that was named. A model that is impossible whatever the
- * weights says that first. */
-static sct_status check_model(struct sct_session *x, enum sct_interp interp, sct_error *err)
-{
-    const struct sct_guess_fact *unlike =
-        sct_guess_unlike(x->base.file.guess, &x->cfg, interp != SCT_INTERP_NONE);
-    if (unlike && x->s->model)
-        sct_session_say(x, SCT_LOG_WARN,
-                        "%s is %s (%.200s); model %s says otherwise, as asked for", unlike->key,
-                        unlike->value, unlike->why, x->cfg.name);
-    const char *advice = x->s->model ? "is --model right? Without it the file decides"
-                                     : "the adapter was trained on another base";
-    if (!sct_guess_against(x->base.file.guess, &x->cfg, interp != SCT_INTERP_NONE))
-        return SCT_OK;
-    struct sct_weights *any = sct_weights_create("random", true, 0);
-    struct sct_model *m = NULL;
-    const struct sct_build_opts o = {1, 0, false};
-    const sct_status rc = any ? sct_model_build(&m, &x->cfg, any, &o, err) : sct_nomem(err);
-    sct_model_destroy(&m);
-    sct_weights_destroy(&any);
-    if (rc != SCT_OK)
-        return rc;
-    return sct_guess_check(x->base.file.guess, &x->cfg, interp, x->weights, advice, err);
-}
-
-static sct_status open_base(struct sct_session *x, sct_error *err)
-{
-    const struct sct_settings *s = x->s;
-    bool named;
-    SCT_TRY(name_base(x, &named, err));
-    /* random weights of an adapter are those it was trained on, whatever this run's seed is */
-    SCT_TRY(sct_base_open(&x->base, x->weights, x->adapter ? x->info.base_seed : x->seed, err));
-    const bool own = x->adapter && sct_opts_source(x->run->opts, "interp") == SCT_OPT_DEFAULT;
-    const enum sct_interp interp = (enum sct_interp)(own ? x->info.interp : s->interp);
-    x->base.w->interp = interp;
-    if (!named)
-        SCT_TRY(tell_model(x, interp, err));
-    else if (x->base.file.guess)
-        SCT_TRY(check_model(x, interp, err));
-    if (s->head_init)
-        (void)snprintf(x->cfg.head_init, sizeof x->cfg.head_init, "%s", s->head_init);
-    const struct sct_desc one = {SCT_F32, 1, {1}, 0};
-    float ignored;
-    if (sct_init_fill(x->cfg.head_init, 0, "head_init", &one, &ignored, err) != SCT_OK)
-        return err ? (err->code = SCT_EUSAGE) : SCT_EUSAGE;
-    if (s->drop_path > 0 || sct_opts_source(x->run->opts, "drop_path") == SCT_OPT_FLAG)
-        x->cfg.drop_path = s->drop_path;
-    return SCT_OK;
-}
-
-/* The decimal number that a float stands for. As doubles, 224 / 0.8 is 280, and 224 / 0.8f is
- * 279.99, which is another picture. */
-static double decimal(float v)
-{
-    char text[32];
-    (void)snprintf(text, sizeof text, "%.7g", (double)v);
-    return strtod(text, NULL);
-}
-
-/* What the weights come with, or else the model's. */
-static sct_status own_preprocess(struct sct_session *x, sct_error *err)
-{
-    const struct sct_model_folder *f = &x->base.file.folder;
-    const bool asked =
-        x->s->preprocess || sct_opts_source(x->run->opts, "resize") != SCT_OPT_DEFAULT;
-    struct sct_preprocess *p = &x->pre;
-    uint32_t made = 0;
-    sct_error why = SCT_ERROR_INIT;
-    sct_preprocess_default(p);
-    p->size = x->cfg.image;
-    p->crop_pct = decimal(x->cfg.crop_pct);
-    memcpy(p->mean, x->cfg.mean, sizeof p->mean);
-    memcpy(p->std, x->cfg.std, sizeof p->std);
-    if (!sct_model_folder_prepares(f))
-        return SCT_OK;
-    struct sct_preprocess own;
-    const sct_status rc = sct_model_folder_preprocess(f, p->size, &own, &made, &why);
-    if (rc != SCT_OK && (rc == SCT_ENOMEM || !asked))
-        return sct_fail(err, rc, "%s", why.msg);
-    if (rc == SCT_OK)
-        *p = own;
-    if (made)
-        sct_session_say(
-            x, SCT_LOG_INFO,
-            "%.200s prepares pictures for %u pixels, the model takes %u: in proportion",
-            f->pre ? f->pre_path : f->config_path, made, p->size);
-    return SCT_OK;
-}
-
-/* Weakest first: the adapter's, the folder's or the model's, --preprocess, the single options.
- */
-static sct_status preprocess(struct sct_session *x, sct_error *err)
-{
-    const struct sct_settings *s = x->s;
-    const struct sct_opts *o = x->run->opts;
-    struct sct_preprocess *p = &x->pre;
-    const bool own = x->adapter != NULL; /* then only what was asked for differs from it */
-    if (own) {
-        *p = x->info.pre;
-    } else {
-        SCT_TRY(own_preprocess(x, err));
-    }
-    if (s->preprocess)
-        SCT_TRY(sct_preprocess_load(p, s->preprocess, err));
-    if (sct_opts_source(o, "resize") != SCT_OPT_DEFAULT)
-        sct_preprocess_set_mode(p, (enum sct_resize_mode)s->resize);
-    if (sct_opts_source(o, "pass_order") != SCT_OPT_DEFAULT)
-        p->order = (enum sct_pass_order)s->pass_order;
-    if (s->crop_pct > 0)
-        sct_preprocess_set_crop_pct(p, decimal(s->crop_pct));
-    if (s->mean)
-        SCT_TRY(sct_parse_triple(s->mean, "--mean", p->mean, err));
-    if (s->std)
-        SCT_TRY(sct_parse_triple(s->std, "--std", p->std, err));
-    if (own && sct_preprocess_hash(p) != sct_preprocess_hash(&x->info.pre))
-        sct_session_say(
-            x, SCT_LOG_WARN,
-            "pictures are prepared otherwise than %s was trained with: as asked for",
-            s->adapter);
-    return sct_preprocess_check(p, err);
-}
-
-static sct_status open_data(struct sct_session *x, uint32_t need, sct_error *err)
-{
-    struct sct_class_map known = {0};
-    if (x->adapter)
-        SCT_TRY(sct_adapter_classes(&x->info, &known, err));
-    const struct sct_data_ask ask = {.s = x->s,
-                                     .train = (need & SCT_NEED_TRAIN) != 0,
-                                     .test = (need & SCT_NEED_TEST) != 0,
-                                     .known = known.count ? &known : NULL,
-                                     .folder_order = x->adapter ? x->info.folder_order : "",
-                                     .say = x->log,
-                                     .say_ctx = x->log_ctx};
-    const sct_status rc = sct_data_open(&ask, &x->train, &x->test, &x->about, err);
-    sct_class_map_fini(&known);
-    return rc;
-}
-
-static uint32_t loader_threads(const struct sct_session *x)
-{
-    const uint32_t threads = x->s->threads ? x->s->threads : 2;
-    return threads > 4 ? 4 : threads;
-}
-
-/* Leaves the unreadable ones of the first `limit` images (0: all) out of a source, and then
- * those behind them. */
-static sct_status skip_bad_of(struct sct_session *x, struct sct_source *src, uint32_t limit,
-                              struct sct_str *report, sct_error *err)
-{
-    const uint32_t count = sct_source_count(src);
-    const uint32_t n = limit && limit < count ? limit : count;
-    uint32_t skipped = 0;
-    uint8_t *bad = sct_calloc(count, 1);
-    if (!bad)
-        return sct_nomem(err);
-    sct_session_say(x, SCT_LOG_INFO, "reading all %u images of %s once: --skip-bad", n,
-                    sct_source_origin(src));
-    sct_status rc = sct_scan(src, &x->pre, n, loader_threads(x), bad, report, err);
-    for (uint32_t i = 0; i < n; i++)
-        skipped += bad[i];
-    memset(bad + n, 1, count - n);
-    if (rc == SCT_OK && skipped)
-        rc = sct_source_drop(src, bad, err);
-    if (rc == SCT_OK && skipped)
-        sct_session_say(x, SCT_LOG_WARN,
-                        "%u of %u images of %s cannot be read and are left out", skipped, n,
-                        sct_source_origin(src));
-    x->n_skipped += rc == SCT_OK ? skipped : 0;
-    sct_free(bad);
-    return rc;
-}
-
-/* Narrates the report: the first lines of it, and how many more there are. */
-static void say_skipped(const struct sct_session *x)
-{
-    uint32_t shown = 0;
-    for (const char *p = x->skipped; *p && shown < 10; shown++) {
-        const size_t n = strcspn(p, "\n");
-        sct_session_say(x, SCT_LOG_WARN, "left out: %.*s", (int)n, p);
-        p += n + (p[n] == '\n');
-    }
-    if (x->n_skipped > shown)
-        sct_session_say(x, SCT_LOG_WARN, "left out: %u more", x->n_skipped - shown);
-}
-
-static sct_status skip_bad(struct sct_session *x, sct_error *err)
-{
-    struct sct_str report = {0};
-    sct_status rc = SCT_OK;
-    if (x->train && sct_source_reads_files(x->train))
-        rc = skip_bad_of(x, x->train, 0, &report, err);
-    if (rc == SCT_OK && x->test && sct_source_reads_files(x->test))
-        rc = skip_bad_of(x, x->test, x->s->test_limit, &report, err);
-    if (rc == SCT_OK && x->n_skipped && !(x->skipped = sct_str_take(&report)))
-        rc = sct_nomem(err);
-    if (rc == SCT_OK && x->n_skipped)
-        say_skipped(x);
-    sct_str_free(&report);
-    return rc;
-}
-
-/* The images of a loader at most, within the budget; the test set gets what is left. */
-static sct_status open_loaders(struct sct_session *x, uint32_t batch, sct_error *err)
-{
-    const struct sct_settings *s = x->s;
-    uint64_t budget;
-    SCT_TRY(sct_parse_bytes(s->cache_bytes, "--cache-bytes", &budget, err));
-    uint32_t side;
-    (void)sct_preprocess_fixed(&x->pre, &x->pre.train, &side);
-    const uint64_t image = (uint64_t)x->pre.size * x->pre.size * 3 + 1; /* and its state */
-    const uint64_t kept = side ? (uint64_t)side * side * 3 + 1 : 0;
-    struct sct_loader_opts o = {x->pre, batch, loader_threads(x), 2, budget, x->seed};
-    if (x->train) {
-        const uint64_t want = kept * sct_source_count(x->train);
-        o.cache_bytes = want < budget ? want : budget;
-        SCT_TRY(sct_loader_create(&x->train_loader, x->train, &o, err));
-        budget -= o.cache_bytes;
-    }
-    if (x->test) {
-        const uint64_t want = image * sct_source_count(x->test);
-        o.cache_bytes = want < budget ? want : budget;
-        o.pre.train = o.pre.eval; /* of which all can be kept */
-        SCT_TRY(sct_loader_create(&x->test_loader, x->test, &o, err));
-    }
-    return SCT_OK;
-}
-
 static sct_status open_all(struct sct_session *x, uint32_t need,
                            const char *(*env)(const char *), sct_error *err)
 {
@@ -349,12 +71,12 @@ static sct_status open_all(struct sct_session *x, uint32_t need,
     x->has_tuner = true;
     if (x->adapter)
         SCT_TRY(sct_adapter_own_form(&x->adapter, &x->tuner, err));
-    SCT_TRY(open_base(x, err));
+    SCT_TRY(sct_session_open_base(x, err));
     if (need & (SCT_NEED_TRAIN | SCT_NEED_TEST))
-        SCT_TRY(open_data(x, need, err));
-    SCT_TRY(preprocess(x, err));
+        SCT_TRY(sct_session_open_data(x, need, err));
+    SCT_TRY(sct_session_open_preprocess(x, err));
     if (s->skip_bad)
-        SCT_TRY(skip_bad(x, err));
+        SCT_TRY(sct_session_skip_bad(x, err));
     return need & SCT_NEED_DEVICE ? open_device(x, env, err) : SCT_OK;
 }
 
@@ -486,7 +208,7 @@ sct_status sct_session_model(struct sct_session *x, uint32_t batch, bool train, 
     SCT_TRY(class_names(x, err));
     if (x->train || x->test) {
         sct_session_say(x, SCT_LOG_INFO, "%s", x->about.summary);
-        SCT_TRY(open_loaders(x, batch, err));
+        SCT_TRY(sct_session_open_loaders(x, batch, err));
     }
     bool keep = false;
     if (!train && !x->adapter) {

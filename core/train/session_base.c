@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT
+ * session_base.c - the base of a session: its architecture and its weights. */
+#include "core/train/session_impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/status.h"
+#include "core/io/text.h"
+#include "core/model/build.h"
+
+/* Architecture and weights file, as far as options and adapter say them. *name: whether the
+ * architecture is known. */
+static sct_status name_base(struct sct_session *x, bool *named, sct_error *err)
+{
+    const struct sct_settings *s = x->s;
+    char own[4096] = "";
+    *named = s->model || s->adapter;
+    if (s->model)
+        SCT_TRY(sct_model_config_load(&x->cfg, s->model, own, sizeof own, err));
+    else if (s->adapter) {
+        x->cfg = x->info.model;
+        (void)snprintf(own, sizeof own, "%s", x->info.weights);
+    }
+    (void)snprintf(x->weights, sizeof x->weights, "%s", s->weights ? s->weights : own);
+    if (!x->weights[0] && !*named)
+        return sct_fail(err, SCT_EUSAGE, "no model: say --weights FILE, and --model NAME");
+    if (!x->weights[0])
+        return sct_fail(err, SCT_EUSAGE,
+                        "no weights: say --weights FILE, or --weights random to start from "
+                        "random numbers");
+    return SCT_OK;
+}
+
+/* What the file tells where nobody says the architecture. */
+static sct_status tell_model(struct sct_session *x, enum sct_interp interp, sct_error *err)
+{
+    bool preset;
+    SCT_TRY(sct_base_model(&x->base, interp, &x->cfg, &preset, err));
+    if (preset) {
+        sct_session_say(x, SCT_LOG_INFO, "model %s, by the shapes of %.200s", x->cfg.name,
+                        x->weights);
+        return SCT_OK;
+    }
+    if (x->base.file.folder.what) {
+        sct_session_say(x, SCT_LOG_INFO, "model %s, as %.200s says (%s)", x->cfg.name,
+                        x->base.file.folder.config_path, x->base.file.folder.what);
+        return SCT_OK;
+    }
+    const struct sct_guess_fact *heads = sct_guess_fact(x->base.file.guess, "heads");
+    sct_session_say(
+        x, SCT_LOG_WARN,
+        "no preset is like %.200s; its shapes make it %s%s%s%s (sctrun inspect says "
+        "why; --model FILE.yaml says otherwise)",
+        x->weights, x->cfg.name, heads && !heads->known ? ", supposedly with " : "",
+        heads && !heads->known ? heads->value : "", heads && !heads->known ? " heads" : "");
+    return SCT_OK;
+}
+
+/* Whether the file is of the model that was named. A model that is impossible whatever the
+ * weights says that first. */
+static sct_status check_model(struct sct_session *x, enum sct_interp interp, sct_error *err)
+{
+    const struct sct_guess_fact *unlike =
+        sct_guess_unlike(x->base.file.guess, &x->cfg, interp != SCT_INTERP_NONE);
+    if (unlike && x->s->model)
+        sct_session_say(x, SCT_LOG_WARN,
+                        "%s is %s (%.200s); model %s says otherwise, as asked for", unlike->key,
+                        unlike->value, unlike->why, x->cfg.name);
+    const char *advice = x->s->model ? "is --model right? Without it the file decides"
+                                     : "the adapter was trained on another base";
+    if (!sct_guess_against(x->base.file.guess, &x->cfg, interp != SCT_INTERP_NONE))
+        return SCT_OK;
+    struct sct_weights *any = sct_weights_create("random", true, 0);
+    struct sct_model *m = NULL;
+    const struct sct_build_opts o = {1, 0, false};
+    const sct_status rc = any ? sct_model_build(&m, &x->cfg, any, &o, err) : sct_nomem(err);
+    sct_model_destroy(&m);
+    sct_weights_destroy(&any);
+    if (rc != SCT_OK)
+        return rc;
+    return sct_guess_check(x->base.file.guess, &x->cfg, interp, x->weights, advice, err);
+}
+
+sct_status sct_session_open_base(struct sct_session *x, sct_error *err)
+{
+    const struct sct_settings *s = x->s;
+    bool named;
+    SCT_TRY(name_base(x, &named, err));
+    /* random weights of an adapter are those it was trained on, whatever this run's seed is */
+    SCT_TRY(sct_base_open(&x->base, x->weights, x->adapter ? x->info.base_seed : x->seed, err));
+    const bool own = x->adapter && sct_opts_source(x->run->opts, "interp") == SCT_OPT_DEFAULT;
+    const enum sct_interp interp = (enum sct_interp)(own ? x->info.interp : s->interp);
+    x->base.w->interp = interp;
+    if (!named)
+        SCT_TRY(tell_model(x, interp, err));
+    else if (x->base.file.guess)
+        SCT_TRY(check_model(x, interp, err));
+    if (s->head_init)
+        (void)snprintf(x->cfg.head_init, sizeof x->cfg.head_init, "%s", s->head_init);
+    const struct sct_desc one = {SCT_F32, 1, {1}, 0};
+    float ignored;
+    if (sct_init_fill(x->cfg.head_init, 0, "head_init", &one, &ignored, err) != SCT_OK)
+        return err ? (err->code = SCT_EUSAGE) : SCT_EUSAGE;
+    if (s->drop_path > 0 || sct_opts_source(x->run->opts, "drop_path") == SCT_OPT_FLAG)
+        x->cfg.drop_path = s->drop_path;
+    return SCT_OK;
+}
