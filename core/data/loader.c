@@ -423,7 +423,7 @@ uint64_t sct_loader_bytes_touched(const struct sct_loader *l, uint32_t n)
     const uint64_t kept = n < l->cached ? n : l->cached;
     const uint64_t batches = n / l->max_batch + (n % l->max_batch != 0);
     const uint64_t slots = batches < l->ring ? batches : l->ring;
-    return l->bytes - (l->cached - kept) * l->image_bytes -
+    return l->bytes - (l->cached - kept) * l->kept_bytes -
            (l->ring - slots) * l->max_batch * l->image_bytes;
 }
 
