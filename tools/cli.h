@@ -25,6 +25,8 @@ sct_status cmd_export(struct cli *c, sct_error *err);
 sct_status cmd_devices(struct cli *c, sct_error *err);
 sct_status cmd_ops(struct cli *c, sct_error *err);
 sct_status cmd_plugins(struct cli *c, sct_error *err);
+sct_status cmd_backends(struct cli *c, sct_error *err);
+sct_status cmd_new_strategy(struct cli *c, sct_error *err);
 sct_status cmd_recipe(struct cli *c, sct_error *err);
 sct_status cmd_dump(struct cli *c, sct_error *err);
 

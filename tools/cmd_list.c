@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * cmd_list.c - sctrun devices, ops, plugins. */
+ * cmd_list.c - sctrun devices, ops. */
 #include <string.h>
 
 #include "core/base/status.h"
 #include "core/plug/module.h"
-#include "tools/cli.h"
+#include "tools/modules.h"
 
 static void no_log(void *ctx, int level, const char *line)
 {
@@ -19,25 +19,6 @@ static struct sct_host host_of(struct sct_device_opts *o, const struct sct_setti
     sct_session_device_opts(o, s, cli_env);
     o->log = no_log;
     return sct_device_host(o);
-}
-
-enum { MAX_NAMES = 64 };
-
-struct names {
-    char name[MAX_NAMES][64], path[MAX_NAMES][1024];
-    uint32_t n;
-};
-
-static void note(void *ctx, const char *name, const char *path)
-{
-    struct names *l = ctx;
-    for (uint32_t i = 0; i < l->n; i++)
-        if (strcmp(l->name[i], name) == 0)
-            return;
-    if (l->n == MAX_NAMES)
-        return;
-    (void)snprintf(l->name[l->n], sizeof l->name[0], "%s", name);
-    (void)snprintf(l->path[l->n++], sizeof l->path[0], "%s", path);
 }
 
 static sct_status settings(struct cli *c, struct sct_settings_run *run, const char *command,
@@ -71,12 +52,12 @@ static void device_line(const char *backend, const struct sct_device_info *i, js
 sct_status cmd_devices(struct cli *c, sct_error *err)
 {
     struct sct_settings_run run;
-    struct names list = {.n = 0};
+    struct cli_modules list;
     struct sct_device_opts opts;
     SCT_TRY(settings(c, &run, "devices", err));
     const struct sct_host host = host_of(&opts, &run.s);
     json_t *all = run.s.json ? json_array() : NULL;
-    sct_plug_list("backends", note, &list);
+    cli_modules_find(&list, "backends");
     for (uint32_t b = 0; b < list.n; b++) {
         const struct sct_backend *be;
         sct_error e = SCT_ERROR_INIT;
@@ -116,14 +97,14 @@ static void coverage(const struct sct_backend *be, sct_device *dev, uint32_t op,
 sct_status cmd_ops(struct cli *c, sct_error *err)
 {
     struct sct_settings_run run;
-    struct names list = {.n = 0};
-    const struct sct_backend *be[MAX_NAMES];
-    sct_device *dev[MAX_NAMES];
+    struct cli_modules list;
+    const struct sct_backend *be[CLI_MAX_MODULES];
+    sct_device *dev[CLI_MAX_MODULES];
     uint32_t n = 0;
     struct sct_device_opts opts;
     SCT_TRY(settings(c, &run, "ops", err));
     const struct sct_host host = host_of(&opts, &run.s);
-    sct_plug_list("backends", note, &list);
+    cli_modules_find(&list, "backends");
     printf("%-18s %-5s %-6s %-6s", "op", "in", "grad", "fused");
     for (uint32_t b = 0; b < list.n; b++) {
         if (sct_plug_backend(list.name[b], &be[n], NULL) != SCT_OK ||
@@ -151,44 +132,6 @@ sct_status cmd_ops(struct cli *c, sct_error *err)
         "--assume\nchange nothing here. \"sctrun dump plan\" shows the row that a node gets.\n");
     for (uint32_t b = 0; b < n; b++)
         be[b]->close(dev[b]);
-    sct_settings_fini(&run);
-    return SCT_OK;
-}
-
-sct_status cmd_plugins(struct cli *c, sct_error *err)
-{
-    struct sct_settings_run run;
-    struct names list = {.n = 0};
-    SCT_TRY(settings(c, &run, "plugins", err));
-    sct_plug_list("strategies", note, &list);
-    printf("strategies\n");
-    for (uint32_t k = 0; k < list.n; k++) {
-        const struct sct_strategy *s;
-        sct_error e = SCT_ERROR_INIT;
-        if (sct_plug_strategy(list.name[k], &s, &e) != SCT_OK) {
-            cli_log(c, SCT_LOG_WARN, e.msg);
-            continue;
-        }
-        printf("  %-10s %s\n             %s\n", s->name, s->summary, list.path[k]);
-        struct sct_tuner t;
-        if (sct_tuner_open(&t, list.name[k], NULL, 0, &e) != SCT_OK)
-            continue;
-        struct sct_str text = {0};
-        sct_opts_help(t.opts, &text);
-        char *help = sct_str_take(&text);
-        if (help && s->options)
-            printf("%s", help);
-        sct_free(help);
-        sct_tuner_close(&t);
-    }
-    list.n = 0;
-    sct_plug_list("backends", note, &list);
-    printf("backends\n");
-    for (uint32_t k = 0; k < list.n; k++) {
-        const struct sct_backend *be;
-        if (sct_plug_backend(list.name[k], &be, NULL) == SCT_OK)
-            printf("  %-10s %s\n             %s\n", be->name, be->summary, list.path[k]);
-    }
     sct_settings_fini(&run);
     return SCT_OK;
 }

@@ -23,7 +23,9 @@ static const struct {
     {"export", "the model for other programs: ONNX, timm, transformers", cmd_export},
     {"devices", "devices of every backend", cmd_devices},
     {"ops", "the table of ops and which backend has which", cmd_ops},
-    {"plugins", "strategies and backends that are found, with their options", cmd_plugins},
+    {"plugins", "strategies and backends, with their options; check FILE.so", cmd_plugins},
+    {"backends", "backends that are found; check FILE.so", cmd_backends},
+    {"new-strategy", "NAME: a strategy outside the tree, to begin with", cmd_new_strategy},
     {"recipe", "settings of publications: list, show NAME[/TASK]", cmd_recipe},
     {"dump", "values of sites as .npy, or the graph and plan as text", cmd_dump},
 };
@@ -60,8 +62,8 @@ static void usage(FILE *to)
                 " - fine-tunes vision transformers on CPUs and OpenCL devices\n\n"
                 "usage: sctrun [COMMAND] [OPTIONS]\n\ncommands:\n");
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-        fprintf(to, "  %-9s %s\n", commands[i].name, commands[i].summary);
-    fprintf(to, "  %-9s %s\n  %-9s %s\n\n", "version", "prints the version", "help",
+        fprintf(to, "  %-12s %s\n", commands[i].name, commands[i].summary);
+    fprintf(to, "  %-12s %s\n  %-12s %s\n\n", "version", "prints the version", "help",
             "this text, or the options of a command: sctrun help train");
     fprintf(to, "example: sctrun --backend opencl --strategy sct\n");
 }

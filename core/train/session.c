@@ -50,17 +50,23 @@ static sct_status open_device(struct sct_session *x, const char *(*env)(const ch
     return SCT_OK;
 }
 
+static sct_status other_strategy(const struct sct_session *x, const char *name, sct_error *err)
+{
+    return sct_fail(err, SCT_EUSAGE, "--adapter %s is of strategy %s, not %s", x->s->adapter,
+                    x->info.strategy, name);
+}
+
 static sct_status open_all(struct sct_session *x, uint32_t need,
                            const char *(*env)(const char *), sct_error *err)
 {
     const struct sct_settings *s = x->s;
     if (s->adapter)
         SCT_TRY(sct_adapter_open(&x->info, &x->adapter, s->adapter, err));
-    const char *strategy = x->adapter ? x->info.strategy : s->strategy;
-    if (x->adapter && sct_opts_source(x->run->opts, "strategy") == SCT_OPT_FLAG &&
-        strcmp(s->strategy, x->info.strategy) != 0)
-        return sct_fail(err, SCT_EUSAGE, "--adapter %s is of strategy %s, not %s", s->adapter,
-                        x->info.strategy, s->strategy);
+    const bool named = sct_opts_source(x->run->opts, "strategy") == SCT_OPT_FLAG;
+    const bool path = named && strchr(s->strategy, '/'); /* the adapter knows its name only */
+    const char *strategy = x->adapter && !path ? x->info.strategy : s->strategy;
+    if (x->adapter && named && !path && strcmp(s->strategy, x->info.strategy) != 0)
+        return other_strategy(x, s->strategy, err);
     for (uint32_t i = 0; x->adapter && i < x->run->n_set; i++)
         if (strcmp(x->run->set[i].where, "--set") == 0)
             return sct_fail(err, SCT_EUSAGE,
@@ -69,6 +75,8 @@ static sct_status open_all(struct sct_session *x, uint32_t need,
     SCT_TRY(sct_tuner_open(&x->tuner, strategy, x->adapter ? x->info.set : x->run->set,
                            x->adapter ? x->info.n_set : x->run->n_set, err));
     x->has_tuner = true;
+    if (x->adapter && strcmp(x->tuner.run.s->name, x->info.strategy) != 0)
+        return other_strategy(x, x->tuner.run.s->name, err);
     if (x->adapter)
         SCT_TRY(sct_adapter_own_form(&x->adapter, &x->tuner, err));
     SCT_TRY(sct_session_open_base(x, err));

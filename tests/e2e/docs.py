@@ -177,10 +177,14 @@ def strategy_source(path):
     shutil.copy(os.path.join(ROOT, "tests", "e2e", "install", "outside.c"), path)
 
 
+def backend_source(name):
+    shutil.copy(os.path.join(ROOT, "examples", "backend", "null.c"), name)
+
+
 GIVEN = {"lists": vtab_folder, "few-shot lists": few_shot_folder, "FGVC": fgvc_folder,
          "class folders": class_folders, "CSV": csv_list, "foreign class folders": foreign_folders,
          "class map": class_map, "picture": small_picture, "pictures": picture_folder,
-         "picture list": picture_list, "source of a strategy": strategy_source}
+         "picture list": picture_list, "source of a strategy": strategy_source, "source of a backend": backend_source}
 
 
 def make_given(block, saved):
