@@ -116,7 +116,7 @@ static const struct sct_option options[] = {
      offsetof(struct convpass, dropout), 0.1, 0, 0.99, NULL},
     {"drop_path",
      "rate of stochastic depth of the bypass in the last block, growing linearly from 0",
-     SCT_OPT_FLOAT, offsetof(struct convpass, drop_path), 0, 0, 0.99, NULL},
+     SCT_OPT_FLOAT, offsetof(struct convpass, drop_path), 0.1, 0, 0.99, NULL},
     {"init",
      "how the convolution starts: identity = it gives its input, xavier = Xavier-uniform",
      SCT_OPT_CHOICE, offsetof(struct convpass, init), 0, 0, 0, INITS},

@@ -184,7 +184,7 @@ def main():
             ("repadapter", "repadapter",
              {"form": "both", "r": 4, "groups": 2, "scale": 0.5, "dropout": 0}, "", 0, 0.0),
             ("convpass", "convpass",
-             {"form": "both", "h": 3, "scale": 0.5, "dropout": 0}, "", 0, 0.1)):
+             {"form": "both", "h": 3, "scale": 0.5, "dropout": 0, "drop_path": 0}, "", 0, 0.1)):
         index = {}
         if strategy in ("sct", "ict"):
             index = common.index_of(chosen, options.get("mode", "attn"), word, BLOCKS, last)

@@ -307,9 +307,9 @@ def main():
             ("repadapter_attn", "repadapter",
              {"form": "attn", "r": 3, "groups": 1, "scale": 1.0, "dropout": 0}, 5e-3, 0.1),
             ("convpass", "convpass",
-             {"form": "both", "h": 3, "scale": 0.5, "dropout": 0}, 5e-3, 0.0),
+             {"form": "both", "h": 3, "scale": 0.5, "dropout": 0, "drop_path": 0}, 5e-3, 0.0),
             ("convpass_attn", "convpass",
-             {"form": "attn", "h": 9, "scale": 1.0, "dropout": 0}, 5e-3, 0.1)):
+             {"form": "attn", "h": 9, "scale": 1.0, "dropout": 0, "drop_path": 0}, 5e-3, 0.1)):
         idx = {}
         if strategy in ("sct", "ict"):
             idx = index_of(chosen, options.get("mode", "attn"), str(options["k"]), BLOCKS,
