@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * bottleneck.h - what adapter and adaptformer are made of: U(drop(act(D(x)))), D from C
- * channels to r, U back to C. Included by each of them; a strategy shares no code at run time.
- */
+ * channels to r, U back to C; names and layers of it serve convpass and repadapter too.
+ * Included by each of them; a strategy shares no code at run time. */
 #ifndef SCT_PLUGINS_BOTTLENECK_H
 #define SCT_PLUGINS_BOTTLENECK_H
 

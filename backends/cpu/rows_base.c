@@ -100,25 +100,22 @@ PANEL_ROW(lora_module_dx, 3u << 2, CPU_PANEL_T_16,
           larger(sct_desc_last(&d->out[1]), sct_desc_last(&d->out[2])))
 #undef PANEL_ROW
 
-static void attention_choose(const struct sct_opdesc *d, struct sct_choice *c)
-{
-    c->scratch = attention_base_scratch(d);
-}
+/* Kernels that say themselves what scratch they need. */
+#define SCRATCH_ROW(NAME)                                                                      \
+    static void NAME##_choose(const struct sct_opdesc *d, struct sct_choice *c)                \
+    {                                                                                          \
+        c->scratch = NAME##_base_scratch(d);                                                   \
+    }
 
-static void attention_dx_choose(const struct sct_opdesc *d, struct sct_choice *c)
-{
-    c->scratch = attention_dx_base_scratch(d);
-}
-
-static void wattention_choose(const struct sct_opdesc *d, struct sct_choice *c)
-{
-    c->scratch = wattention_base_scratch(d);
-}
-
-static void wattention_dx_choose(const struct sct_opdesc *d, struct sct_choice *c)
-{
-    c->scratch = wattention_dx_base_scratch(d);
-}
+SCRATCH_ROW(attention)
+SCRATCH_ROW(attention_dx)
+SCRATCH_ROW(wattention)
+SCRATCH_ROW(wattention_dx)
+SCRATCH_ROW(linear_grouped)
+SCRATCH_ROW(linear_grouped_dx)
+SCRATCH_ROW(conv_grid)
+SCRATCH_ROW(conv_grid_dx)
+#undef SCRATCH_ROW
 
 #define ROW(ID, NAME, ORDER, ACCEPTS, CHOOSE)                                                  \
     {                                                                                          \
@@ -200,6 +197,12 @@ const struct cpu_row cpu_rows_base[] = {
     ROW(LORA_MODULE, lora_module, ORDER_BASE, lora_module_accepts, lora_module_choose),
     ROW(LORA_MODULE_DX, lora_module_dx, ORDER_BASE, lora_module_dx_accepts,
         lora_module_dx_choose),
+    ROW(LINEAR_GROUPED, linear_grouped, ORDER_BASE, f32, linear_grouped_choose),
+    ROW(LINEAR_GROUPED_DX, linear_grouped_dx, ORDER_BASE, f32, linear_grouped_dx_choose),
+    ROW(LINEAR_GROUPED_DW, linear_grouped_dw, ORDER_BASE, f32, NULL),
+    ROW(CONV_GRID, conv_grid, ORDER_BASE, f32, conv_grid_choose),
+    ROW(CONV_GRID_DX, conv_grid_dx, ORDER_BASE, f32, conv_grid_dx_choose),
+    ROW(CONV_GRID_DW, conv_grid_dw, ORDER_BASE, f32, NULL),
 };
 
 const size_t cpu_rows_base_count = sizeof cpu_rows_base / sizeof cpu_rows_base[0];

@@ -96,6 +96,13 @@ static void choose_linear_dw(const struct sct_opdesc *d, struct sct_choice *c)
     c->scratch = dw_scratch((size_t)sct_desc_rows(&d->in[1]), NR);
 }
 
+/* in[1] is [groups][out][in], of one group. */
+static void choose_grouped(const struct sct_opdesc *d, struct sct_choice *c)
+{
+    const bool backward = d->op == SCT_OP_LINEAR_GROUPED_DX;
+    c->scratch = grouped_scratch(d->in[1].dim[backward ? 1 : 2], NR);
+}
+
 static void choose_sct_module(const struct sct_opdesc *d, struct sct_choice *c)
 {
     c->pack_in[2] = d->op == SCT_OP_SCT_MODULE ? PANEL : PANEL_T;
@@ -150,6 +157,9 @@ const struct cpu_row ROWS[] = {
     ROW(LORA_MODULE, lora_module, ISA_TILE, FMA_CHAIN, weights_in2_in3, choose_lora_module),
     ROW(LORA_MODULE_DX, lora_module_dx, ISA_TILE, FMA_CHAIN, weights_in2_in3,
         choose_lora_module),
+    ROW(LINEAR_GROUPED, linear_grouped, ISA_TILE, FMA_CHAIN, all_f32, choose_grouped),
+    ROW(LINEAR_GROUPED_DX, linear_grouped_dx, ISA_TILE, FMA_CHAIN, all_f32, choose_grouped),
+    ROW(LINEAR_GROUPED_DW, linear_grouped_dw, ISA_TILE, FMA_CHAIN, all_f32, choose_linear_dw),
 };
 const size_t ROWS_COUNT = sizeof ROWS / sizeof ROWS[0];
 

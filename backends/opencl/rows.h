@@ -52,10 +52,11 @@ enum {
     ROWS_GEMM = 33,
     ROWS_NORM = 5,
     ROWS_ATTENTION = 13,
-    ROWS_REDUCE = 10
+    ROWS_REDUCE = 10,
+    ROWS_CONV = 6
 };
 extern const struct cl_row cl_rows_move[ROWS_MOVE], cl_rows_elementwise[ROWS_ELEMENTWISE],
     cl_rows_channel[ROWS_CHANNEL], cl_rows_gemm[ROWS_GEMM], cl_rows_norm[ROWS_NORM],
-    cl_rows_attention[ROWS_ATTENTION], cl_rows_reduce[ROWS_REDUCE];
+    cl_rows_attention[ROWS_ATTENTION], cl_rows_reduce[ROWS_REDUCE], cl_rows_conv[ROWS_CONV];
 
 #endif

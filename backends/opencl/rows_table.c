@@ -7,7 +7,7 @@ const struct cl_row_table cl_row_tables[] = {
     {cl_rows_gemm, ROWS_GEMM},       {cl_rows_attention, ROWS_ATTENTION},
     {cl_rows_norm, ROWS_NORM},       {cl_rows_elementwise, ROWS_ELEMENTWISE},
     {cl_rows_channel, ROWS_CHANNEL}, {cl_rows_move, ROWS_MOVE},
-    {cl_rows_reduce, ROWS_REDUCE},
+    {cl_rows_reduce, ROWS_REDUCE},   {cl_rows_conv, ROWS_CONV},
 };
 const size_t cl_row_tables_count = sizeof cl_row_tables / sizeof cl_row_tables[0];
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * merge.c - two graphs in lockstep; low-rank pairs, and scales with shifts.
+ * merge.c - two graphs in lockstep; low-rank pairs, bottlenecks, and scales with shifts.
  * Every value of the plain graph is paired with one of the adapted graph, starting with the
  * logits; a value that is reached again must have the same partner. So when the walk ends, both
  * graphs are the same expression but for what was folded. */
@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/base/status.h"
+#include "core/export/merge_front.h"
 
 struct both {
     uint32_t a, b; /* values of the adapted and of the plain graph */
@@ -148,19 +149,47 @@ static sct_status fold_affine(struct walk *w, uint32_t *a, const struct sct_gnod
     return SCT_OK;
 }
 
+/* Steps *a, the input of linear layer y of the plain graph, over a bottleneck in front of it,
+ * and notes that. As above: a bias is needed, and parameters of this layer alone. */
+static sct_status fold_front(struct walk *w, uint32_t *a, const struct sct_gnode *y)
+{
+    struct sct_merge *m = w->m;
+    struct sct_merge_front p;
+    uint32_t x;
+    if (y->n_in < 3 || !y->in[2] || w->partner[y->in[1]] || w->partner[y->in[2]] ||
+        !sct_merge_front_read(w->a, *a, &p, &x))
+        return SCT_OK;
+    const struct sct_tensor *weight = stored(w->b, y->in[1]), *bias = stored(w->b, y->in[2]);
+    if (!weight || !bias)
+        return SCT_OK;
+    p.weight = weight->name;
+    p.bias = bias->name;
+    SCT_TRY(sct_grow((void **)&m->front, &m->cap_front, (uint64_t)m->n_front + 1,
+                     sizeof *m->front, w->err));
+    m->front[m->n_front++] = p;
+    *a = x;
+    return SCT_OK;
+}
+
+/* Of a value that no node made: what it is called. */
+static const char *source_name(const struct sct_value *v)
+{
+    return v->tensor ? v->tensor->name : v->name;
+}
+
 static sct_status differ(const struct walk *w, uint32_t a)
 {
     const struct sct_gnode *n = made_by(w->a, a);
+    const char *where = n ? n->label : source_name(&w->a->value[a]);
     return sct_fail(w->err, SCT_EUSAGE,
                     "%s: %s cannot be merged into the weights; --format onnx keeps what was "
                     "added",
-                    n ? n->label : "an input", n ? sct_op_info(n->op)->name : "what is read");
+                    where ? where : "an input", n ? sct_op_info(n->op)->name : "what is read");
 }
 
 static bool same_source(const struct sct_value *a, const struct sct_value *b)
 {
-    const char *x = a->tensor ? a->tensor->name : a->name;
-    const char *y = b->tensor ? b->tensor->name : b->name;
+    const char *x = source_name(a), *y = source_name(b);
     return a->source == b->source && sct_desc_same_dims(&a->desc, &b->desc) && x && y &&
            strcmp(x, y) == 0;
 }
@@ -192,10 +221,13 @@ static sct_status compare(struct walk *w, struct both v)
         memcmp(x->params, y->params, sct_op_info(x->op)->params_size) != 0)
         return differ(w, v.a);
     for (uint32_t i = 0; i < x->n_in; i++) {
-        if (!x->in[i] != !y->in[i])
+        uint32_t in = x->in[i];
+        if (!in != !y->in[i])
             return differ(w, v.a);
-        if (x->in[i])
-            SCT_TRY(push(w, x->in[i], y->in[i]));
+        if (i == 0 && y->op == SCT_OP_LINEAR)
+            SCT_TRY(fold_front(w, &in, y));
+        if (in)
+            SCT_TRY(push(w, in, y->in[i]));
     }
     return SCT_OK;
 }
@@ -220,6 +252,7 @@ void sct_merge_fini(struct sct_merge *m)
 {
     sct_free(m->pair);
     sct_free(m->affine);
+    sct_free(m->front);
     *m = (struct sct_merge){.model = NULL};
 }
 
@@ -297,6 +330,13 @@ sct_status sct_merge_load(const struct sct_merge *m, const char *name, float *ds
     if (!p)
         return sct_fail(err, SCT_EINVAL, "the model has no parameter %s", name);
     SCT_TRY(p->t->load(p->t, dst, err));
+    for (uint32_t i = 0; i < m->n_front; i++) {
+        const struct sct_merge_front *f = &m->front[i];
+        const bool bias = strcmp(f->bias, name) == 0;
+        const struct sct_param *layer = sct_model_find(m->model, f->weight);
+        if (layer && (bias || strcmp(f->weight, name) == 0))
+            SCT_TRY(sct_merge_front_fold(f, layer->t, bias, dst, err));
+    }
     for (uint32_t i = 0; i < m->n; i++)
         if (strcmp(m->pair[i].weight, name) == 0)
             SCT_TRY(fold_pair(&m->pair[i], dst, err));

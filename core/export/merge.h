@@ -7,8 +7,14 @@
  *
  *   y = x W^T + bias;  y[first..] += scale * (x A^T) B^T      =>      W[first..] += scale * B A
  *
- * (LoRA, arXiv 2106.09685, section 4.1), and in a scale s and a shift t of every channel behind
- * a linear layer or a LayerNorm that has a bias, with pairs beside it or not,
+ * (LoRA, arXiv 2106.09685, section 4.1), in a linear bottleneck in front of a linear layer that
+ * has a bias, B in groups or not,
+ *
+ *   y = (x + scale * (B (A x + a) + b)) W^T + bias
+ *       =>      W += scale * W B A;  bias += scale * W (B a + b)
+ *
+ * (RepAdapter, arXiv 2302.08106, section 3.3), and in a scale s and a shift t of every channel
+ * behind a linear layer or a LayerNorm that has a bias, with pairs beside it or not,
  *
  *   y = s * op(x; W, bias) + t      =>      W[o] *= s[o];  bias = s * bias + t
  *
@@ -27,6 +33,13 @@ struct sct_merge_pair {
     uint32_t first; /* row of W */
 };
 
+/* A [r][in] with a [r]; B [in][r], or [groups][in/groups][r/groups], with b [in]. */
+struct sct_merge_front {
+    const char *weight, *bias; /* names: W [out][in], its bias [out] */
+    const struct sct_tensor *a, *a_bias, *b, *b_bias;
+    float scale;
+};
+
 /* Of a layer with C outputs: scale and shift [C]. */
 struct sct_merge_affine {
     const char *weight, *bias; /* names: [C][..] or a norm's [C]; [C] */
@@ -37,7 +50,8 @@ struct sct_merge {
     const struct sct_model *model; /* the adapted one */
     struct sct_merge_pair *pair;
     struct sct_merge_affine *affine; /* of one layer: the last to run comes first */
-    uint32_t n, cap, n_affine, cap_affine;
+    struct sct_merge_front *front;
+    uint32_t n, cap, n_affine, cap_affine, n_front, cap_front;
 };
 
 /* Fills *m, which borrows from both models. plain may be the adapted model itself: nothing is
@@ -48,8 +62,9 @@ sct_status sct_merge_find(struct sct_merge *m, const struct sct_model *adapted,
 /* Accepts an empty one. */
 void sct_merge_fini(struct sct_merge *m);
 
-/* Values of the parameter of that name, pairs, then scales and shifts folded in: each product
- * is computed in f64 and the result rounded once. EFILE, ENOMEM, as loading a tensor. */
+/* Values of the parameter of that name, bottlenecks, pairs, then scales and shifts folded in:
+ * each product is computed in f64 and the result rounded once. EFILE, ENOMEM, as loading a
+ * tensor. */
 sct_status sct_merge_load(const struct sct_merge *m, const char *name, float *dst,
                           sct_error *err);
 

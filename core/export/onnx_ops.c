@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * onnx_ops.c - the ONNX form of every op that a forward graph may hold (but attention). */
+ * onnx_ops.c - the ONNX form of every op that a forward graph may hold, but attention and
+ * convolutions. */
 #include "core/export/onnx_ops.h"
 
 #include <string.h>
@@ -355,6 +356,8 @@ onnx_rule sct_onnx_rule_of(uint32_t op)
         [SCT_OP_LAYERNORM] = layernorm,
         [SCT_OP_ATTENTION] = sct_onnx_attention,
         [SCT_OP_WATTENTION] = sct_onnx_wattention,
+        [SCT_OP_LINEAR_GROUPED] = sct_onnx_linear_grouped,
+        [SCT_OP_CONV_GRID] = sct_onnx_conv_grid,
         [SCT_OP_CONCAT_TOKENS] = concat_tokens,
         [SCT_OP_SLICE_TOKENS] = slice_tokens,
         [SCT_OP_PAD_TOKENS] = pad_tokens,

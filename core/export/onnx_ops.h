@@ -13,5 +13,8 @@ onnx_rule sct_onnx_rule_of(uint32_t op);
 
 void sct_onnx_attention(struct onnx *o, const struct sct_gnode *n);
 void sct_onnx_wattention(struct onnx *o, const struct sct_gnode *n);
+/* onnx_conv.c */
+void sct_onnx_linear_grouped(struct onnx *o, const struct sct_gnode *n);
+void sct_onnx_conv_grid(struct onnx *o, const struct sct_gnode *n);
 
 #endif

@@ -68,13 +68,30 @@ static double fan_in(const struct sct_desc *d)
     return n;
 }
 
+/* Outputs of a weight [out][in..], as torch counts them: with the kernel's elements. */
+static double fan_out(const struct sct_desc *d)
+{
+    return d->nd > 1 ? fan_in(d) / d->dim[1] * d->dim[0] : 1;
+}
+
+/* Element e of [out][in][k..]: 1 at the centre of the kernel of channel c for channel c. */
+static double dirac(const struct sct_desc *d, uint64_t e)
+{
+    uint64_t centre = 0, taps = 1;
+    for (uint32_t i = 2; i < d->nd; i++) {
+        centre = centre * d->dim[i] + d->dim[i] / 2;
+        taps *= d->dim[i];
+    }
+    return e % taps == centre && e / taps / d->dim[1] == e / taps % d->dim[1];
+}
+
 sct_status sct_init_fill(const char *init, uint64_t seed, const char *name,
                          const struct sct_desc *d, float *dst, sct_error *err)
 {
     struct spec s;
     const uint64_t n = sct_desc_count(d), key = sct_hash_str(SCT_HASH_INIT, name);
 
-    enum { CONST, NORMAL, TRUNC, UNIFORM } kind;
+    enum { CONST, NORMAL, TRUNC, UNIFORM, DIRAC } kind;
 
     double a = 0, b = 0;
     const int ok = parse(init, &s);
@@ -103,17 +120,26 @@ sct_status sct_init_fill(const char *init, uint64_t seed, const char *name,
         kind = UNIFORM;
         b = sqrt(6.0 / ((1.0 + s.arg[0] * s.arg[0]) * fan_in(d)));
         a = -b;
+    } else if (ok && strcmp(s.name, "xavier_uniform") == 0 && s.n == 0) {
+        kind = UNIFORM; /* torch.nn.init.xavier_uniform_ */
+        b = sqrt(6.0 / (fan_in(d) + fan_out(d)));
+        a = -b;
+    } else if (ok && strcmp(s.name, "dirac") == 0 && s.n == 0 && d->nd > 2) {
+        kind = DIRAC; /* torch.nn.init.dirac_ */
     } else {
         return sct_fail(
             err, SCT_EINVAL,
             "%s: unknown initialiser \"%s\"; known: zeros, ones, constant(c), "
-            "normal(mean, std), trunc_normal(std), uniform(lo, hi), kaiming_uniform(a)",
+            "normal(mean, std), trunc_normal(std), uniform(lo, hi), kaiming_uniform(a), "
+            "xavier_uniform, and dirac of a convolution's weight",
             name, init);
     }
     for (uint64_t e = 0; e < n; e++) {
         double x = a;
         if (kind == UNIFORM)
             x = uniform(seed, key, e, a, b);
+        else if (kind == DIRAC)
+            x = dirac(d, e);
         else if (kind != CONST)
             x = normal(seed, key, e, a, b, kind == TRUNC);
         dst[e] = (float)x;

@@ -132,8 +132,8 @@ static sct_val host_new_param(sct_model *m, const char *name, const uint32_t *di
     }
     const struct sct_desc d = sct_desc_make(SCT_F32, nd, dim);
     float probe = 0;
-    const uint32_t one = 1;
-    const struct sct_desc d1 = sct_desc_make(SCT_F32, 1, &one);
+    const uint32_t one[SCT_MAX_DIMS] = {1, 1, 1, 1, 1, 1};
+    const struct sct_desc d1 = sct_desc_make(SCT_F32, nd, one);
     if (sct_init_fill(init, 0, name, &d1, &probe, &m->g->err) != SCT_OK)
         return sct_none();
     return sct_model_value(sct_model_add(m, name, &d, init, &g, false));

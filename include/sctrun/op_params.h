@@ -71,8 +71,8 @@ struct sct_range_params { /* rows or channels [first, first + count) of total */
     uint32_t first, count, total;
 };
 
-struct sct_grid_params { /* from h x w to out_h x out_w (PAD_GRID, CROP_GRID); merge: h x w in
-                          */
+struct sct_grid_params { /* from h x w to out_h x out_w (PAD_GRID, CROP_GRID); merge: h x w in;
+                            convolution: the grid's h x w */
     uint32_t h, w, out_h, out_w;
     uint32_t roll_h, roll_w; /* PAD_GRID, CROP_GRID: below both sizes */
 };

@@ -223,6 +223,34 @@ static inline sct_val sct_sum_to(struct sct_builder *b, sct_val acc, sct_val x)
     return sct_emit_(b, SCT_OP_SUM_TO, in, 2, NULL, 0);
 }
 
+/* ---- linear in groups ------------------------------------------------------------------- */
+
+/* Channels in G groups that do not see each other (PyTorch's Conv1d(kernel 1, groups G), whose
+ * weight [out][in/G][1] is the same numbers in the same order): x [..][in], w
+ * [G][out/G][in/G], bias [out] or none -> [..][out], y's group g = w[g] times x's group g. */
+static inline sct_val sct_linear_grouped(struct sct_builder *b, sct_val x, sct_val w,
+                                         sct_val bias)
+{
+    const sct_val in[3] = {x, w, bias};
+    return sct_emit_(b, SCT_OP_LINEAR_GROUPED, in, bias.id ? 3 : 2, NULL, 0);
+}
+
+/* dy [..][out], w [G][out/G][in/G] -> [..][in]. */
+static inline sct_val sct_linear_grouped_dx(struct sct_builder *b, sct_val dy, sct_val w)
+{
+    const sct_val in[2] = {dy, w};
+    return sct_emit_(b, SCT_OP_LINEAR_GROUPED_DX, in, 2, NULL, 0);
+}
+
+/* acc [G][out/G][in/G] += dy^T x inside each group, over all rows of dy [..][out] and x
+ * [..][in], in row order. */
+static inline sct_val sct_linear_grouped_dw(struct sct_builder *b, sct_val acc, sct_val dy,
+                                            sct_val x)
+{
+    const sct_val in[3] = {acc, dy, x};
+    return sct_emit_(b, SCT_OP_LINEAR_GROUPED_DW, in, 3, NULL, 0);
+}
+
 /* ---- norm ------------------------------------------------------------------------------- */
 
 /* x [..][C], g [C], beta [C] -> y [..][C], mean [..], rstd [..] (biased variance, two passes).
@@ -377,6 +405,40 @@ static inline sct_val sct_crop_grid(struct sct_builder *b, sct_val x, uint32_t h
 {
     const struct sct_grid_params p = {h, w, out_h, out_w, roll_h, roll_w};
     SCT_UNARY_(SCT_OP_CROP_GRID, x, p);
+}
+
+/* A convolution (PyTorch's Conv2d: stride 1, padding (k - 1) / 2 of zeros, cross-correlation)
+ * of tokens that are a grid: x [B][N][in], w [out][in][kh][kw] with odd sides, bias [out] or
+ * none
+ * -> [B][N][out]. The last h * w tokens are the grid, row-major; each of the N - h * w tokens
+ * in front of it (class token, registers) is a grid of 1 x 1 of its own, so that it meets the
+ * kernel's centre alone (Convpass, arXiv 2207.07039, 3.2). What lies outside a grid adds
+ * nothing, whatever w is there. */
+static inline sct_val sct_conv_grid(struct sct_builder *b, sct_val x, sct_val w, sct_val bias,
+                                    uint32_t h, uint32_t width)
+{
+    const sct_val in[3] = {x, w, bias};
+    const struct sct_grid_params p = {h, width, 0, 0, 0, 0};
+    return sct_emit_(b, SCT_OP_CONV_GRID, in, bias.id ? 3 : 2, &p, sizeof p);
+}
+
+/* dy [B][N][out], w [out][in][kh][kw] -> [B][N][in]. */
+static inline sct_val sct_conv_grid_dx(struct sct_builder *b, sct_val dy, sct_val w, uint32_t h,
+                                       uint32_t width)
+{
+    const sct_val in[2] = {dy, w};
+    const struct sct_grid_params p = {h, width, 0, 0, 0, 0};
+    return sct_emit_(b, SCT_OP_CONV_GRID_DX, in, 2, &p, sizeof p);
+}
+
+/* acc [out][in][kh][kw] += the gradient of w from dy [B][N][out] and x [B][N][in], in token
+ * order. */
+static inline sct_val sct_conv_grid_dw(struct sct_builder *b, sct_val acc, sct_val dy,
+                                       sct_val x, uint32_t h, uint32_t width)
+{
+    const sct_val in[3] = {acc, dy, x};
+    const struct sct_grid_params p = {h, width, 0, 0, 0, 0};
+    return sct_emit_(b, SCT_OP_CONV_GRID_DW, in, 3, &p, sizeof p);
 }
 
 /* ---- channels and elements; idx is i32 [K], distinct, in range -------------------------- */

@@ -119,7 +119,8 @@ struct sct_strategy_host {
     sct_status (*edit_commit)(sct_model *, sct_val v, sct_error *);
     /* A trainable parameter (f32). init: "zeros", "ones", "normal(0, 0.02)",
      * "trunc_normal(0.02)", "kaiming_uniform(2.236068)" (argument: a), "uniform(lo, hi)",
-     * "constant(c)". Errors are sticky: reported by edit_commit or by the end of apply. */
+     * "constant(c)", "xavier_uniform", for a convolution's [out][in][kh][kw] "dirac" (it gives
+     * its input). Errors are sticky: reported by edit_commit or by the end of apply. */
     sct_val (*new_param)(sct_model *, const char *name, const uint32_t *dim, uint32_t nd,
                          const char *init, const struct sct_group *);
     sct_val (*new_index)(sct_model *, const char *name, const uint32_t *idx, size_t n);

@@ -17,5 +17,9 @@ uint64_t attention_base_scratch(const struct sct_opdesc *d);
 uint64_t attention_dx_base_scratch(const struct sct_opdesc *d);
 uint64_t wattention_base_scratch(const struct sct_opdesc *d);
 uint64_t wattention_dx_base_scratch(const struct sct_opdesc *d);
+uint64_t linear_grouped_base_scratch(const struct sct_opdesc *d);
+uint64_t linear_grouped_dx_base_scratch(const struct sct_opdesc *d);
+uint64_t conv_grid_base_scratch(const struct sct_opdesc *d);
+uint64_t conv_grid_dx_base_scratch(const struct sct_opdesc *d);
 
 #endif

@@ -54,6 +54,12 @@ static inline size_t dw_scratch(size_t m, size_t nr)
     return (m < DW_ROWS ? m : DW_ROWS) * nr * sizeof(float);
 }
 
+/* LINEAR_GROUPED, LINEAR_GROUPED_DX: the panel of a group's weight that is packed. */
+static inline size_t grouped_scratch(size_t depth, size_t nr)
+{
+    return depth * nr * sizeof(float);
+}
+
 /* Where things lie in the scratch of attention, in floats; see attention_tmpl.h. */
 struct attn_layout {
     size_t ld;      /* distance of score rows: an odd number of cache lines */

@@ -202,7 +202,8 @@ def onnxruntime_agrees_on_a_tuned_swin():
     swin()
     vtab()
     for s, option_ in (("sct", "k=1/3"), ("lora", "r=2"), ("adapter", "form=noah"),
-                       ("adaptformer", "form=sct"), ("bitfit", "tables=on")):
+                       ("adaptformer", "form=sct"), ("bitfit", "tables=on"),
+                       ("repadapter", "scale=0.5"), ("convpass", "h=3")):
         sctrun("train", "--model", "swin.yaml", "--weights", "swin.safetensors", "--data", "data",
                "--strategy", s, "--set", option_, "--epochs", 3, "--batch-size", 8, "--lr", 0.05,
                "--eval-interval", 0, "--output", s)
@@ -226,7 +227,8 @@ def onnxruntime_agrees_on_lora():
 @test
 def onnxruntime_agrees_on_bottlenecks():
     runtime()
-    for s, form in (("adapter", "houlsby"), ("adapter", "noah"), ("adaptformer", "original")):
+    for s, form in (("adapter", "houlsby"), ("adapter", "noah"), ("adaptformer", "original"),
+                    ("repadapter", "both"), ("convpass", "both")):
         compare(trained(s, "--set", "form=" + form))
         for folder in ("out", "dump", "run"):
             shutil.rmtree(folder)

@@ -466,7 +466,8 @@ def same_bits_however_it_is_cut():
     cuts = [["--threads", 2], ["--threads", 3], ["--micro-batch", 1], ["--micro-batch", 2],
             ["--micro-batch", 4], ["--checkpoint", "block"],
             ["--checkpoint", "block", "--micro-batch", 3, "--threads", 2]]
-    for backend, strategies in (("cpu", STRATEGIES), ("ref", ("full", "sct"))):
+    for backend, strategies in (("cpu", (*STRATEGIES, "repadapter", "convpass")),
+                                ("ref", ("full", "sct"))):
         for s in strategies:
             name, common = backend + s, ["--backend", backend, "--epochs", 2, "--lr", "0.01",
                                          "--batch-size", 64, "--drop-path", "0.3", "--clip-grad", "0.5",
@@ -489,7 +490,7 @@ def same_bits_however_it_is_cut():
 def backends_agree():
     """Losses of ref and cpu are equal but for rounding."""
     setup()
-    for s in STRATEGIES:
+    for s in (*STRATEGIES, "repadapter", "convpass"):
         for backend in ("ref", "cpu"):
             train(s + backend, "--epochs", 2, "--lr", "0.005", "--backend", backend,
                   *options_of(s), strategy=s)

@@ -190,6 +190,7 @@ def trained(strategy, *args):
     model()
     base()
     vtab()
+    shutil.rmtree("run-" + strategy, ignore_errors=True)
     train("run-" + strategy, "--epochs", 3, "--lr", 0.05, "--eval-interval", 0, *args,
           strategy=strategy)
     return "--adapter", "run-%s/last" % strategy, "--weights", "base.safetensors"
@@ -200,16 +201,20 @@ def merged():
     for strategy, more in (("linear", ()), ("full", ()),
                            ("lora", ("--set", "r=4", "--set", "alpha=12", "--set",
                                      "targets=q,v,proj,fc1,fc2", "--set", "dropout=0.2")),
-                           ("ssf", ("--set", "std=0.2"))):
+                           ("ssf", ("--set", "std=0.2")),
+                           ("repadapter", ("--set", "scale=3", "--set", "dropout=0.2")),
+                           ("repadapter", ("--set", "groups=1", "--set", "form=attn"))):
         args = trained(strategy, *more)
         want = logits(*args)
         for name in FORMATS:
             out = strategy + name
+            shutil.rmtree(out, ignore_errors=True)
             sctrun("export", *args, "--format", name, "--output", out)
             got = logits("--model", "tiny.yaml", "--weights", out)
-            if strategy in ("lora", "ssf"):
+            if strategy in ("lora", "ssf", "repadapter"):
                 # x W^T + s x A^T B^T against x (W + s B A)^T in f32: two orders of some hundred
-                # terms; s (x W^T + b) + t against x (s W)^T + (s b + t): one rounding more a weight
+                # terms; s (x W^T + b) + t against x (s W)^T + (s b + t): one rounding more a weight;
+                # (x + s B (A x + a) + b) W^T likewise
                 worst = max(abs(a - b) for a, b in zip(got, want)) / max(1, *map(abs, want))
                 check(worst < 1e-5, out, worst)
                 check(got != want, "merging changed no bit: was anything merged?")
@@ -225,6 +230,26 @@ def merged():
                                                                "base.safetensors"))
     k = slice(4 * d * d, 8 * d * d)
     check(a[k] == b[k] and a[:4 * d * d] != b[:4 * d * d] and a[8 * d * d:] != b[8 * d * d:])
+
+
+@test
+def in_front_of_windows():
+    """What stands in front of qkv folds into it where the windows divide the grid. Where they do
+    not, the rows that fill them up are added behind it, and stay zero: no qkv does that."""
+    vtab()
+    for variant in ("even", "base"):
+        swin(variant)
+        train(variant, "--model", "swin.yaml", "--epochs", 3, "--lr", 0.05, "--eval-interval", 0,
+              strategy="repadapter", weights="swin.safetensors")
+        args = "--adapter", variant + "/last", "--weights", "swin.safetensors"
+        export = "export", *args, "--format", "timm", "--output", "out-" + variant
+        if variant == "base":
+            fails(USAGE, ["strategy repadapter", "attn.in", "add cannot be merged"], *export)
+            continue
+        sctrun(*export)
+        want, got = logits(*args), logits("--model", "swin.yaml", "--weights", "out-" + variant)
+        worst = max(abs(a - b) for a, b in zip(got, want)) / max(1, *map(abs, want))
+        check(0 < worst < 1e-5, variant, worst)
 
 
 @test

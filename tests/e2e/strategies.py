@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""strategies.py - bitfit, layernorm, partial, adapter, adaptformer: which tensors a run trains, in a
+"""strategies.py - bitfit, layernorm, partial, adapter, adaptformer, repadapter, convpass: which tensors a run trains, in a
 ViT and in a Swin, that it learns, that the adapter gives back what was logged, what each option does,
 what is refused."""
 import math
@@ -11,8 +11,8 @@ VIT = ["blocks.0", "blocks.1"]
 SWIN = ["layers.%d.blocks.%d" % b for b in [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (3, 0)]]
 
 
-def halves(names, biases=True):
-    return {"%s.%s.%s" % (n, half, w) for n in names for half in ("down", "up")
+def halves(names, biases=True, parts=("down", "up")):
+    return {"%s.%s.%s" % (n, half, w) for n in names for half in parts
             for w in (("weight", "bias") if biases else ("weight",))}
 
 
@@ -42,6 +42,11 @@ RUNS = [
     ("adaptformer", ["r=3", "form=sct"], lambda names, blocks: modules("adaptformer", "mlp")(
         names, blocks) | {"adaptformer.%s.mlp.norm.%s" % (b, w) for b in blocks
                           for w in ("weight", "bias")}),
+    ("repadapter", ["r=4"], modules("repadapter", "attn", "mlp")),
+    ("repadapter", ["r=3", "groups=1", "form=attn"], modules("repadapter", "attn")),
+    ("convpass", ["h=3"], modules("convpass", "attn", "mlp", parts=("down", "conv", "up"))),
+    ("convpass", ["h=9", "form=attn", "init=xavier"],
+     modules("convpass", "attn", parts=("down", "conv", "up"))),
 ]
 
 
@@ -216,9 +221,10 @@ def exported_folders():
         for name, t in load_tensors("out/model.safetensors").items():
             equal(t[2], own.get(name, plain[name])[2], s + ": " + name)
         shutil.rmtree("out")
-    for s, place in (("adapter", "mlp.out"), ("adaptformer", "out")):
+    for s, place in (("adapter", "block[1].mlp.out"), ("adaptformer", "block[1].out"),
+                     ("convpass", "convpass.blocks.1.mlp.up")):
         train(s, "--max-steps", 1, strategy=s)
-        fails(USAGE, ["strategy " + s, "block[1]." + place, "cannot be merged"], "export", "--adapter",
+        fails(USAGE, ["strategy " + s, place, "cannot be merged"], "export", "--adapter",
               s + "/last", "--weights", "base.safetensors", "--format", "timm", "--output", "out")
         check(not os.path.exists("out"))
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""strategy_options.py - every option of ssf, vpt and fact does what it says, and who refuses what."""
+"""strategy_options.py - every option of ssf, vpt, fact, repadapter and convpass does what it says, and who refuses what."""
 from e2e import *
 
 
@@ -79,6 +79,90 @@ def options_of_fact():
     swin(weights=False)
     fails(DEVICE, ["fact", "shared by all layers", "expected a ViT"], "train", "--data", "data",
           "--strategy", "fact", "--weights", "random", "--model", "swin.yaml")
+
+
+def added(run, strategy):
+    """Shapes of a strategy's tensors, without the strategy's name."""
+    return {n[len(strategy) + 1:]: t[1] for n, t in tensors(run).items() if n.startswith(strategy)}
+
+
+def changes(strategy, *cases):
+    """Each of (name, option): losses of three steps are others than those without it, the first
+    apart, since what is added starts at zero."""
+    few_steps(strategy, "plain")
+    for name, opt in cases:
+        few_steps(strategy, name, opt)
+        equal(losses(name)[0], losses("plain")[0], strategy + " does not start as the plain model")
+        check(losses(name)[1:] != losses("plain")[1:], strategy, opt, "has no effect")
+
+
+@option("repadapter:form", "repadapter:r", "repadapter:groups", "repadapter:scale",
+        "repadapter:dropout")
+def options_of_repadapter():
+    """Where, how wide, in which groups; what is said by default says the same by hand."""
+    setup()
+    changes("repadapter", ("attn", "form=attn"), ("r", "r=4"), ("groups", "groups=4"),
+            ("one", "groups=1"), ("scale", "scale=3"), ("dropout", "dropout=0"))
+    few_steps("repadapter", "same", "form=both", "r=8", "groups=2", "scale=1", "dropout=0.1")
+    equal(losses("same"), losses("plain"))
+    stems = {"blocks.%d.%s" % (b, w) for b in (0, 1) for w in ("attn", "mlp")}
+    equal({n.rsplit(".", 2)[0] for n in added("plain", "repadapter")}, stems)
+    equal({n.rsplit(".", 2)[0] for n in added("attn", "repadapter")},
+          {s for s in stems if s.endswith("attn")})
+    equal([added(r, "repadapter")["blocks.1.attn.up.weight"] for r in ("plain", "r", "groups", "one")],
+          [[2, 24, 4], [2, 24, 2], [4, 12, 2], [48, 8]])
+    equal(added("r", "repadapter")["blocks.0.attn.down.weight"], [4, 48])
+    args = ["train", "--data", "data", "--strategy", "repadapter", "--weights", "base.safetensors",
+            "--model", "tiny.yaml"]
+    fails(USAGE, ["groups", "divisor of r, 8", "3"], *args, "--set", "groups=3")
+    fails(USAGE, ["groups", "48 channels", "5"], *args, "--set", "groups=5", "--set", "r=10")
+
+
+@option("convpass:form", "convpass:h", "convpass:scale", "convpass:dropout", "convpass:drop_path",
+        "convpass:init")
+def options_of_convpass():
+    """Where, how wide, how the convolution starts, what is dropped."""
+    setup()
+    changes("convpass", ("attn", "form=attn"), ("h", "h=5"), ("scale", "scale=3"),
+            ("dropout", "dropout=0.5"), ("drop_path", "drop_path=0.9"), ("xavier", "init=xavier"))
+    few_steps("convpass", "same", "form=both", "h=8", "scale=1", "dropout=0.1", "init=identity",
+              "drop_path=0.1")
+    equal(losses("same"), losses("plain"))
+    stems = {"blocks.%d.%s" % (b, w) for b in (0, 1) for w in ("attn", "mlp")}
+    equal({n.rsplit(".", 2)[0] for n in added("plain", "convpass")}, stems)
+    equal({n.rsplit(".", 2)[0] for n in added("attn", "convpass")},
+          {s for s in stems if s.endswith("attn")})
+    shapes = added("h", "convpass")
+    equal([shapes["blocks.1.mlp.%s.weight" % w] for w in ("down", "conv", "up")],
+          [[5, 48], [5, 5, 3, 3], [48, 5]])
+    h = 4
+    for init in ("identity", "xavier"):
+        train("start-" + init, "--lr", 0, "--max-steps", 1, "--set", "init=" + init, "--set",
+              "h=%d" % h, strategy="convpass")
+        x = tensors("start-" + init)["convpass.blocks.0.attn.conv.weight"][2]
+        if init == "identity":
+            equal(list(x), [float(o == i and k == 4) for o in range(h) for i in range(h)
+                            for k in range(9)])
+        else:  # uniform within sqrt(6 / (9 h + 9 h))
+            bound = (6 / (18 * h)) ** 0.5
+            check(0.9 * bound < max(x) <= bound and -bound <= min(x) < -0.9 * bound, min(x), max(x))
+
+
+@test
+def any_grid():
+    """Convpass on a ViT without a class token, and on one with more tokens in front of the grid."""
+    setup()
+    model("bare.yaml", class_token="false", pool="avg")
+    model("registers.yaml", reg_tokens=3, distilled="true")
+    for name, tokens in (("bare.yaml", 0), ("registers.yaml", 5)):
+        losses_ = []
+        for scale in (0, 1):
+            run = "%s-%d" % (name, scale)
+            train(run, "--model", name, "--max-steps", 3, "--lr", "0.05", "--set",
+                  "scale=%d" % scale, strategy="convpass", weights="random")
+            losses_.append(losses(run))
+        check(losses_[0] != losses_[1], name, "has no bypass")
+
 
 
 main()

@@ -139,6 +139,18 @@ static const struct row rows[] = {
     {"adaptformer", "form=petl", &vit_b, 147456},
     {"adaptformer", "form=petl r=16", &vit_b, 294912},
     {"adaptformer", "form=sct", &vit_b, 1798272},
+    /* RepAdapter: (r C + r) + (r C / groups + C) for each of 24; its weights alone are the
+     * published 0.22 M. Swin-B has 2, 2, 18, 2 blocks of 128, 256, 512, 1024 channels */
+    {"repadapter", "", &vit_b, 239808},
+    {"repadapter", "form=attn", &vit_b, 119904},
+    {"repadapter", "groups=1", &vit_b, 313536},
+    {"repadapter", "r=16 groups=4", &vit_b, 387456},
+    {"repadapter", "", &swin_b, 313216},
+    /* Convpass: (h C + h) + (9 h h + h) + (h C + C) for each; published 0.33 M and 0.16 M */
+    {"convpass", "", &vit_b, 327552},
+    {"convpass", "form=attn", &vit_b, 163776},
+    {"convpass", "h=16", &vit_b, 664320},
+    {"convpass", "", &swin_b, 437504},
 };
 
 static sct_status open_tuner(struct sct_tuner *t, const struct row *r, sct_error *err)

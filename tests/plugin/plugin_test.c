@@ -239,19 +239,25 @@ START_TEST(test_ours_load)
 END_TEST
 
 /* Backbones that lack what a strategy needs: no parameter has the word in its name, and where
- * `blind`, there are no sites. No backbone of the project is like that. */
+ * `blind`, there are no sites; where `flat`, no site has a grid. No backbone of the project is
+ * like that. */
 static const struct {
     const char *strategy, *lacks;
     bool blind;
     sct_status want;
     const char *words;
+    bool flat;
 } poor[] = {
-    {"bitfit", "bias", false, SCT_EUNSUP, "is a bias"},
-    {"layernorm", "norm", false, SCT_EUNSUP, "belongs to a norm"},
-    {"partial", "fc1", false, SCT_EUNSUP, "stage[0].block[2].mlp.fc1: its weight has no name"},
-    {"partial", "-", true, SCT_EUSAGE, "the last 1 are wanted, this model has 0"},
-    {"adapter", "-", true, SCT_EUNSUP, "no **.mlp.out"},
-    {"adaptformer", "-", true, SCT_EUNSUP, "found 0 and 0"},
+    {"bitfit", "bias", false, SCT_EUNSUP, "is a bias", false},
+    {"layernorm", "norm", false, SCT_EUNSUP, "belongs to a norm", false},
+    {"partial", "fc1", false, SCT_EUNSUP, "stage[0].block[2].mlp.fc1: its weight has no name",
+     false},
+    {"partial", "-", true, SCT_EUSAGE, "the last 1 are wanted, this model has 0", false},
+    {"adapter", "-", true, SCT_EUNSUP, "no **.mlp.out", false},
+    {"adaptformer", "-", true, SCT_EUNSUP, "found 0 and 0", false},
+    {"repadapter", "-", true, SCT_EUNSUP, "no **.attn.in,**.mlp.in", false},
+    {"convpass", "-", true, SCT_EUNSUP, "found 0 and 0", false},
+    {"convpass", "-", false, SCT_EUNSUP, "block[0].attn.in: expected a grid of patches", true},
 };
 
 START_TEST(test_poor_backbone)
@@ -267,6 +273,8 @@ START_TEST(test_poor_backbone)
             m->param[i]->name = "blocks.0.other";
     if (poor[_i].blind)
         m->n_site = 0;
+    for (uint32_t i = 0; i < m->n_site && poor[_i].flat; i++)
+        m->site[i].grid_h = 0;
     in(path, sizeof path, strategy_dir, poor[_i].strategy);
     ck_assert_msg(sct_tuner_open(&t, path, NULL, 0, &err) == SCT_OK, "%s", err.msg);
     const sct_status rc = sct_strategy_apply(&t.run, m, &err);

@@ -111,11 +111,38 @@ START_TEST(test_distributions)
     ck_assert(m.most <= bound * 1.0000001 && m.least >= -bound * 1.0000001);
     ck_assert(m.most > bound * 0.999 && m.least < -bound * 0.999);
     free(v);
+    v = fill("xavier_uniform", 3, "w"); /* rows and columns count */
+    m = measure(v);
+    const double both = sqrt(6.0 / (ROWS + COLS));
+    ck_assert(m.most <= both * 1.0000001 && m.least >= -both * 1.0000001);
+    ck_assert(m.most > both * 0.999 && m.least < -both * 0.999);
+    free(v);
     v = fill("trunc_normal(1.5)", 3, "w"); /* cut at -2 and 2, not at two deviations */
     m = measure(v);
     ck_assert(m.most <= 2 && m.least >= -2 && m.most > 1.99 && m.least < -1.99);
     ck_assert_double_eq_tol(m.mean, 0, part);
     free(v);
+}
+
+END_TEST
+
+/* Weights of convolutions: the kernel's elements count on both sides; a channel's own centre.
+ */
+START_TEST(test_convolution)
+{
+    const uint32_t dim[4] = {5, 3, 3, 5}, wide[4] = {20, 10, 3, 3};
+    const struct sct_desc d = sct_desc_make(SCT_F32, 4, dim),
+                          e = sct_desc_make(SCT_F32, 4, wide);
+    float v[5 * 3 * 15], x[1800], most = 0;
+    ck_assert_int_eq(sct_init_fill("dirac", 1, "w", &d, v, NULL), SCT_OK);
+    for (int o = 0; o < 5; o++)
+        for (int i = 0; i < 3; i++)
+            for (int k = 0; k < 15; k++) /* row 1, column 2 */
+                ck_assert(v[(o * 3 + i) * 15 + k] == (float)(o == i && k == 7));
+    ck_assert_int_eq(sct_init_fill("xavier_uniform", 1, "w", &e, x, NULL), SCT_OK);
+    for (int k = 0; k < 1800; k++)
+        most = fmaxf(most, fabsf(x[k]));
+    ck_assert(most <= sqrtf(6.0f / 270) && most > 0.99f * sqrtf(6.0f / 270));
 }
 
 END_TEST
@@ -180,6 +207,8 @@ START_TEST(test_refused)
         "glorot",
         "normal(0, 1, 2)",
         "trunc_normal(0, 1)",
+        "dirac", /* of a matrix */
+        "xavier_uniform(1)",
     };
 
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -204,6 +233,7 @@ Suite *init_suite(void)
     tcase_add_test(t, test_philox);
     tcase_add_test(t, test_constants);
     tcase_add_test(t, test_distributions);
+    tcase_add_test(t, test_convolution);
     tcase_add_test(t, test_rule);
     tcase_add_test(t, test_independence);
     tcase_add_test(t, test_refused);

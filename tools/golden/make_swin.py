@@ -180,7 +180,11 @@ def main():
             ("adaptformer", "adaptformer",
              {"form": "original", "r": 3, "scale": 0.1, "dropout": 0}, "", 0, 0.0),
             ("adaptformer_sct", "adaptformer",
-             {"form": "sct", "r": 3, "scale": 1.0, "dropout": 0}, "", 0, 0.1)):
+             {"form": "sct", "r": 3, "scale": 1.0, "dropout": 0}, "", 0, 0.1),
+            ("repadapter", "repadapter",
+             {"form": "both", "r": 4, "groups": 2, "scale": 0.5, "dropout": 0}, "", 0, 0.0),
+            ("convpass", "convpass",
+             {"form": "both", "h": 3, "scale": 0.5, "dropout": 0, "drop_path": 0}, "", 0, 0.1)):
         index = {}
         if strategy in ("sct", "ict"):
             index = common.index_of(chosen, options.get("mode", "attn"), word, BLOCKS, last)

@@ -301,7 +301,15 @@ def main():
             ("adaptformer_petl", "adaptformer",
              {"form": "petl", "r": 2, "scale": 0.5, "dropout": 0}, 5e-3, 0.0),
             ("adaptformer_sct", "adaptformer",
-             {"form": "sct", "r": 3, "scale": 1.0, "dropout": 0}, 5e-3, 0.1)):
+             {"form": "sct", "r": 3, "scale": 1.0, "dropout": 0}, 5e-3, 0.1),
+            ("repadapter", "repadapter",
+             {"form": "both", "r": 4, "groups": 2, "scale": 0.5, "dropout": 0}, 5e-3, 0.0),
+            ("repadapter_attn", "repadapter",
+             {"form": "attn", "r": 3, "groups": 1, "scale": 1.0, "dropout": 0}, 5e-3, 0.1),
+            ("convpass", "convpass",
+             {"form": "both", "h": 3, "scale": 0.5, "dropout": 0, "drop_path": 0}, 5e-3, 0.0),
+            ("convpass_attn", "convpass",
+             {"form": "attn", "h": 9, "scale": 1.0, "dropout": 0, "drop_path": 0}, 5e-3, 0.1)):
         idx = {}
         if strategy in ("sct", "ict"):
             idx = index_of(chosen, options.get("mode", "attn"), str(options["k"]), BLOCKS,

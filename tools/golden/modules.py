@@ -114,5 +114,96 @@ def fact_attach(net, own, options):
             layer.register_forward_hook(hook(i, cores, axis))
 
 
+# ---- what reads the output of a block's norms ----
+
+
+def places(net, options):
+    """(stem, block, branch, channels) of every branch that has a module."""
+    branches = ("attn",) if options["form"] == "attn" else ("attn", "mlp")
+    for name, module in net.named_modules():
+        if hasattr(module, "norm1") and hasattr(module, "mlp"):
+            yield from ((name, module, b, module.norm1.normalized_shape[0]) for b in branches)
+
+
+def norm_of(block, branch):
+    return block.norm1 if branch == "attn" else block.norm2
+
+
+# ---- RepAdapter: x + scale B(A(x)) behind the norm, B in groups (a convolution of width 1) ----
+
+
+def repadapter_start(net, options, rng):
+    out, r, g = {}, options["r"], options["groups"]
+    for stem, _, branch, dim in places(net, options):
+        name = f"repadapter.{stem}.{branch}"
+        up = (dim, r) if g == 1 else (g, dim // g, r // g)
+        out |= {f"{name}.down.weight": draw(rng, (r, dim), 0.2),
+                f"{name}.down.bias": draw(rng, (r,), 0.1),
+                f"{name}.up.weight": draw(rng, up, 0.3),
+                f"{name}.up.bias": draw(rng, (dim,), 0.1)}
+    return out
+
+
+def repadapter_attach(net, own, options):
+    def hook(name):
+        def forward(module, args, x):
+            p = {k: own[f"{name}.{k}"] for k in ("down.weight", "down.bias", "up.weight", "up.bias")}
+            rows = x.reshape(-1, x.shape[-1], 1)
+            y = torch.nn.functional.conv1d(rows, p["down.weight"][:, :, None], p["down.bias"])
+            y = torch.nn.functional.conv1d(y, p["up.weight"].reshape(x.shape[-1], -1, 1),
+                                           p["up.bias"], groups=options["groups"])
+            return x + options["scale"] * y.reshape(x.shape)
+        return forward
+
+    for stem, block, branch, _ in places(net, options):
+        norm_of(block, branch).register_forward_hook(hook(f"repadapter.{stem}.{branch}"))
+
+
+# ---- Convpass: beside the branch, scale U(q(conv(q(D(x))))), a class token convolved alone ----
+
+
+def convpass_start(net, options, rng):
+    out, h = {}, options["h"]
+    for stem, _, branch, dim in places(net, options):
+        for part, shape, std in (("down", (h, dim), 0.3), ("conv", (h, h, 3, 3), 0.3),
+                                 ("up", (dim, h), 0.3)):
+            out[f"convpass.{stem}.{branch}.{part}.weight"] = draw(rng, shape, std)
+            out[f"convpass.{stem}.{branch}.{part}.bias"] = draw(rng, shape[:1], 0.1)
+    return out
+
+
+def convpass_bypass(own, name, prefix, x):
+    """x [B][N][C]; prefix tokens of them stand in front of a square grid."""
+    linear, p = torch.nn.functional.linear, lambda k: (own[f"{name}.{k}.weight"], own[f"{name}.{k}.bias"])
+    act = lambda y: y * torch.sigmoid(1.702 * y)
+    y = act(linear(x, *p("down")))
+    parts = [y[:, i:i + 1] for i in range(prefix)] + [y[:, prefix:]]
+    out = []
+    for tokens in parts:
+        side = round(tokens.shape[1] ** 0.5)
+        grid = tokens.transpose(1, 2).unflatten(2, (side, side))
+        out.append(torch.nn.functional.conv2d(grid, *p("conv"), padding=1).flatten(2).transpose(1, 2))
+    return linear(act(torch.cat(out, 1)), *p("up"))
+
+
+def convpass_attach(net, own, options):
+    prefix = getattr(net, "num_prefix_tokens", 0)
+
+    def beside(branch, name):
+        """branch reads what the norm gives, in Swin's attention as [B][h][w][C]."""
+        def forward(x, *args, **kw):
+            tokens = x.flatten(1, -2) if x.ndim == 4 else x
+            y = convpass_bypass(own, name, prefix, tokens)
+            return branch(x, *args, **kw) + options["scale"] * y.reshape(x.shape)
+        return forward
+
+    for stem, block, branch, _ in places(net, options):
+        owner, word = (block, "_attn") if branch == "attn" and hasattr(block, "_attn") else (
+            getattr(block, branch), "forward")
+        setattr(owner, word, beside(getattr(owner, word), f"convpass.{stem}.{branch}"))
+
+
 STRATEGIES = {"ssf": (ssf_start, ssf_attach), "vpt": (vpt_start, vpt_attach),
-              "fact": (fact_start, fact_attach)}
+              "fact": (fact_start, fact_attach),
+              "repadapter": (repadapter_start, repadapter_attach),
+              "convpass": (convpass_start, convpass_attach)}
