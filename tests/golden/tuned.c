@@ -55,8 +55,9 @@ static sct_status build(struct tuned *t, const struct golden *g, struct sct_adap
     SCT_TRY(starts(a, t->file, err));
     SCT_TRY(golden_weights(&t->w, g, g->base, NULL, err));
     SCT_TRY(golden_model(&t->m, g->base, t->w, GOLDEN_BATCH, false, err));
-    SCT_TRY(sct_strategy_load(&t->tuner.run, t->m, a, err));
-    SCT_TRY(sct_strategy_apply(&t->tuner.run, t->m, err));
+    for (uint32_t k = 0; k < t->tuner.n; k++)
+        SCT_TRY(sct_strategy_load(&t->tuner.part[k].run, t->m, a, err));
+    SCT_TRY(sct_tuner_apply(&t->tuner, t->m, err));
     SCT_TRY(base_starts(a, g, t->m, err));
     return sct_adapter_fill(a, t->m, err);
 }
