@@ -50,23 +50,27 @@ static sct_status open_device(struct sct_session *x, const char *(*env)(const ch
     return SCT_OK;
 }
 
-/* A strategy that is named as a flag must be the adapters'. */
+/* Strategies that are named as flags must be the adapters'. */
 static sct_status check_strategy(const struct sct_session *x, sct_error *err)
 {
     const struct sct_tuner *t = &x->tuner;
+    const char *asked = x->s->strategy, *w;
+    char joined[256];
     size_t len = 0;
     uint32_t k = 0;
     if (sct_opts_source(x->run->opts, "strategy") != SCT_OPT_FLAG)
         return SCT_OK;
-    for (const char *w; (w = sct_list_at(x->s->strategy, k, &len)); k++)
-        if (k >= t->n || strlen(t->part[k].run.s->name) != len ||
+    for (; (w = sct_list_at(asked, k, &len)) && k < t->n; k++)
+        if (strlen(t->part[k].run.s->name) != len ||
             strncmp(t->part[k].run.s->name, w, len) != 0)
             break;
-    const char *other = sct_list_at(x->s->strategy, k, &len);
-    if (!other && k == t->n)
+    if (!w && k == t->n)
         return SCT_OK;
-    return sct_fail(err, SCT_EUSAGE, "--adapter %s is of strategy %s, not %.*s", x->adapter,
-                    t->name, other ? (int)len : 16, other ? other : "of fewer of them");
+    (void)snprintf(joined, sizeof joined, "%s", asked);
+    for (char *c = joined; *c; c++)
+        *c = *c == '\n' ? '+' : *c;
+    return sct_fail(err, SCT_EUSAGE, "--adapter %s is of strategy %s, not %s", x->adapter,
+                    t->name, joined);
 }
 
 static sct_status open_adapters(struct sct_session *x, sct_error *err)

@@ -46,6 +46,8 @@ def two_adapters():
             close(x, a + b - y, 0, 1e-6, name)
     r = sctrun("eval", *adapters("a", "b"), "--data", "data", "--json")
     contains(r.err, "2 adapters, lora+lora2, with the head of b/last")
+    write("stack.yaml", "adapter: [a/last, b/last]\ndata: data\n")
+    equal(sctrun("eval", "-c", "stack.yaml", "--json").json["loss"], r.json["loss"])
     close(r.json["loss"], both[1], 1e-4)
     check(r.json["loss"] not in (evaluated("a"), evaluated("b")))
     out = [p["class"] for p in sctrun("predict", *adapters("a", "b"), "--image", "data/images/test",
@@ -53,6 +55,18 @@ def two_adapters():
     equal(len(out), 12)
     sctrun("export", *adapters("a", "b"), "--output", "onnx")
     check(os.path.exists("onnx/model.onnx"))
+
+
+@test
+def names_of_the_base():
+    """The base may come from files in other names: what counts is the weights."""
+    stack_of_loras()
+    sctrun("export", "--weights", "base.safetensors", "--model", "tiny.yaml", "--format", "hf4",
+           "--output", "hf")
+    train("h", *FEW_STEPS, strategy="ssf", weights="hf")
+    names = [adapter_config(run)["sctrun"]["base"]["dialect"] for run in "ah"]
+    check(names[0] != names[1], names)
+    sctrun("eval", *adapters("a", "h"), "--data", "data", "--weights", "base.safetensors")
 
 
 @option("head_from")
@@ -117,6 +131,8 @@ def a_stack_is_trained():
     run("moved", "0.05")
     check(evaluated("moved") != stack)
     equal("%.9g" % evaluated("moved"), "%.9g" % log("moved")[1][-1]["eval_loss"])
+    sctrun("train", "-c", "moved/args.yaml", "--output", "again")
+    equal(adapter_bytes("again"), adapter_bytes("moved"))
     moved, still = tensors("moved"), tensors("still")
     equal({n for n in still if moved[n] == still[n]}, {n for n in still if n.endswith("index")})
 
@@ -149,10 +165,10 @@ def adapters_that_do_not_fit():
               "--weights", "swin.safetensors", "--data", "data")
     fails(USAGE, ["--set r", "keeps the options"], "eval", *adapters("a"), "--data", "data", "--set",
           "r=3")
-    fails(USAGE, ["is of strategy lora, not sct"], "train", *adapters("a"), "--data", "data",
+    fails(USAGE, ["is of strategy lora, not lora+sct"], "train", *adapters("a"), "--data", "data",
           "--strategy", "lora", "--strategy", "sct", "--output", "out")
     composed("c", ["lora", "sct"], "k=8")
-    fails(USAGE, ["is of strategy lora+sct", "fewer"], "train", *adapters("c"), "--data", "data",
+    fails(USAGE, ["is of strategy lora+sct, not lora"], "train", *adapters("c"), "--data", "data",
           "--strategy", "lora", "--output", "out")
     sctrun("train", *adapters("c"), "--data", "data", "--strategy", "lora", "--strategy", "sct",
            "--max-steps", 1, "--output", "d")
