@@ -102,6 +102,17 @@ static sct_status blocks(const struct sct_strategy_host *h, const sct_model *m,
     return SCT_OK;
 }
 
+/* The prompts of two would stand between each other's and the class token, where each takes its
+ * own away. */
+static sct_status check_alone(const struct sct_strategy_host *h, const sct_model *m,
+                              sct_error *err)
+{
+    return h->params(m, "vpt.blocks.*.prompts", NULL, 0) == 0
+               ? SCT_OK
+               : h->fail(err, SCT_EUSAGE,
+                         "the model has prompts already; vpt cannot be composed with vpt");
+}
+
 static sct_status apply(void *st, const struct sct_strategy_host *h, sct_model *m,
                         sct_error *err)
 {
@@ -110,6 +121,7 @@ static sct_status apply(void *st, const struct sct_strategy_host *h, sct_model *
     char init[64];
     size_t n = 0;
     SCT_TRY(check(h, m, err));
+    SCT_TRY(check_alone(h, m, err));
     SCT_TRY(initialiser(init, sizeof init, h, m, err));
     if (h->sites(m, "embed.out", &first, 1) != 1)
         return h->fail(err, SCT_EUNSUP, "this model has no embed.out");

@@ -5,6 +5,7 @@
 #include "core/base/status.h"
 #include "core/base/str.h"
 #include "core/export/folder.h"
+#include "core/export/merge.h"
 #include "core/export/onnx.h"
 #include "core/io/file.h"
 #include "core/io/safetensors.h"
@@ -63,19 +64,40 @@ static bool timm_name(const struct sct_model_config *cfg)
     return false;
 }
 
+/* Which of several strategies cannot be merged. */
+static sct_status check_parts(struct sct_session *x, const struct sct_model *plain,
+                              sct_error *err)
+{
+    sct_status rc = SCT_OK;
+    for (uint32_t k = 0; rc == SCT_OK && x->tuner.n > 1 && k < x->tuner.n; k++) {
+        struct sct_model *m = NULL;
+        struct sct_merge merge;
+        SCT_TRY(sct_session_part(x, k, &m, err));
+        rc = sct_merge_find(&merge, m, plain, err);
+        if (rc == SCT_OK)
+            sct_merge_fini(&merge);
+        else
+            (void)sct_error_prefix(err, "--format %s, strategy %s of %s", formats[x->s->format],
+                                   x->tuner.part[k].label, x->tuner.name);
+        sct_model_destroy(&m);
+    }
+    return rc;
+}
+
 static sct_status write_folder(struct sct_session *x, const char *dir, sct_error *err)
 {
     struct sct_model *plain = NULL;
     if (x->adapter)
         SCT_TRY(sct_session_plain(x, &plain, err));
+    sct_status rc = plain ? check_parts(x, plain, err) : SCT_OK;
     const struct sct_export what = {x->model,
                                     plain ? plain : x->model,
                                     &x->pre,
                                     x->info.class_names,
-                                    x->adapter ? x->tuner.run.s->name : NULL,
+                                    x->adapter ? x->tuner.name : NULL,
                                     timm_name(&x->cfg)};
-    const sct_status rc =
-        sct_export_folder(&what, formats[x->s->format], dtypes[x->s->dtype], dir, err);
+    if (rc == SCT_OK)
+        rc = sct_export_folder(&what, formats[x->s->format], dtypes[x->s->dtype], dir, err);
     if (rc == SCT_OK)
         printf("%s\n", dir);
     sct_model_destroy(&plain);

@@ -27,6 +27,24 @@ static sct_status print_base(const struct sct_adapter_folder *f, const json_t *b
     return SCT_OK;
 }
 
+/* What a folder of several strategies says of each. */
+static void print_strategies(const json_t *list)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *o = json_array_get(list, i), *options = json_object_get(o, "options");
+        const char *name = json_string_value(json_object_get(o, "name")), *key;
+        json_t *value;
+        printf("  strategy %s, %zu tensors:", name ? name : "?",
+               json_array_size(json_object_get(o, "tensors")));
+        json_object_foreach((json_t *)(uintptr_t)options, key, value)
+        {
+            const char *text = json_string_value(value);
+            printf(" %s=%s", key, text ? text : "?");
+        }
+        printf("\n");
+    }
+}
+
 static sct_status inspect_adapter(const char *dir, int json, sct_error *err)
 {
     struct sct_adapter_folder f;
@@ -38,6 +56,7 @@ static sct_status inspect_adapter(const char *dir, int json, sct_error *err)
     if (!json) {
         printf("%s: adapter, peft_type %s%s%s\n", dir, type ? type : "?", arch ? ", base " : "",
                arch ? arch : "");
+        print_strategies(json_object_get(json_object_get(f.config, "sctrun"), "strategies"));
         if (base)
             rc = print_base(&f, base, err);
     }
@@ -66,6 +85,8 @@ sct_status cmd_inspect(struct cli *c, sct_error *err)
     sct_status rc = cli_words(&run, 1, "inspect", err);
     if (rc == SCT_OK && !path)
         rc = sct_fail(err, SCT_EUSAGE, "inspect: say which file or folder");
+    else if (rc == SCT_OK && path == run.s.adapter && strchr(path, '\n'))
+        rc = sct_fail(err, SCT_EUSAGE, "inspect: one --adapter at a time");
     else if (rc == SCT_OK && is_adapter(path))
         rc = inspect_adapter(path, run.s.json != 0, err);
     else if (rc == SCT_OK)

@@ -26,7 +26,7 @@ static void list_strategies(struct cli *c)
         if (sct_tuner_open(&t, list.name[k], NULL, 0, &e) != SCT_OK)
             continue;
         struct sct_str text = {0};
-        sct_opts_help(t.opts, &text);
+        sct_opts_help(t.part[0].opts, &text);
         char *help = sct_str_take(&text);
         if (help && s->options)
             printf("%s", help);

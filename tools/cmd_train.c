@@ -87,7 +87,7 @@ static sct_status print_result(struct sct_session *x, const struct sct_train_res
     return cli_print_json(
         json_pack(
             "{s:s, s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:I, s:I, s:o, s:I}",
-            "strategy", x->tuner.run.s->name, "backend", x->device.be->name, "device",
+            "strategy", x->tuner.name, "backend", x->device.be->name, "device",
             x->device.info.name, "best", best, "last", eval_json(&r->last), "trainable",
             (json_int_t)r->trainable, "head", (json_int_t)r->head, "all", (json_int_t)r->all,
             "steps", (json_int_t)r->steps, "seconds", r->seconds, "first_step_seconds",
@@ -112,10 +112,10 @@ static sct_status dry_run(struct sct_session *x, sct_error *err)
         json_object_set_new(memory, "features", json_integer((json_int_t)m.features));
         json_object_set_new(memory, "device", json_integer((json_int_t)m.device));
         json_object_set_new(memory, "process", json_integer((json_int_t)m.process));
-        rc = cli_print_json(json_pack("{s:s, s:I, s:I, s:I, s:o}", "strategy",
-                                      x->tuner.run.s->name, "trainable",
-                                      (json_int_t)r.trainable, "head", (json_int_t)r.head,
-                                      "all", (json_int_t)r.all, "memory", memory),
+        rc = cli_print_json(json_pack("{s:s, s:I, s:I, s:I, s:o}", "strategy", x->tuner.name,
+                                      "trainable", (json_int_t)r.trainable, "head",
+                                      (json_int_t)r.head, "all", (json_int_t)r.all, "memory",
+                                      memory),
                             err);
     } else
         printf("memory plan on %s\n%s", x->device.info.name, text);
@@ -132,7 +132,7 @@ static sct_status run_folder(const struct sct_session *x, char *dir, size_t size
         return sct_dir_make_new(dir, err);
     }
     for (uint32_t n = 1; n < 100000; n++) {
-        (void)snprintf(dir, size, "runs/%.60s-%u", x->tuner.run.s->name, n);
+        (void)snprintf(dir, size, "runs/%.60s-%u", x->tuner.name, n);
         if (!sct_dir_exists(dir))
             return sct_dir_make_new(dir, err);
     }

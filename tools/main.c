@@ -82,7 +82,8 @@ static sct_status help(struct cli *c, sct_error *err)
     printf(
         "\noptions (train, eval, predict, dump):\n"
         "  -c, --config FILE   YAML file with these keys, '_' for '-', and `options:` for the "
-        "strategy\n  --set KEY=VALUE     an option of the strategy; see sctrun plugins\n%s",
+        "strategy\n  --set KEY=VALUE     an option of the strategy, or NAME.KEY=VALUE; see sctrun "
+        "plugins\n%s",
         text ? text : "");
     sct_free(text);
     sct_settings_fini(&r);

@@ -57,51 +57,38 @@ static const struct sct_gnode *projection(const struct sct_graph *g, uint32_t v)
     return n && (n->n_in < 3 || n->in[2] == 0) && stored(g, n->in[1]) ? n : NULL;
 }
 
-/* Takes the pair that node `add` adds, with input x; false when it is none. */
-static bool read_pair(const struct sct_graph *g, const struct sct_gnode *add,
-                      struct sct_merge_pair *p, uint32_t *x)
+/* Takes the pair that is added to value v, with its input x and what it is added to; false when
+ * there is none. */
+static bool read_pair(const struct sct_graph *g, uint32_t v, struct sct_merge_pair *p,
+                      uint32_t *x, uint32_t *to)
 {
-    const struct sct_range_params *range = add->params;
-    const struct sct_gnode *scale = made_by_op(g, add->in[1], SCT_OP_SCALE);
+    const struct sct_gnode *add = made_by_op(g, v, SCT_OP_ADD_CH);
+    const struct sct_gnode *scale = add ? made_by_op(g, add->in[1], SCT_OP_SCALE) : NULL;
     const struct sct_gnode *up = scale ? projection(g, scale->in[0]) : NULL;
     const struct sct_gnode *down = up ? projection(g, up->in[0]) : NULL;
     if (!down)
         return false;
+    const struct sct_range_params *range = add->params;
     const struct sct_scale_params *s = scale->params;
-    *p = (struct sct_merge_pair){NULL, stored(g, down->in[1]), stored(g, up->in[1]), s->mul,
+    *p = (struct sct_merge_pair){stored(g, down->in[1]), stored(g, up->in[1]), s->mul,
                                  range->first};
     *x = certain(g, down->in[0]);
+    *to = add->in[0];
     return s->add == 0.0f;
 }
 
-/* Follows value *a through the pairs that are added to a linear layer, and notes them. weight:
- * the layer's in the plain graph; one that others use too is left alone. */
-static sct_status fold(struct walk *w, uint32_t *a, uint32_t weight)
+/* Takes scale and shift of a value that is one, and what they are of; false when it is none. */
+static bool read_affine(const struct sct_graph *g, uint32_t v, struct sct_merge_affine *p,
+                        uint32_t *of)
 {
-    const struct sct_graph *g = w->a;
-    const struct sct_gnode *n, *linear;
-    struct sct_merge_pair p;
-    uint32_t v = *a, x;
-    while ((n = made_by_op(g, v, SCT_OP_ADD_CH)) && read_pair(g, n, &p, &x))
-        v = n->in[0];
-    if (v == *a || !(linear = made_by_op(g, v, SCT_OP_LINEAR)) || !stored(g, linear->in[1]) ||
-        w->partner[weight])
-        return SCT_OK;
-    for (uint32_t u = *a; u != v; u = made_by(g, u)->in[0]) {
-        (void)read_pair(g, made_by(g, u), &p, &x);
-        if (x != certain(g, linear->in[0]))
-            return SCT_OK;
-    }
-    for (uint32_t u = *a; u != v; u = made_by(g, u)->in[0]) {
-        struct sct_merge *m = w->m;
-        (void)read_pair(g, made_by(g, u), &p, &x);
-        p.weight = stored(g, linear->in[1])->name;
-        SCT_TRY(
-            sct_grow((void **)&m->pair, &m->cap, (uint64_t)m->n + 1, sizeof *m->pair, w->err));
-        m->pair[m->n++] = p;
-    }
-    *a = v;
-    return SCT_OK;
+    const struct sct_gnode *add = made_by_op(g, v, SCT_OP_ADD);
+    const struct sct_gnode *mul = add ? made_by_op(g, add->in[0], SCT_OP_MUL) : NULL;
+    if (!mul)
+        return false;
+    p->scale = stored(g, mul->in[1]);
+    p->shift = stored(g, add->in[1]);
+    *of = mul->in[0];
+    return p->scale && p->shift && p->scale->desc.nd == 1 && p->shift->desc.nd == 1;
 }
 
 /* The name of a stored tensor that is read through views; NULL: it is computed. */
@@ -114,37 +101,53 @@ static const char *stored_name(const struct sct_graph *g, uint32_t v)
     return t ? t->name : NULL;
 }
 
-/* Takes scale and shift of a value that is one; false when it is none. */
-static bool read_affine(const struct sct_graph *g, uint32_t v, struct sct_merge_affine *p,
-                        uint32_t *x)
+/* One step back from v: the fold that stands there, and what it is behind. */
+static bool read_fold(const struct sct_graph *g, uint32_t v, struct sct_merge_fold *f,
+                      uint32_t *x, uint32_t *behind)
 {
-    const struct sct_gnode *add = made_by_op(g, v, SCT_OP_ADD);
-    const struct sct_gnode *mul = add ? made_by_op(g, add->in[0], SCT_OP_MUL) : NULL;
-    if (!mul)
-        return false;
-    p->scale = stored(g, mul->in[1]);
-    p->shift = stored(g, add->in[1]);
-    *x = mul->in[0];
-    return p->scale && p->shift && p->scale->desc.nd == 1 && p->shift->desc.nd == 1;
+    f->is_affine = read_affine(g, v, &f->affine, behind);
+    return f->is_affine || read_pair(g, v, &f->pair, x, behind);
 }
 
-/* Follows value *a through the scales and shifts behind what node y of the plain graph
- * computes, and notes them. Without a bias in y, or with a weight that others use too, they are
- * left alone. */
-static sct_status fold_affine(struct walk *w, uint32_t *a, const struct sct_gnode *y)
+/* Whether all that stands between value v and `layer`, the node of the adapted graph that
+ * computes what y does, can be folded into it. */
+static bool folds(const struct walk *w, uint32_t v, const struct sct_gnode *y,
+                  const struct sct_gnode *layer)
+{
+    const bool linear = y->op == SCT_OP_LINEAR;
+    const bool bias = y->n_in > 2 && y->in[2] && !w->partner[y->in[2]];
+    struct sct_merge_fold f = {0};
+    uint32_t x = 0, behind;
+    if (w->partner[y->in[1]] || !stored_name(w->b, y->in[1]))
+        return false;
+    for (; read_fold(w->a, v, &f, &x, &behind); v = behind) {
+        if (f.is_affine
+                ? !bias || !stored_name(w->b, y->in[2])
+                : !linear || !stored(w->a, layer->in[1]) || x != certain(w->a, layer->in[0]))
+            return false;
+    }
+    return true;
+}
+
+/* Follows value *a back through what is folded into node y of the plain graph, and notes it. A
+ * weight or bias that others use too is left alone. */
+static sct_status fold(struct walk *w, uint32_t *a, const struct sct_gnode *y)
 {
     struct sct_merge *m = w->m;
-    struct sct_merge_affine p = {0};
-    uint32_t x;
-    if (y->n_in < 3 || !y->in[2] || w->partner[y->in[1]] || w->partner[y->in[2]])
+    struct sct_merge_fold f = {0};
+    uint32_t v = *a, x, behind;
+    while (read_fold(w->a, v, &f, &x, &behind))
+        v = behind;
+    const struct sct_gnode *layer = made_by_op(w->a, v, y->op);
+    if (v == *a || !layer || !folds(w, *a, y, layer))
         return SCT_OK;
-    p.weight = stored_name(w->b, y->in[1]);
-    p.bias = stored_name(w->b, y->in[2]);
-    while (p.weight && p.bias && read_affine(w->a, *a, &p, &x)) {
-        SCT_TRY(sct_grow((void **)&m->affine, &m->cap_affine, (uint64_t)m->n_affine + 1,
-                         sizeof *m->affine, w->err));
-        m->affine[m->n_affine++] = p;
-        *a = x;
+    for (; *a != v; *a = behind) {
+        f = (struct sct_merge_fold){.weight = stored_name(w->b, y->in[1])};
+        (void)read_fold(w->a, *a, &f, &x, &behind);
+        f.bias = f.is_affine ? stored_name(w->b, y->in[2]) : NULL;
+        SCT_TRY(
+            sct_grow((void **)&m->fold, &m->cap, (uint64_t)m->n + 1, sizeof *m->fold, w->err));
+        m->fold[m->n++] = f;
     }
     return SCT_OK;
 }
@@ -210,9 +213,7 @@ static sct_status compare(struct walk *w, struct both v)
 {
     const struct sct_gnode *y = made_by(w->b, v.b);
     if (y && (y->op == SCT_OP_LINEAR || y->op == SCT_OP_LAYERNORM))
-        SCT_TRY(fold_affine(w, &v.a, y));
-    if (y && y->op == SCT_OP_LINEAR)
-        SCT_TRY(fold(w, &v.a, y->in[1]));
+        SCT_TRY(fold(w, &v.a, y));
     const struct sct_gnode *x = made_by(w->a, v.a);
     if (!x && !y)
         return same_source(&w->a->value[v.a], &w->b->value[v.b]) ? SCT_OK : differ(w, v.a);
@@ -250,8 +251,7 @@ sct_status sct_merge_find(struct sct_merge *m, const struct sct_model *adapted,
 
 void sct_merge_fini(struct sct_merge *m)
 {
-    sct_free(m->pair);
-    sct_free(m->affine);
+    sct_free(m->fold);
     sct_free(m->front);
     *m = (struct sct_merge){.model = NULL};
 }
@@ -323,29 +323,55 @@ static sct_status fold_channels(const struct sct_tensor *scale, const struct sct
     return own.code == SCT_OK ? sct_nomem(err) : sct_fail(err, own.code, "%s", own.msg);
 }
 
-sct_status sct_merge_load(const struct sct_merge *m, const char *name, float *dst,
-                          sct_error *err)
+/* The parameter's own values, with what stands behind its layer. */
+static sct_status load_folded(const struct sct_merge *m, const char *name, float *dst,
+                              sct_error *err)
 {
     const struct sct_param *p = sct_model_find(m->model, name);
     if (!p)
         return sct_fail(err, SCT_EINVAL, "the model has no parameter %s", name);
     SCT_TRY(p->t->load(p->t, dst, err));
+    for (uint32_t i = m->n; i-- > 0;) {
+        const struct sct_merge_fold *f = &m->fold[i];
+        const bool bias = f->bias && strcmp(f->bias, name) == 0;
+        if (!bias && strcmp(f->weight, name) != 0)
+            continue;
+        if (f->is_affine)
+            SCT_TRY(fold_channels(f->affine.scale, bias ? f->affine.shift : NULL, dst,
+                                  sct_desc_count(&p->t->desc), err));
+        else
+            SCT_TRY(fold_pair(&f->pair, dst, err));
+    }
+    return SCT_OK;
+}
+
+/* A bottleneck in front of the layer, into its weight or bias; both need the folded weight. */
+static sct_status fold_front_into(const struct sct_merge *m, const struct sct_merge_front *f,
+                                  bool bias, float *dst, sct_error *err)
+{
+    const struct sct_param *layer = sct_model_find(m->model, f->weight);
+    if (!layer)
+        return sct_fail(err, SCT_EINVAL, "the model has no parameter %s", f->weight);
+    const struct sct_desc *d = &layer->t->desc;
+    float *w = sct_calloc((size_t)sct_desc_count(d), sizeof *w);
+    if (!w)
+        return sct_nomem(err);
+    sct_status rc = load_folded(m, f->weight, w, err);
+    if (rc == SCT_OK)
+        rc = sct_merge_front_fold(f, w, d->dim[0], d->dim[1], bias, dst, err);
+    sct_free(w);
+    return rc;
+}
+
+sct_status sct_merge_load(const struct sct_merge *m, const char *name, float *dst,
+                          sct_error *err)
+{
+    SCT_TRY(load_folded(m, name, dst, err));
     for (uint32_t i = 0; i < m->n_front; i++) {
         const struct sct_merge_front *f = &m->front[i];
         const bool bias = strcmp(f->bias, name) == 0;
-        const struct sct_param *layer = sct_model_find(m->model, f->weight);
-        if (layer && (bias || strcmp(f->weight, name) == 0))
-            SCT_TRY(sct_merge_front_fold(f, layer->t, bias, dst, err));
-    }
-    for (uint32_t i = 0; i < m->n; i++)
-        if (strcmp(m->pair[i].weight, name) == 0)
-            SCT_TRY(fold_pair(&m->pair[i], dst, err));
-    for (uint32_t i = m->n_affine; i-- > 0;) {
-        const struct sct_merge_affine *f = &m->affine[i];
-        const bool bias = strcmp(f->bias, name) == 0;
         if (bias || strcmp(f->weight, name) == 0)
-            SCT_TRY(fold_channels(f->scale, bias ? f->shift : NULL, dst,
-                                  sct_desc_count(&p->t->desc), err));
+            SCT_TRY(fold_front_into(m, f, bias, dst, err));
     }
     return SCT_OK;
 }

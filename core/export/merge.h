@@ -7,19 +7,21 @@
  *
  *   y = x W^T + bias;  y[first..] += scale * (x A^T) B^T      =>      W[first..] += scale * B A
  *
- * (LoRA, arXiv 2106.09685, section 4.1), in a linear bottleneck in front of a linear layer that
- * has a bias, B in groups or not,
+ * (LoRA, arXiv 2106.09685, section 4.1), in a scale s and a shift t of every channel behind a
+ * linear layer or a LayerNorm that has a bias,
+ *
+ *   y = s * op(x; W, bias) + t      =>      W[o] *= s[o];  bias = s * bias + t
+ *
+ * (SSF, arXiv 2210.08823, section 3.2), in any number and order behind one layer, and in a
+ * linear bottleneck in front of a linear layer that has a bias, B in groups or not,
  *
  *   y = (x + scale * (B (A x + a) + b)) W^T + bias
  *       =>      W += scale * W B A;  bias += scale * W (B a + b)
  *
- * (RepAdapter, arXiv 2302.08106, section 3.3), and in a scale s and a shift t of every channel
- * behind a linear layer or a LayerNorm that has a bias, with pairs beside it or not,
- *
- *   y = s * op(x; W, bias) + t      =>      W[o] *= s[o];  bias = s * bias + t
- *
- * (SSF, arXiv 2210.08823, section 3.2). Any other difference means that no weights of the plain
- * architecture compute the same. Thread rule: one thread at a time. */
+ * (RepAdapter, arXiv 2302.08106, section 3.3), where W and bias have what is behind the layer
+ * folded in already. Any other
+ * difference means that no weights of the plain architecture compute the same. Thread rule: one
+ * thread at a time. */
 #ifndef SCT_EXPORT_MERGE_H
 #define SCT_EXPORT_MERGE_H
 
@@ -27,7 +29,6 @@
 
 /* A: [r][in], B: [rows][r]. */
 struct sct_merge_pair {
-    const char *weight; /* name of W */
     const struct sct_tensor *a, *b;
     float scale;
     uint32_t first; /* row of W */
@@ -42,16 +43,22 @@ struct sct_merge_front {
 
 /* Of a layer with C outputs: scale and shift [C]. */
 struct sct_merge_affine {
-    const char *weight, *bias; /* names: [C][..] or a norm's [C]; [C] */
     const struct sct_tensor *scale, *shift;
+};
+
+/* One that was found behind a layer: an affine, or else a pair. */
+struct sct_merge_fold {
+    const char *weight, *bias; /* names: W [C][..] or a norm's [C]; [C], NULL of a pair */
+    bool is_affine;
+    struct sct_merge_pair pair;
+    struct sct_merge_affine affine;
 };
 
 struct sct_merge {
     const struct sct_model *model; /* the adapted one */
-    struct sct_merge_pair *pair;
-    struct sct_merge_affine *affine; /* of one layer: the last to run comes first */
-    struct sct_merge_front *front;
-    uint32_t n, cap, n_affine, cap_affine, n_front, cap_front;
+    struct sct_merge_fold *fold;   /* of one layer: the last to run comes first */
+    struct sct_merge_front *front; /* one a layer */
+    uint32_t n, cap, n_front, cap_front;
 };
 
 /* Fills *m, which borrows from both models. plain may be the adapted model itself: nothing is
@@ -62,9 +69,9 @@ sct_status sct_merge_find(struct sct_merge *m, const struct sct_model *adapted,
 /* Accepts an empty one. */
 void sct_merge_fini(struct sct_merge *m);
 
-/* Values of the parameter of that name, bottlenecks, pairs, then scales and shifts folded in:
- * each product is computed in f64 and the result rounded once. EFILE, ENOMEM, as loading a
- * tensor. */
+/* Values of the parameter of that name, with what stands behind its layer folded in, in the
+ * order in which it runs, then what stands in front of it: each product is computed in f64 and
+ * each result rounded once. EFILE, ENOMEM, as loading a tensor. */
 sct_status sct_merge_load(const struct sct_merge *m, const char *name, float *dst,
                           sct_error *err);
 

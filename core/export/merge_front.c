@@ -60,7 +60,7 @@ bool sct_merge_front_read(const struct sct_graph *g, uint32_t v, struct sct_merg
 
 /* Tensors as doubles, and room for a row of W B. */
 struct numbers {
-    double *a, *a_bias, *b, *b_bias, *w, *row;
+    double *a, *a_bias, *b, *b_bias, *row;
 };
 
 static void release(struct numbers *n)
@@ -69,7 +69,6 @@ static void release(struct numbers *n)
     sct_free(n->a_bias);
     sct_free(n->b);
     sct_free(n->b_bias);
-    sct_free(n->w);
     sct_free(n->row);
 }
 
@@ -86,7 +85,7 @@ static sct_status read(const struct sct_tensor *t, double **out, sct_error *err)
 }
 
 /* row[r] = w [in] B: channel c of group g meets the r / groups columns of the group. */
-static void times_b(const struct sct_desc *b, const double *B, const double *w, double *row)
+static void times_b(const struct sct_desc *b, const double *B, const float *w, double *row)
 {
     const bool grouped = b->nd == 3;
     const uint32_t groups = grouped ? b->dim[0] : 1, in = b->dim[grouped],
@@ -95,35 +94,33 @@ static void times_b(const struct sct_desc *b, const double *B, const double *w, 
         row[k] = 0;
     for (uint32_t c = 0; c < groups * in; c++)
         for (uint32_t k = 0; k < r; k++)
-            row[c / in * r + k] += w[c] * B[(size_t)c * r + k];
+            row[c / in * r + k] += (double)w[c] * B[(size_t)c * r + k];
 }
 
-sct_status sct_merge_front_fold(const struct sct_merge_front *f,
-                                const struct sct_tensor *weight, bool bias, float *w,
-                                sct_error *err)
+sct_status sct_merge_front_fold(const struct sct_merge_front *f, const float *weight,
+                                uint32_t out, uint32_t in, bool bias, float *w, sct_error *err)
 {
-    const uint32_t out = weight->desc.dim[0], in = weight->desc.dim[1], r = f->a->desc.dim[0];
+    const uint32_t r = f->a->desc.dim[0];
     struct numbers n = {.row = sct_calloc(r, sizeof(double))};
     sct_status rc = n.row ? read(f->a, &n.a, err) : sct_nomem(err);
     rc = rc == SCT_OK ? read(f->a_bias, &n.a_bias, err) : rc;
     rc = rc == SCT_OK ? read(f->b, &n.b, err) : rc;
     rc = rc == SCT_OK ? read(f->b_bias, &n.b_bias, err) : rc;
-    rc = rc == SCT_OK ? read(weight, &n.w, err) : rc;
     for (uint32_t o = 0; o < out && rc == SCT_OK; o++) {
-        const double *row = n.w + (size_t)o * in;
+        const float *row = weight + (size_t)o * in;
         double sum = 0;
         times_b(&f->b->desc, n.b, row, n.row);
         for (uint32_t k = 0; k < r; k++)
             sum += n.row[k] * n.a_bias[k];
         for (uint32_t c = 0; c < in; c++)
-            sum += row[c] * n.b_bias[c];
+            sum += (double)row[c] * n.b_bias[c];
         if (bias)
             w[o] = (float)((double)w[o] + (double)f->scale * sum);
         for (uint32_t c = 0; c < in && !bias; c++) {
             sum = 0;
             for (uint32_t k = 0; k < r; k++)
                 sum += n.row[k] * n.a[(size_t)k * in + c];
-            w[(size_t)o * in + c] = (float)(row[c] + (double)f->scale * sum);
+            w[(size_t)o * in + c] = (float)((double)row[c] + (double)f->scale * sum);
         }
     }
     release(&n);

@@ -13,9 +13,8 @@ bool sct_merge_front_read(const struct sct_graph *g, uint32_t v, struct sct_merg
                           uint32_t *x);
 
 /* w, the values of the weight [out][in] (bias false) or of the bias [out] (bias true) of the
- * layer behind f, folded. weight: W's tensor. EFILE, ENOMEM. */
-sct_status sct_merge_front_fold(const struct sct_merge_front *f,
-                                const struct sct_tensor *weight, bool bias, float *w,
-                                sct_error *err);
+ * layer behind f, folded. weight: W's values, not w. EFILE, ENOMEM. */
+sct_status sct_merge_front_fold(const struct sct_merge_front *f, const float *weight,
+                                uint32_t out, uint32_t in, bool bias, float *w, sct_error *err);
 
 #endif

@@ -3,9 +3,11 @@
  * A message always begins with file:line:column of the value that is wrong. */
 #include "core/io/config.h"
 
+#include "core/base/status.h"
 #include "core/io/option_impl.h"
 #include "core/io/text.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 const struct sct_cfg_node *sct_cfg_get(const struct sct_cfg_node *map, const char *key)
@@ -186,6 +188,25 @@ sct_status sct_cfg_only(const struct sct_cfg_node *map, const char *const *keys,
     return SCT_OK;
 }
 
+/* The texts of a list, joined as a LIST holds them. */
+static sct_status feed_list(const struct sct_cfg_node *c, struct sct_opts *o, size_t i,
+                            const char *where, sct_error *err)
+{
+    struct sct_str all = {0};
+    for (const struct sct_cfg_node *n = c->first; n; n = n->next) {
+        if (!n->text) {
+            sct_str_free(&all);
+            return mismatch(n, "text", err);
+        }
+        sct_str_add(&all, "%s%s", n == c->first ? "" : "\n", n->text);
+    }
+    char *text = sct_str_take(&all);
+    const sct_status rc =
+        text ? sct_opts_set_at(o, i, text, SCT_OPT_CONFIG, where, err) : sct_nomem(err);
+    sct_free(text);
+    return rc;
+}
+
 sct_status sct_cfg_feed(const struct sct_cfg_node *map, struct sct_opts *o,
                         const char *const *skip, sct_error *err)
 {
@@ -199,9 +220,15 @@ sct_status sct_cfg_feed(const struct sct_cfg_node *map, struct sct_opts *o,
                            c->key_column);
             return sct_opts_unknown(o, c->key, where, err);
         }
-        if (c->kind != SCT_CFG_SCALAR)
+        const bool list =
+            c->kind == SCT_CFG_SEQUENCE && c->first && sct_opts_row(o, i)->type == SCT_OPT_LIST;
+        if (c->kind != SCT_CFG_SCALAR && !list)
             return mismatch(c, "a single value", err);
         (void)snprintf(where, sizeof where, "%.480s:%u:%u", c->file, c->line, c->column);
+        if (list) {
+            SCT_TRY(feed_list(c, o, i, where, err));
+            continue;
+        }
         SCT_TRY(sct_opts_set_at(o, i, c->text, SCT_OPT_CONFIG, where, err));
     }
     return SCT_OK;

@@ -8,6 +8,7 @@
 #include "core/io/option_impl.h"
 #include "core/io/text.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 const struct sct_option *sct_opts_row(const struct sct_opts *o, size_t i)
@@ -21,6 +22,7 @@ static size_t type_size(uint32_t type)
     case SCT_OPT_FLOAT:
         return sizeof(float);
     case SCT_OPT_STRING:
+    case SCT_OPT_LIST:
         return sizeof(const char *);
     case SCT_OPT_COUNT:
         return sizeof(struct sct_count);
@@ -29,9 +31,14 @@ static size_t type_size(uint32_t type)
     }
 }
 
+static bool is_text(uint32_t type)
+{
+    return type == SCT_OPT_STRING || type == SCT_OPT_LIST;
+}
+
 static size_t type_align(uint32_t type)
 {
-    return type == SCT_OPT_STRING ? _Alignof(const char *) : _Alignof(uint32_t);
+    return is_text(type) ? _Alignof(const char *) : _Alignof(uint32_t);
 }
 
 static int has_limits(const struct sct_option *r)
@@ -106,6 +113,19 @@ int sct_scan_count(const char *s, struct sct_count *out)
     const uint32_t g = gcd((uint32_t)a, (uint32_t)b);
     *out = (struct sct_count){0, (uint32_t)a / g, (uint32_t)b / g};
     return 1;
+}
+
+const char *sct_list_at(const char *list, uint32_t n, size_t *len)
+{
+    for (const char *w = list; w; w++) {
+        *len = strcspn(w, "\n");
+        if (n-- == 0)
+            return w;
+        w += *len;
+        if (!*w)
+            return NULL;
+    }
+    return NULL;
 }
 
 /* The i-th word of "a|b|c" and its length, or NULL. */
@@ -187,6 +207,7 @@ static sct_status parse(const struct sct_option *r, const char *text, const char
         }
         break;
     case SCT_OPT_STRING:
+    case SCT_OPT_LIST:
         what = "UTF-8 text";
         v->s = text;
         if (!text || sct_utf8_valid(text, strlen(text)) == strlen(text))
@@ -210,7 +231,7 @@ static sct_status store(struct sct_opts *o, const struct sct_option *r, const un
                         sct_error *err)
 {
     char *field = (char *)o->state + r->offset;
-    if (r->type == SCT_OPT_STRING) {
+    if (is_text(r->type)) {
         const char *copy = v->s ? sct_arena_strdup(&o->strings, v->s) : NULL;
         if (v->s && !copy)
             return sct_nomem(err);
@@ -243,6 +264,7 @@ static sct_status store_default(struct sct_opts *o, const struct sct_option *r, 
             v.f = (float)r->def;
         break;
     case SCT_OPT_STRING:
+    case SCT_OPT_LIST:
         v.s = r->def_str;
         break;
     case SCT_OPT_CHOICE:
@@ -276,7 +298,7 @@ static sct_status check_row(const struct sct_opts *o, size_t i, sct_error *err)
     const char *fault = NULL;
     if (!key_ok(r->key))
         fault = "a key must match [a-z][a-z0-9_]*";
-    else if (r->type > SCT_OPT_COUNT)
+    else if (r->type > SCT_OPT_COUNT && !(o->flags && r->type == SCT_OPT_LIST))
         fault = "unknown type";
     else if (r->offset % type_align(r->type) || r->offset > o->state_size ||
              o->state_size - r->offset < type_size(r->type))
@@ -375,6 +397,17 @@ enum sct_opt_source sct_opts_source(const struct sct_opts *o, const char *key)
     return i < o->n ? (enum sct_opt_source)o->source[i] : SCT_OPT_DEFAULT;
 }
 
+/* A flag that is given again: *v becomes what is there and *v. */
+static sct_status append(struct sct_opts *o, const struct sct_option *r, union value *v,
+                         sct_error *err)
+{
+    const char *old;
+    memcpy(&old, (const char *)o->state + r->offset, sizeof old);
+    if (old && v->s && !(v->s = sct_arena_printf(&o->strings, "%s\n%s", old, v->s)))
+        return sct_nomem(err);
+    return SCT_OK;
+}
+
 sct_status sct_opts_set_at(struct sct_opts *o, size_t i, const char *text,
                            enum sct_opt_source source, const char *where, sct_error *err)
 {
@@ -384,6 +417,8 @@ sct_status sct_opts_set_at(struct sct_opts *o, size_t i, const char *text,
     SCT_TRY(parse(r, text, where, &v, err)); /* a wrong value is reported even when it loses */
     if (source < o->source[i])
         return SCT_OK;
+    if (r->type == SCT_OPT_LIST && source == SCT_OPT_FLAG && o->source[i] == SCT_OPT_FLAG)
+        SCT_TRY(append(o, r, &v, err));
     SCT_TRY(store(o, r, &v, err));
     o->source[i] = (uint8_t)source;
     return SCT_OK;
@@ -396,6 +431,23 @@ sct_status sct_opts_set(struct sct_opts *o, const char *key, const char *text,
     if (i == o->n)
         return sct_opts_unknown(o, key, where, err);
     return sct_opts_set_at(o, i, text, source, where, err);
+}
+
+/* null, one text, or [a, b]. */
+static void list_value(const char *list, struct sct_str *out)
+{
+    const bool several = list && strchr(list, '\n');
+    size_t len;
+    const char *w;
+    for (uint32_t i = 0; (w = sct_list_at(list, i, &len)); i++) {
+        struct sct_str one = {0};
+        sct_str_add(&one, "%.*s", (int)len, w);
+        sct_str_add(out, "%s", i ? ", " : several ? "[" : "");
+        sct_yaml_quote(out, one.s ? one.s : "");
+        out->failed |= one.failed;
+        sct_str_free(&one);
+    }
+    sct_str_add(out, "%s", several ? "]" : list ? "" : "null");
 }
 
 void sct_opts_value(const struct sct_opts *o, const struct sct_option *r, struct sct_str *out)
@@ -421,6 +473,9 @@ void sct_opts_value(const struct sct_opts *o, const struct sct_option *r, struct
             sct_yaml_quote(out, v.s);
         else
             sct_str_add(out, "null");
+        break;
+    case SCT_OPT_LIST:
+        list_value(v.s, out);
         break;
     case SCT_OPT_CHOICE: {
         const char *w = word_at(r->def_str, v.u, &len);

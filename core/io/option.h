@@ -37,6 +37,11 @@ struct sct_flag {
     char letter;           /* 'b' for -b, or 0 */
 };
 
+/* A type of the program's own table: a STRING that is a list. In the state its texts are joined
+ * by '\n'. A flag that is given again adds to it, a list in YAML gives all at once, and a
+ * stronger source replaces the whole. */
+enum { SCT_OPT_LIST = 64 };
+
 enum sct_opt_source { SCT_OPT_DEFAULT, SCT_OPT_CONFIG, SCT_OPT_ENV, SCT_OPT_FLAG };
 
 struct sct_opts;
@@ -87,5 +92,8 @@ void sct_opts_dump(const struct sct_opts *o, uint32_t indent, struct sct_str *ou
 /* "96" is {96, 0, 0}; "1/8" and "0.125" are {0, 1, 8}, in lowest terms and exact. 1, or 0 and
  * *out untouched. */
 int sct_scan_count(const char *s, struct sct_count *out);
+
+/* The n-th text of a LIST and its length, or NULL past its end; list may be NULL. */
+const char *sct_list_at(const char *list, uint32_t n, size_t *len);
 
 #endif

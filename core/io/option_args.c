@@ -161,7 +161,9 @@ static void help_left(const struct sct_opts *o, size_t i, struct sct_str *left)
         sct_str_add(left, "      --");
     for (const char *c = r->key; *c; c++)
         sct_str_add(left, "%c", *c == '_' ? '-' : *c);
-    const char *value = f && f->metavar ? f->metavar : by_type[r->type];
+    const char *value = f && f->metavar           ? f->metavar
+                        : r->type == SCT_OPT_LIST ? "TEXT"
+                                                  : by_type[r->type];
     if (!value)
         value = r->def_str;
     sct_str_add(left, "%s%s", *value ? " " : "", value);
@@ -174,7 +176,7 @@ static void help_right(const struct sct_opts *o, size_t i, struct sct_str *right
     if (r->type == SCT_OPT_UINT || r->type == SCT_OPT_FLOAT || r->type == SCT_OPT_COUNT)
         sct_opts_limits(r, limits, sizeof limits);
     sct_str_add(right, "%s", r->help ? r->help : "");
-    if (r->type != SCT_OPT_STRING || r->def_str) {
+    if ((r->type != SCT_OPT_STRING && r->type != SCT_OPT_LIST) || r->def_str) {
         sct_str_add(right, " (");
         sct_opts_value(o, r, right);
         sct_str_add(right, "%s%s)", *limits ? ";" : "", limits);

@@ -44,7 +44,7 @@ static struct sct_param *append(struct sct_model *m, const char *name)
     if (sct_grow((void **)&m->param, &m->cap_param, (uint64_t)m->n_param + 1, sizeof(p),
                  &m->g->err) != SCT_OK)
         return NULL;
-    p->name = copy;
+    p->name = p->given = copy;
     p->group = (struct sct_group){sizeof p->group, 1.0f, 1.0f};
     m->param[m->n_param++] = p;
     return p;
@@ -85,16 +85,36 @@ static void own_tensor(struct sct_param *p, const struct sct_desc *d, bool mutab
     p->t = &p->own;
 }
 
+/* The name of a new parameter, or NULL with the error in m->g. */
+static const char *free_name(struct sct_model *m, const char *name)
+{
+    const struct sct_param *p = sct_model_find(m, name);
+    const bool other = p && p->part.number && p->part.number != m->part.number;
+    if (other && m->part.stacked) {
+        const char *full = sct_arena_printf(&m->arena, "%s/%s", m->part.label, name);
+        if (!full)
+            (void)sct_nomem(&m->g->err);
+        else if (!sct_model_find(m, full))
+            return full;
+        name = full;
+    }
+    if (!p)
+        return name;
+    if (name)
+        (void)sct_fail(&m->g->err, SCT_EINVAL, "parameter %s exists already%s%s", name,
+                       other ? ": it is one of strategy " : "", other ? p->part.label : "");
+    return NULL;
+}
+
 struct sct_param *sct_model_add(struct sct_model *m, const char *name, const struct sct_desc *d,
                                 const char *init, const struct sct_group *group, bool is_index)
 {
-    if (sct_model_find(m, name)) {
-        (void)sct_fail(&m->g->err, SCT_EINVAL, "parameter %s exists already", name);
-        return NULL;
-    }
-    struct sct_param *p = append(m, name);
+    const char *full = free_name(m, name);
+    struct sct_param *p = full ? append(m, full) : NULL;
     if (!p)
         return NULL;
+    p->given = p->name + (strlen(full) - strlen(name)); /* "<label>/" is in front */
+    p->part = m->part;
     p->added = true;
     p->is_index = is_index;
     p->trainable = !is_index;

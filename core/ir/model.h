@@ -46,9 +46,19 @@ struct sct_model_config {
     uint32_t stage_depth[SCT_STAGES], stage_heads[SCT_STAGES];
 };
 
+/* Who adds parameters at present: one of the strategies that are composed. */
+struct sct_part_of {
+    uint32_t number;   /* from 1 in their order; 0: the model itself, or a strategy alone */
+    const char *label; /* its name among them: "lora", "lora2" */
+    bool again;        /* a strategy of that kind came before */
+    bool stacked;      /* names that are taken are given again behind the label */
+};
+
 /* A parameter or index list of the model. */
 struct sct_param {
-    const char *name;           /* timm's, or the strategy's */
+    const char *name;           /* timm's, or the strategy's; unique */
+    const char *given;          /* as the strategy calls it: name, or without "<label>/" */
+    struct sct_part_of part;    /* who added it */
     const struct sct_tensor *t; /* what the graph holds: the base's tensor, or own */
     struct sct_tensor own;      /* once it is trainable or added */
     const char *init;           /* added: how it starts */
@@ -77,6 +87,7 @@ struct sct_model {
     sct_val logits;
     float *table;  /* [3][256] normalisation; a constant of the graph */
     uint64_t seed; /* of initialisers */
+    struct sct_part_of part;
     /* the edit that is open: site id + 1, nodes that existed, value replaced */
     uint32_t edit_site, edit_mark;
 };
@@ -88,7 +99,8 @@ void sct_model_destroy(struct sct_model **m);
 
 /* Adds parameter `name` that holds base tensor t (owned by others). NULL: error in m->g. */
 struct sct_param *sct_model_param(struct sct_model *m, const struct sct_tensor *t);
-/* Adds a parameter of our own: trainable, or an index list. desc f32 or i32. */
+/* Adds a parameter of our own: trainable, or an index list. desc f32 or i32. A name that
+ * another part has becomes "<label>/<name>" where parts are stacked; else it is an error. */
 struct sct_param *sct_model_add(struct sct_model *m, const char *name, const struct sct_desc *d,
                                 const char *init, const struct sct_group *group, bool is_index);
 /* The parameter becomes trainable. */

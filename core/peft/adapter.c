@@ -93,16 +93,16 @@ const char *sct_adapter_name(const struct sct_adapter *a, size_t i)
     return i < a->n ? a->item[i].name : NULL;
 }
 
-static sct_status fill_one(const struct sct_adapter *a, struct sct_model *m,
-                           struct sct_param *p, sct_error *err)
+sct_status sct_adapter_fill_param(const struct sct_adapter *a, const char *name,
+                                  struct sct_model *m, struct sct_param *p, sct_error *err)
 {
     struct sct_desc d;
     const void *data;
     char want[96], have[96];
-    SCT_TRY(sct_adapter_get(a, p->name, &d, &data, err));
+    SCT_TRY(sct_adapter_get(a, name, &d, &data, err));
     if (!sct_desc_same_dims(&d, &p->t->desc) || d.dtype != p->t->desc.dtype)
-        return sct_fail(err, SCT_EFILE, "%s: tensor %s: expected %s, found %s", a->origin,
-                        p->name, sct_desc_text(&p->t->desc, want, sizeof want),
+        return sct_fail(err, SCT_EFILE, "%s: tensor %s: expected %s, found %s", a->origin, name,
+                        sct_desc_text(&p->t->desc, want, sizeof want),
                         sct_desc_text(&d, have, sizeof have));
     const size_t bytes = (size_t)sct_desc_count(&d) * sct_dtype_bytes(d.dtype);
     if (p->is_index) {
@@ -110,7 +110,7 @@ static sct_status fill_one(const struct sct_adapter *a, struct sct_model *m,
             return sct_fail(
                 err, SCT_EFILE,
                 "%s: the strategy was rebuilt with other indices than the stored %s", a->origin,
-                p->name);
+                name);
         return SCT_OK;
     }
     p->host = sct_arena_alloc(&m->arena, bytes);
@@ -124,7 +124,12 @@ sct_status sct_adapter_fill(struct sct_adapter *a, struct sct_model *m, sct_erro
 {
     for (uint32_t i = 0; i < m->n_param; i++)
         if (m->param[i]->trainable || m->param[i]->is_index)
-            SCT_TRY(fill_one(a, m, m->param[i], err));
+            SCT_TRY(sct_adapter_fill_param(a, m->param[i]->name, m, m->param[i], err));
+    return sct_adapter_leftover(a, err);
+}
+
+sct_status sct_adapter_leftover(const struct sct_adapter *a, sct_error *err)
+{
     for (uint32_t i = 0; i < a->n; i++)
         if (!a->item[i].used)
             return sct_fail(

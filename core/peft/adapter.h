@@ -40,6 +40,12 @@ const char *sct_adapter_get_key(const struct sct_adapter *a, const char *key);
 const char *sct_adapter_name(const struct sct_adapter *a, size_t i);
 struct sct_adapter_tensor *sct_adapter_find(const struct sct_adapter *a, const char *name);
 
+/* Copies tensor `name` into a trainable parameter of the model; an index list is compared.
+ * EFILE: missing, another shape, other indices. */
+sct_status sct_adapter_fill_param(const struct sct_adapter *a, const char *name,
+                                  struct sct_model *m, struct sct_param *p, sct_error *err);
+/* EFILE names the first tensor that nobody used. */
+sct_status sct_adapter_leftover(const struct sct_adapter *a, sct_error *err);
 /* Copies the adapter's values into the model's trainable parameters and index lists, by name;
  * all of them must be there with the right shapes, nothing may be left over (EFILE). */
 sct_status sct_adapter_fill(struct sct_adapter *a, struct sct_model *m, sct_error *err);

@@ -207,8 +207,9 @@ static sct_status host_train_some(sct_model *m, uint32_t param, const char *name
 static uint64_t host_random_key(const sct_model *m, const struct sct_site *site,
                                 const char *role)
 {
-    (void)m;
-    return sct_hash_str(sct_hash_str(SCT_HASH_INIT, site->path), role);
+    const uint64_t key = sct_hash_str(sct_hash_str(SCT_HASH_INIT, site->path), role);
+    /* two strategies of one kind draw apart; the first draws as if it were alone */
+    return m->part.again ? sct_hash_str(key, m->part.label) : key;
 }
 
 const struct sct_strategy_host *sct_strategy_host_table(void)
@@ -312,4 +313,36 @@ sct_status sct_strategy_save(const struct sct_strategy_run *r, struct sct_adapte
     if (!r->s->save)
         return SCT_OK;
     return named(r, r->s->save(r->state, sct_strategy_host_table(), a, err), NULL, err);
+}
+
+static sct_status replace(struct sct_adapter **a, struct sct_adapter *to, sct_status rc,
+                          sct_error *err)
+{
+    if (!to)
+        return sct_nomem(err);
+    sct_adapter_destroy(rc == SCT_OK ? a : &to);
+    *a = rc == SCT_OK ? to : *a;
+    return rc;
+}
+
+sct_status sct_strategy_to_disk(const struct sct_strategy_run *r, struct sct_adapter **a,
+                                sct_error *err)
+{
+    if (!r->s->to_disk)
+        return SCT_OK;
+    struct sct_adapter *to = sct_adapter_create((*a)->origin);
+    const sct_status rc =
+        to ? r->s->to_disk(r->state, sct_strategy_host_table(), *a, to, err) : SCT_ENOMEM;
+    return replace(a, to, rc, err);
+}
+
+sct_status sct_strategy_from_disk(struct sct_strategy_run *r, struct sct_adapter **a,
+                                  sct_error *err)
+{
+    if (!r->s->from_disk)
+        return SCT_OK;
+    struct sct_adapter *to = sct_adapter_create((*a)->origin);
+    const sct_status rc =
+        to ? r->s->from_disk(r->state, sct_strategy_host_table(), *a, to, err) : SCT_ENOMEM;
+    return replace(a, to, rc, err);
 }

@@ -31,5 +31,11 @@ sct_status sct_strategy_load(struct sct_strategy_run *r, const struct sct_model 
                              const struct sct_adapter *a, sct_error *err);
 sct_status sct_strategy_save(const struct sct_strategy_run *r, struct sct_adapter *a,
                              sct_error *err);
+/* Replaces *a by the same in the strategy's form on disk, and back; nothing happens when it has
+ * none. *a stays on failure. */
+sct_status sct_strategy_to_disk(const struct sct_strategy_run *r, struct sct_adapter **a,
+                                sct_error *err);
+sct_status sct_strategy_from_disk(struct sct_strategy_run *r, struct sct_adapter **a,
+                                  sct_error *err);
 
 #endif

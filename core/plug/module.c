@@ -166,17 +166,38 @@ sct_status sct_plug_backend(const char *name, const struct sct_backend **out, sc
     return SCT_OK;
 }
 
+/* Strategies that were opened by their paths. */
+static const struct sct_strategy *by_path[16];
+static uint32_t n_by_path;
+
+static void remember(const char *name, const struct sct_strategy *s)
+{
+    if (!strchr(name, '/'))
+        return;
+    for (uint32_t i = 0; i < n_by_path; i++)
+        if (by_path[i] == s)
+            return;
+    if (n_by_path < sizeof by_path / sizeof(by_path[0]))
+        by_path[n_by_path++] = s;
+}
+
 sct_status sct_plug_strategy(const char *name, const struct sct_strategy **out, sct_error *err)
 {
     *out = NULL;
     char path[MAX_PATH];
     const void *table = NULL;
+    for (uint32_t i = n_by_path; i-- > 0;)
+        if (strcmp(by_path[i]->name, name) == 0) {
+            *out = by_path[i];
+            return SCT_OK;
+        }
     SCT_TRY(find("strategies", name, SCT_EPLUGIN, path, err));
     SCT_TRY(open_module(path, SCT_STRATEGY_ENTRY, SCT_STRATEGY_ABI, sizeof(struct sct_strategy),
                         &table, err));
     const struct sct_strategy *s = table;
     if (!s->name || !s->apply)
         return sct_fail(err, SCT_EPLUGIN, "%s: the strategy has no name or no apply", path);
+    remember(name, s);
     *out = s;
     return SCT_OK;
 }

@@ -19,7 +19,8 @@ void sct_plug_fini(void);
 /* The backend of that name ("ref" is built in). EDEVICE when there is none (the message lists
  * what was found where), EPLUGIN when it is there but its ABI is not ours. Static storage. */
 sct_status sct_plug_backend(const char *name, const struct sct_backend **out, sct_error *err);
-/* The strategy of that name. EPLUGIN with the same messages. */
+/* The strategy of that name. One that was opened by its path is found by its own name, too, and
+ * first. EPLUGIN with the same messages. */
 sct_status sct_plug_strategy(const char *name, const struct sct_strategy **out, sct_error *err);
 
 /* Names and paths of everything found, one callback each; kind is "backends" or "strategies".

@@ -9,52 +9,12 @@
 #include "core/train/model_io.h"
 #include "core/train/preprocess_io.h"
 
-enum { FORMAT_VERSION = 1 };
-
 /* ---- saving ---- */
 
-static sct_status gather(struct sct_adapter *a, const struct sct_model *m,
-                         struct sct_open_device *d, sct_error *err)
+/* What a folder says beside its strategies. */
+static void describe(json_t *own, const struct sct_adapter_info *i)
 {
-    for (uint32_t i = 0; i < m->n_param; i++) {
-        const struct sct_param *p = m->param[i];
-        const bool head = sct_name_is_head(p->name);
-        if (!p->trainable && !p->is_index && !head)
-            continue;
-        const uint64_t n = sct_desc_count(&p->t->desc);
-        void *v = sct_calloc((size_t)n, 4);
-        if (!v)
-            return sct_nomem(err);
-        sct_status rc = p->trainable && sct_store_has(d->store, p->t)
-                            ? sct_store_read(d->store, p->t, v, err)
-                            : p->t->load(p->t, v, err);
-        if (rc == SCT_OK)
-            rc = sct_adapter_put(a, p->name, &p->t->desc, v, err);
-        sct_free(v);
-        SCT_TRY(rc);
-    }
-    return SCT_OK;
-}
-
-static json_t *config_json(const struct sct_tuner *t, const struct sct_adapter_info *i,
-                           const struct sct_adapter *disk)
-{
-    char type[64];
-    json_t *root = json_object(), *base = json_object(), *options = json_object();
-    (void)snprintf(type, sizeof type, "%s", i->strategy);
-    for (char *p = type; *p; p++)
-        if (*p >= 'a' && *p <= 'z')
-            *p = (char)(*p - 32);
-    json_object_set_new(root, "peft_type", json_string(type));
-    for (uint32_t k = 0; k < disk->n_key; k++)
-        json_object_set_new(root, disk->key[k].key,
-                            json_loads(disk->key[k].json, JSON_DECODE_ANY, NULL));
-    json_t *own = json_object();
-    json_object_set_new(own, "format_version", json_integer(FORMAT_VERSION));
-    json_object_set_new(own, "strategy", json_string(i->strategy));
-    for (uint32_t k = 0; k < i->n_set; k++)
-        json_object_set_new(options, i->set[k].key, json_string(i->set[k].value));
-    json_object_set_new(own, "options", options);
+    json_t *base = json_object();
     json_object_set_new(base, "architecture", json_string(i->model.name));
     json_object_set_new(base, "config", sct_model_json(&i->model));
     json_object_set_new(base, "sha256", json_string(i->base_hash));
@@ -81,9 +41,6 @@ static json_t *config_json(const struct sct_tuner *t, const struct sct_adapter_i
         json_object_set_new(own, "data",
                             json_pack("{s:s, s:s, s:s}", "layout", i->layout, "folder_order",
                                       i->folder_order, "vtab_task", i->task));
-    json_object_set_new(root, "sctrun", own);
-    (void)t;
-    return root;
 }
 
 /* Keys that peft writes for a LoRA and that the strategy does not know. */
@@ -107,13 +64,12 @@ static sct_status peft_defaults(json_t *root, uint32_t arch, sct_error *err)
     return SCT_OK;
 }
 
-static sct_status write_folder(const char *dir, const struct sct_tuner *t,
+static sct_status write_folder(const char *dir, json_t *root,
                                const struct sct_adapter_info *info, const struct sct_adapter *a,
                                sct_error *err)
 {
     struct sct_st_item *item = sct_calloc(a->n ? a->n : 1, sizeof *item);
-    json_t *root = config_json(t, info, a);
-    sct_status rc = item && root ? SCT_OK : sct_nomem(err);
+    sct_status rc = item ? SCT_OK : sct_nomem(err);
     const char *type = json_string_value(json_object_get(root, "peft_type"));
     if (rc == SCT_OK && type && strcmp(type, "LORA") == 0)
         rc = peft_defaults(root, info->model.arch, err);
@@ -129,7 +85,6 @@ static sct_status write_folder(const char *dir, const struct sct_tuner *t,
     }
     if (rc == SCT_OK)
         rc = sct_adapter_folder_write(dir, root, item, a->n, NULL, 0, err);
-    json_decref(root);
     sct_free(item);
     return rc;
 }
@@ -138,47 +93,23 @@ sct_status sct_adapter_save(const char *dir, const struct sct_model *m,
                             struct sct_open_device *d, const struct sct_tuner *t,
                             const struct sct_adapter_info *info, sct_error *err)
 {
-    struct sct_adapter *a = sct_adapter_create(dir), *disk = NULL;
-    sct_status rc = a ? gather(a, m, d, err) : sct_nomem(err);
+    struct sct_adapter *disk = NULL;
+    json_t *root = json_object(), *own = json_object();
+    sct_status rc = root && own ? SCT_OK : sct_nomem(err);
     if (rc == SCT_OK)
-        rc = sct_strategy_save(&t->run, a, err);
-    if (rc == SCT_OK && t->run.s->to_disk) {
-        disk = sct_adapter_create(dir);
-        rc = disk ? t->run.s->to_disk(t->run.state, sct_strategy_host_table(), a, disk, err)
-                  : sct_nomem(err);
+        rc = sct_adapter_parts_save(&disk, root, own, dir, m, d, t, err);
+    if (rc == SCT_OK) {
+        describe(own, info);
+        json_object_set(root, "sctrun", own);
+        rc = write_folder(dir, root, info, disk, err);
     }
-    if (rc == SCT_OK)
-        rc = write_folder(dir, t, info, disk ? disk : a, err);
-    sct_adapter_destroy(&a);
+    json_decref(root);
+    json_decref(own);
     sct_adapter_destroy(&disk);
     return rc;
 }
 
 /* ---- loading ---- */
-
-static sct_status get_options(struct sct_adapter_info *info, const json_t *options,
-                              const char *file, sct_error *err)
-{
-    const char *key;
-    json_t *value;
-    info->set =
-        sct_arena_alloc(&info->arena, (json_object_size(options) + 1) * sizeof *info->set);
-    if (!info->set)
-        return sct_nomem(err);
-    json_object_foreach((json_t *)(uintptr_t)options, key, value)
-    {
-        if (!json_is_string(value))
-            return sct_fail(err, SCT_EFILE, "%s: expected a string at sctrun.options.%s", file,
-                            key);
-        struct sct_set *s = &info->set[info->n_set++];
-        s->key = sct_arena_strdup(&info->arena, key);
-        s->value = sct_arena_strdup(&info->arena, json_string_value(value));
-        (void)snprintf(s->where, sizeof s->where, "%.150s", file);
-        if (!s->key || !s->value)
-            return sct_nomem(err);
-    }
-    return SCT_OK;
-}
 
 static sct_status get_class_names(struct sct_adapter_info *info, const struct sct_json_at *own,
                                   sct_error *err)
@@ -263,18 +194,14 @@ static sct_status get_info(struct sct_adapter_info *info, const struct sct_adapt
                            sct_error *err)
 {
     const struct sct_json_at root = {f->config, f->config_path, "", SCT_EFILE};
-    const json_t *own_obj = NULL, *base_obj = NULL, *config = NULL, *options = NULL;
-    const char *strategy, *arch, *hash, *weights = "", *dialect = "", *interp = "none";
-    uint32_t version;
+    const json_t *own_obj = NULL, *base_obj = NULL, *config = NULL;
+    const char *arch, *hash, *weights = "", *dialect = "", *interp = "none";
     if (!json_object_get(f->config, "sctrun"))
         return sct_fail(err, SCT_EFILE,
                         "%s: key sctrun is missing: the adapter was not written by sctrun",
                         f->config_path);
     SCT_TRY(sct_json_get_object(&root, "sctrun", SCT_JSON_REQUIRED, &own_obj, err));
     const struct sct_json_at own = {own_obj, f->config_path, "sctrun", SCT_EFILE};
-    SCT_TRY(sct_json_get_u32(&own, "format_version", SCT_JSON_REQUIRED, 1, FORMAT_VERSION,
-                             &version, err));
-    SCT_TRY(sct_json_get_str(&own, "strategy", SCT_JSON_REQUIRED, &strategy, err));
     SCT_TRY(sct_json_get_object(&own, "base", SCT_JSON_REQUIRED, &base_obj, err));
     const struct sct_json_at base = {base_obj, f->config_path, "sctrun.base", SCT_EFILE};
     SCT_TRY(sct_json_get_str(&base, "architecture", SCT_JSON_REQUIRED, &arch, err));
@@ -293,95 +220,30 @@ static sct_status get_info(struct sct_adapter_info *info, const struct sct_adapt
     SCT_TRY(sct_model_json_read(&info->model, &mc, err));
     SCT_TRY(sct_preprocess_from_json(&info->pre, &own, err));
     (void)snprintf(info->model.name, sizeof info->model.name, "%s", arch);
-    (void)snprintf(info->strategy, sizeof info->strategy, "%s", strategy);
     (void)snprintf(info->base_hash, sizeof info->base_hash, "%s", hash);
     (void)snprintf(info->weights, sizeof info->weights, "%s", weights);
     (void)snprintf(info->dialect, sizeof info->dialect, "%s", dialect);
     memcpy(info->model.mean, info->pre.mean, sizeof info->model.mean);
     memcpy(info->model.std, info->pre.std, sizeof info->model.std);
-    SCT_TRY(sct_json_get_object(&own, "options", SCT_JSON_REQUIRED, &options, err));
-    SCT_TRY(get_options(info, options, f->config_path, err));
     SCT_TRY(get_class_names(info, &own, err));
     SCT_TRY(get_data(info, &own, err));
     return info->map.count ? sct_class_map_finish(&info->map, f->config_path, err) : SCT_OK;
 }
 
-static sct_status get_tensors(struct sct_adapter *a, const struct sct_st *st, sct_error *err)
-{
-    for (size_t i = 0; i < sct_st_count(st); i++) {
-        const struct sct_st_tensor *x = sct_st_at(st, i);
-        struct sct_desc d = {SCT_F32, x->nd, {0}, 0};
-        if (x->dtype == SCT_ST_I32 || x->dtype == SCT_ST_I64)
-            d.dtype = SCT_I32;
-        if (x->nd > SCT_MAX_DIMS || x->count == 0 || x->count > UINT32_MAX)
-            return sct_fail(err, SCT_EFILE, "%s: tensor %s has an impossible shape",
-                            sct_st_path(st), x->name);
-        for (uint32_t k = 0; k < x->nd; k++)
-            d.dim[k] = (uint32_t)x->dim[k];
-        void *v = sct_calloc((size_t)x->count, 4);
-        if (!v)
-            return sct_nomem(err);
-        sct_status rc = d.dtype == SCT_I32 ? sct_st_read_i32(st, x, v, err)
-                                           : sct_st_read_f32(st, x, v, err);
-        if (rc == SCT_OK)
-            rc = sct_adapter_put(a, x->name, &d, v, err);
-        sct_free(v);
-        SCT_TRY(rc);
-    }
-    return SCT_OK;
-}
-
-static sct_status get_keys(struct sct_adapter *a, json_t *root, sct_error *err)
-{
-    const char *key;
-    json_t *value;
-    json_object_foreach(root, key, value)
-    {
-        char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-        const sct_status rc = text ? sct_adapter_put_key(a, key, text, err) : sct_nomem(err);
-        free(text);
-        SCT_TRY(rc);
-    }
-    return SCT_OK;
-}
-
-sct_status sct_adapter_open(struct sct_adapter_info *info, struct sct_adapter **a,
+sct_status sct_adapter_open(struct sct_adapter_info *info, struct sct_adapter_parts *parts,
                             const char *dir, sct_error *err)
 {
     struct sct_adapter_folder f;
     memset(info, 0, sizeof *info);
-    *a = NULL;
+    memset(parts, 0, sizeof *parts);
     SCT_TRY(sct_adapter_folder_open(&f, dir, err));
     sct_status rc = get_info(info, &f, err);
     if (rc == SCT_OK)
-        rc = (*a = sct_adapter_create(dir)) ? SCT_OK : sct_nomem(err);
-    if (rc == SCT_OK)
-        rc = get_tensors(*a, f.tensors, err);
-    if (rc == SCT_OK)
-        rc = get_keys(*a, f.config, err);
+        rc = sct_adapter_parts_read(parts, &f, dir, err);
     sct_adapter_folder_close(&f);
-    if (rc != SCT_OK) {
-        sct_adapter_destroy(a);
+    if (rc != SCT_OK)
         sct_adapter_info_fini(info);
-    }
     return rc;
-}
-
-sct_status sct_adapter_own_form(struct sct_adapter **a, struct sct_tuner *t, sct_error *err)
-{
-    if (!t->run.s->from_disk)
-        return SCT_OK;
-    struct sct_adapter *own = sct_adapter_create((*a)->origin);
-    const sct_status rc =
-        own ? t->run.s->from_disk(t->run.state, sct_strategy_host_table(), *a, own, err)
-            : sct_nomem(err);
-    if (rc != SCT_OK) {
-        sct_adapter_destroy(&own);
-        return rc;
-    }
-    sct_adapter_destroy(a);
-    *a = own;
-    return SCT_OK;
 }
 
 void sct_adapter_info_fini(struct sct_adapter_info *info)

@@ -115,7 +115,7 @@ static sct_status write_args(struct loop *l, sct_error *err)
     sct_str_add(&s, "# everything in force in this run; read again with -c\n");
     sct_opts_dump(l->x->run->opts, 0, &s);
     sct_str_add(&s, "options:\n");
-    sct_opts_dump(l->x->tuner.opts, 2, &s);
+    sct_tuner_dump(&l->x->tuner, 2, &s);
     char *path = sct_path_join(l->dir, "args.yaml"), *text = sct_str_take(&s);
     const sct_status rc =
         path && text ? sct_file_write(path, text, strlen(text), err) : sct_nomem(err);

@@ -214,24 +214,14 @@ void sct_recipe_close(struct sct_recipe *r)
     memset(r, 0, sizeof *r);
 }
 
-/* The strongest layer's value of a key, of the settings or of the options. */
-static const struct sct_cfg_node *strongest(const struct sct_recipe *r, const char *key,
-                                            bool option)
+const char *sct_recipe_setting(const struct sct_recipe *r, const char *key)
 {
     const struct sct_cfg_node *found = NULL;
     for (uint32_t i = 0; i < r->n_layer; i++) {
-        const struct sct_cfg_node *map =
-            option ? sct_cfg_get(r->layer[i], "options") : r->layer[i];
-        const struct sct_cfg_node *n = sct_cfg_get(map, key);
+        const struct sct_cfg_node *n = sct_cfg_get(r->layer[i], key);
         found = n ? n : found;
     }
-    return found;
-}
-
-const char *sct_recipe_setting(const struct sct_recipe *r, const char *key)
-{
-    const struct sct_cfg_node *n = strongest(r, key, false);
-    return n && n->text ? n->text : "";
+    return found && found->text ? found->text : "";
 }
 
 const char *sct_recipe_expect(const struct sct_recipe *r)
@@ -248,33 +238,67 @@ static bool is_other(const char *key)
     return false;
 }
 
-/* Every key of the layers once, at its first place, with its strongest value. */
-static void keys_text(const struct sct_recipe *r, bool options, const char *indent,
-                      struct sct_str *text)
+/* A value as YAML. */
+static void value_text(const struct sct_cfg_node *v, struct sct_str *text)
 {
+    if (v->text)
+        sct_str_add(text, " \"%s\"", v->text);
+    for (const struct sct_cfg_node *n = v->first; n && v->kind == SCT_CFG_SEQUENCE; n = n->next)
+        sct_str_add(text, "%s\"%s\"%s", n == v->first ? " [" : ", ", n->text ? n->text : "",
+                    n->next ? "" : "]");
+    sct_str_add(text, "\n");
+}
+
+/* The mapping of a layer that holds settings, options, or the options of strategy `of`. */
+static const struct sct_cfg_node *map_of(const struct sct_recipe *r, uint32_t layer,
+                                         bool options, const char *of)
+{
+    const struct sct_cfg_node *map = r->layer[layer];
+    map = options ? sct_cfg_get(map, "options") : map;
+    return of ? sct_cfg_get(map, of) : map;
+}
+
+/* Every key of the layers once, at its first place, with its strongest value. Returns mappings
+ * among the options in of[SCT_RECIPE_LAYERS], which come after them. */
+static uint32_t keys_text(const struct sct_recipe *r, bool options, const char *of,
+                          const char *indent, const char **inner, struct sct_str *text)
+{
+    uint32_t n_inner = 0;
     for (uint32_t i = 0; i < r->n_layer; i++) {
-        const struct sct_cfg_node *map =
-            options ? sct_cfg_get(r->layer[i], "options") : r->layer[i];
+        const struct sct_cfg_node *map = map_of(r, i, options, of);
         for (const struct sct_cfg_node *n = map ? map->first : NULL; n; n = n->next) {
+            const struct sct_cfg_node *v = n;
             bool seen = !options && is_other(n->key);
-            for (uint32_t j = 0; j < i && !seen; j++)
-                seen = sct_cfg_get(options ? sct_cfg_get(r->layer[j], "options") : r->layer[j],
-                                   n->key) != NULL;
-            const struct sct_cfg_node *v = strongest(r, n->key, options);
-            if (!seen && v && v->text)
-                sct_str_add(text, "%s%s: \"%s\"\n", indent, n->key, v->text);
+            for (uint32_t j = 0; j < r->n_layer; j++) {
+                const struct sct_cfg_node *also =
+                    sct_cfg_get(map_of(r, j, options, of), n->key);
+                seen |= also && j < i;
+                v = also ? also : v;
+            }
+            if (!seen && v->kind == SCT_CFG_MAPPING && inner && n_inner < SCT_RECIPE_LAYERS) {
+                inner[n_inner++] = n->key;
+            } else if (!seen && (v->text || v->kind == SCT_CFG_SEQUENCE)) {
+                sct_str_add(text, "%s%s:", indent, n->key);
+                value_text(v, text);
+            }
         }
     }
+    return n_inner;
 }
 
 void sct_recipe_text(const struct sct_recipe *r, struct sct_str *text)
 {
-    keys_text(r, false, "", text);
-    for (uint32_t i = 0; i < r->n_layer; i++) {
-        if (sct_cfg_get(r->layer[i], "options")) {
-            sct_str_add(text, "options:\n");
-            keys_text(r, true, "  ", text);
-            return;
-        }
+    const char *inner[SCT_RECIPE_LAYERS];
+    bool any = false;
+    (void)keys_text(r, false, NULL, "", NULL, text);
+    for (uint32_t i = 0; i < r->n_layer; i++)
+        any |= sct_cfg_get(r->layer[i], "options") != NULL;
+    if (!any)
+        return;
+    sct_str_add(text, "options:\n");
+    const uint32_t n = keys_text(r, true, NULL, "  ", inner, text);
+    for (uint32_t i = 0; i < n; i++) {
+        sct_str_add(text, "  %s:\n", inner[i]);
+        (void)keys_text(r, true, inner[i], "    ", NULL, text);
     }
 }

@@ -8,6 +8,7 @@
 #include "core/base/status.h"
 #include "core/io/text.h"
 #include "core/model/build.h"
+#include "core/plug/module.h"
 
 void sct_session_say(const struct sct_session *x, int level, const char *fmt, ...)
 {
@@ -50,35 +51,95 @@ static sct_status open_device(struct sct_session *x, const char *(*env)(const ch
     return SCT_OK;
 }
 
-static sct_status other_strategy(const struct sct_session *x, const char *name, sct_error *err)
+/* Whether a word of --strategy means s: its name, or the path of its module. */
+static bool is_strategy(const struct sct_strategy *s, const char *w, size_t len)
 {
-    return sct_fail(err, SCT_EUSAGE, "--adapter %s is of strategy %s, not %s", x->s->adapter,
-                    x->info.strategy, name);
+    char path[4096];
+    const struct sct_strategy *other = NULL;
+    (void)snprintf(path, sizeof path, "%.*s", (int)(len < sizeof path ? len : 0), w);
+    if (!strchr(path, '/'))
+        return strcmp(s->name, path) == 0;
+    return sct_plug_strategy(path, &other, NULL) == SCT_OK && strcmp(other->name, s->name) == 0;
+}
+
+/* An adapter knows its strategy's name; modules that --strategy names by their paths are known
+ * by theirs from here on. */
+static sct_status open_modules(const struct sct_session *x, sct_error *err)
+{
+    char path[4096];
+    size_t len = 0;
+    const struct sct_strategy *s;
+    const char *w;
+    if (sct_opts_source(x->run->opts, "strategy") != SCT_OPT_FLAG)
+        return SCT_OK;
+    for (uint32_t k = 0; (w = sct_list_at(x->s->strategy, k, &len)); k++) {
+        (void)snprintf(path, sizeof path, "%.*s", (int)(len < sizeof path ? len : 0), w);
+        if (strchr(path, '/'))
+            SCT_TRY(sct_plug_strategy(path, &s, err));
+    }
+    return SCT_OK;
+}
+
+/* Strategies that are named as flags must be the adapters'. */
+static sct_status check_strategy(const struct sct_session *x, sct_error *err)
+{
+    const struct sct_tuner *t = &x->tuner;
+    const char *asked = x->s->strategy, *w;
+    char joined[256];
+    size_t len = 0;
+    uint32_t k = 0;
+    if (sct_opts_source(x->run->opts, "strategy") != SCT_OPT_FLAG)
+        return SCT_OK;
+    for (; (w = sct_list_at(asked, k, &len)) && k < t->n; k++)
+        if (!is_strategy(t->part[k].run.s, w, len))
+            break;
+    if (!w && k == t->n)
+        return SCT_OK;
+    (void)snprintf(joined, sizeof joined, "%s", asked);
+    for (char *c = joined; *c; c++)
+        *c = *c == '\n' ? '+' : *c;
+    return sct_fail(err, SCT_EUSAGE, "--adapter %s is of strategy %s, not %s", x->adapter,
+                    t->name, joined);
+}
+
+static sct_status open_adapters(struct sct_session *x, sct_error *err)
+{
+    const struct sct_settings *s = x->s;
+    SCT_TRY(open_modules(x, err));
+    SCT_TRY(sct_stack_open(&x->stack, &x->tuner, s->adapter, s->head_from, err));
+    struct sct_stack_item *head = &x->stack.item[x->stack.head];
+    x->adapter = head->dir;
+    x->info = head->info;
+    memset(&head->info, 0, sizeof head->info);
+    SCT_TRY(check_strategy(x, err));
+    for (uint32_t i = 0; i < x->run->n_set; i++)
+        if (strcmp(x->run->set[i].where, "--set") == 0)
+            return sct_fail(err, SCT_EUSAGE,
+                            "--set %s: --adapter %s keeps the options it was trained with",
+                            x->run->set[i].key, x->adapter);
+    for (uint32_t i = 0; i < x->stack.n; i++)
+        if (i != x->stack.head && sct_preprocess_hash(&x->stack.item[i].info.pre) !=
+                                      sct_preprocess_hash(&x->info.pre))
+            sct_session_say(x, SCT_LOG_WARN,
+                            "pictures are prepared as %s was trained with, which is otherwise "
+                            "than %s was",
+                            x->adapter, x->stack.item[i].dir);
+    if (x->stack.n > 1)
+        sct_session_say(x, SCT_LOG_INFO, "%u adapters, %s, with the head of %s", x->stack.n,
+                        x->tuner.name, x->adapter);
+    return SCT_OK;
 }
 
 static sct_status open_all(struct sct_session *x, uint32_t need,
                            const char *(*env)(const char *), sct_error *err)
 {
     const struct sct_settings *s = x->s;
+    if (s->head_from && !s->adapter)
+        return sct_fail(err, SCT_EUSAGE, "--head-from %s: there is no --adapter", s->head_from);
     if (s->adapter)
-        SCT_TRY(sct_adapter_open(&x->info, &x->adapter, s->adapter, err));
-    const bool named = sct_opts_source(x->run->opts, "strategy") == SCT_OPT_FLAG;
-    const bool path = named && strchr(s->strategy, '/'); /* the adapter knows its name only */
-    const char *strategy = x->adapter && !path ? x->info.strategy : s->strategy;
-    if (x->adapter && named && !path && strcmp(s->strategy, x->info.strategy) != 0)
-        return other_strategy(x, s->strategy, err);
-    for (uint32_t i = 0; x->adapter && i < x->run->n_set; i++)
-        if (strcmp(x->run->set[i].where, "--set") == 0)
-            return sct_fail(err, SCT_EUSAGE,
-                            "--set %s: --adapter %s keeps the options it was trained with",
-                            x->run->set[i].key, s->adapter);
-    SCT_TRY(sct_tuner_open(&x->tuner, strategy, x->adapter ? x->info.set : x->run->set,
-                           x->adapter ? x->info.n_set : x->run->n_set, err));
-    x->has_tuner = true;
-    if (x->adapter && strcmp(x->tuner.run.s->name, x->info.strategy) != 0)
-        return other_strategy(x, x->tuner.run.s->name, err);
-    if (x->adapter)
-        SCT_TRY(sct_adapter_own_form(&x->adapter, &x->tuner, err));
+        SCT_TRY(open_adapters(x, err));
+    else
+        SCT_TRY(sct_tuner_open(&x->tuner, s->strategy, x->run->set, x->run->n_set, err));
     SCT_TRY(sct_session_open_base(x, err));
     if (need & (SCT_NEED_TRAIN | SCT_NEED_TEST))
         SCT_TRY(sct_session_open_data(x, need, err));
@@ -120,7 +181,7 @@ static sct_status count_classes(struct sct_session *x, sct_error *err)
     uint32_t n = x->s->num_classes;
     if (x->adapter && n && n != x->info.model.classes)
         return sct_fail(err, SCT_EUSAGE, "--num-classes %u: the head of %s has %u classes", n,
-                        x->s->adapter, x->info.model.classes);
+                        x->adapter, x->info.model.classes);
     if (x->adapter)
         n = x->info.model.classes;
     else if (!n && src)
@@ -183,29 +244,45 @@ static sct_status check_base(struct sct_session *x, sct_error *err)
         err, SCT_EFILE,
         "%s was trained on another base: expected weights with hash %.16s..., %s has "
         "%.16s...",
-        x->s->adapter, x->info.base_hash, x->weights, hex);
+        x->adapter, x->info.base_hash, x->weights, hex);
 }
 
-/* The strategy's choice, from the adapter or from a calibration run. */
+/* "sct, ict": who looks at data. */
+static void who_watches(const struct sct_tuner *t, char *buf, size_t size)
+{
+    size_t at = 0;
+    buf[0] = 0;
+    for (uint32_t k = 0; k < t->n && at < size; k++)
+        if (t->part[k].n_watch)
+            at +=
+                (size_t)snprintf(buf + at, size - at, "%s%s", at ? ", " : "", t->part[k].label);
+}
+
+static sct_status calibrate(struct sct_session *x, struct sct_model *plain, sct_error *err)
+{
+    struct sct_plan_opts o;
+    char who[256];
+    SCT_TRY(sct_tuner_observe(&x->tuner, plain, err));
+    const uint32_t runs = sct_calibration_runs(plain);
+    who_watches(&x->tuner, who, sizeof who);
+    if (!x->s->dry_run && runs)
+        sct_session_say(x, SCT_LOG_INFO, "calibrating %s on %u images in %u run%s", who,
+                        sct_source_count(x->train), runs, runs > 1 ? "s" : "");
+    SCT_TRY(sct_session_plan_opts(x, &o, err));
+    return sct_calibrate(&x->tuner, plain, &x->device, x->train_loader, x->train, x->seed, &o,
+                         x->s->dry_run ? &x->calibration_bytes : NULL, err);
+}
+
+/* The strategies' choice, from the adapters or from calibration. */
 static sct_status decide(struct sct_session *x, uint32_t batch, sct_error *err)
 {
     struct sct_model *plain = NULL;
-    if (!x->adapter && !x->tuner.run.s->observe)
+    if (!x->adapter && !sct_tuner_observes(&x->tuner))
         return SCT_OK;
     SCT_TRY(build(x, &plain, batch, false, err));
-    sct_status rc = SCT_OK;
-    if (x->adapter) {
-        rc = sct_strategy_load(&x->tuner.run, plain, x->adapter, err);
-    } else {
-        struct sct_plan_opts o;
-        if (!x->s->dry_run)
-            sct_session_say(x, SCT_LOG_INFO, "calibrating %s on %u images",
-                            x->tuner.run.s->name, sct_source_count(x->train));
-        rc = sct_session_plan_opts(x, &o, err);
-        if (rc == SCT_OK)
-            rc = sct_calibrate(&x->tuner, plain, &x->device, x->train_loader, x->train, x->seed,
-                               &o, x->s->dry_run ? &x->calibration_bytes : NULL, err);
-    }
+    sct_status rc = x->adapter ? check_base(x, err) : calibrate(x, plain, err);
+    if (rc == SCT_OK && x->adapter)
+        rc = sct_stack_load(&x->stack, &x->tuner, plain, err);
     sct_model_destroy(&plain);
     return rc;
 }
@@ -241,13 +318,9 @@ sct_status sct_session_model(struct sct_session *x, uint32_t batch, bool train, 
     }
     SCT_TRY(decide(x, batch, err));
     SCT_TRY(build(x, &x->model, batch, keep, err));
-    SCT_TRY(sct_strategy_apply(&x->tuner.run, x->model, err));
+    SCT_TRY(sct_tuner_apply(&x->tuner, x->model, err));
     SCT_TRY(sct_graph_verify(x->model->g, err));
-    if (x->adapter) {
-        SCT_TRY(check_base(x, err));
-        SCT_TRY(sct_adapter_fill(x->adapter, x->model, err));
-    }
-    return SCT_OK;
+    return x->adapter ? sct_stack_fill(&x->stack, x->model, err) : SCT_OK;
 }
 
 sct_status sct_session_plain(struct sct_session *x, struct sct_model **m, sct_error *err)
@@ -255,11 +328,20 @@ sct_status sct_session_plain(struct sct_session *x, struct sct_model **m, sct_er
     return build(x, m, 1, false, err);
 }
 
+sct_status sct_session_part(struct sct_session *x, uint32_t part, struct sct_model **m,
+                            sct_error *err)
+{
+    SCT_TRY(build(x, m, 1, false, err));
+    const sct_status rc = sct_strategy_apply(&x->tuner.part[part].run, *m, err);
+    if (rc != SCT_OK)
+        sct_model_destroy(m);
+    return rc;
+}
+
 sct_status sct_session_describe(struct sct_session *x, sct_error *err)
 {
     struct sct_adapter_info *i = &x->info;
     i->model = x->cfg;
-    (void)snprintf(i->strategy, sizeof i->strategy, "%s", x->tuner.run.s->name);
     (void)snprintf(i->weights, sizeof i->weights, "%.1000s", x->weights);
     if (!x->adapter)
         i->base_seed = (uint32_t)x->seed;
@@ -279,10 +361,6 @@ sct_status sct_session_describe(struct sct_session *x, sct_error *err)
     (void)snprintf(i->layout, sizeof i->layout, "%s", x->about.layout);
     (void)snprintf(i->folder_order, sizeof i->folder_order, "%s", x->about.folder_order);
     (void)snprintf(i->task, sizeof i->task, "%s", x->about.task);
-    if (!x->adapter) {
-        i->set = x->run->set;
-        i->n_set = x->run->n_set;
-    }
     return i->base_hash[0] ? SCT_OK : sct_base_hash_of(x->base.w, i->base_hash, err);
 }
 
@@ -293,9 +371,8 @@ void sct_session_close(struct sct_session *x)
     sct_source_destroy(&x->train);
     sct_source_destroy(&x->test);
     sct_model_destroy(&x->model);
-    sct_adapter_destroy(&x->adapter);
-    if (x->has_tuner)
-        sct_tuner_close(&x->tuner);
+    sct_stack_close(&x->stack);
+    sct_tuner_close(&x->tuner);
     if (x->has_device)
         sct_device_close(&x->device);
     sct_base_close(&x->base);

@@ -8,10 +8,11 @@
 #ifndef SCT_TRAIN_SESSION_H
 #define SCT_TRAIN_SESSION_H
 
-#include "core/train/adapter_io.h"
 #include "core/train/base.h"
 #include "core/train/data_open.h"
 #include "core/train/graphs.h"
+#include "core/train/stack.h"
+#include "core/train/strategies.h"
 
 struct sct_session {
     const struct sct_settings *s;
@@ -27,10 +28,10 @@ struct sct_session {
     char *skipped;               /* a line for every image left out by --skip-bad, or NULL */
     uint32_t n_skipped;
     struct sct_tuner tuner;
-    bool has_tuner;
-    struct sct_adapter_info info; /* of --adapter, or what will be saved */
-    struct sct_adapter *adapter;
-    struct sct_model *model; /* adapted */
+    struct sct_stack stack;       /* of --adapter; empty without */
+    const char *adapter;          /* the folder whose head it is, or NULL */
+    struct sct_adapter_info info; /* of that folder, or what will be saved */
+    struct sct_model *model;      /* adapted */
     const char **class_names;
     char weights[4096];
     uint64_t seed;
@@ -58,6 +59,10 @@ sct_status sct_session_model(struct sct_session *x, uint32_t batch, bool train, 
 /* The same model without what a strategy adds to it, with a fresh head; after
  * sct_session_model. The caller destroys it before the session is closed. */
 sct_status sct_session_plain(struct sct_session *x, struct sct_model **m, sct_error *err);
+/* The same with what strategy `part` alone adds, from 0; its values are not filled in. The
+ * caller destroys it before the session is closed. */
+sct_status sct_session_part(struct sct_session *x, uint32_t part, struct sct_model **m,
+                            sct_error *err);
 void sct_session_close(struct sct_session *x);
 
 /* Device options from the settings, but for the log. */

@@ -78,7 +78,7 @@ sct_status sct_session_open_preprocess(struct sct_session *x, sct_error *err)
         sct_session_say(
             x, SCT_LOG_WARN,
             "pictures are prepared otherwise than %s was trained with: as asked for",
-            s->adapter);
+            x->adapter);
     return sct_preprocess_check(p, err);
 }
 

@@ -9,6 +9,7 @@
 #include "core/base/status.h"
 #include "core/model/interp.h"
 #include "core/plug/module.h"
+#include "core/train/adapter_parts.h"
 #include "core/train/recipe.h"
 
 #define OFF(F) offsetof(struct sct_settings, F)
@@ -57,8 +58,8 @@ static const struct sct_flag flags[] = {
     WORD(isa, "cpu: instruction set at most", "auto|base|avx2|avx512", device),
     WORD(assume, "opencl: whose kernels are used, whatever the device is", "auto|cpu|gpu",
          device),
-    {{"strategy", "what is trained: sct, lora, linear, full, or a path", SCT_OPT_STRING,
-      OFF(strategy), 0, 0, 0, "sct"},
+    {{"strategy", "what is trained: sct, lora, linear, full, or a path; again: one more on top",
+      SCT_OPT_LIST, OFF(strategy), 0, 0, 0, "sct"},
      NULL,
      model,
      "NAME",
@@ -72,8 +73,15 @@ static const struct sct_flag flags[] = {
         NULL, model, "NAME"),
     STR(quirks, "of the recipe: all, as published; none; or the names of those to keep", "all",
         model, "NAMES"),
-    STR(adapter, "start from (train) or use (eval, predict, dump) this adapter", NULL, model,
-        "DIR"),
+    {{"adapter",
+      "start from (train) or use (eval, predict, export, dump) this adapter; again: on top",
+      SCT_OPT_LIST, OFF(adapter), 0, 0, 0, NULL},
+     NULL,
+     model,
+     "DIR",
+     0},
+    STR(head_from, "of several adapters: whose head and classes; default: the last one's", NULL,
+        model, "DIR"),
     STR(head_init, "initialiser of a fresh head", NULL, model, "INIT"),
     FLT(drop_path, "stochastic depth of the last block", 0, 0, 0.95, model),
     UINT(num_classes, "classes; 0: as the data says", 0, 0, 1000000, model),
@@ -195,45 +203,104 @@ sct_status sct_parse_triple(const char *text, const char *what, float out[3], sc
     return SCT_OK;
 }
 
+/* of, part: see struct sct_set. */
 static sct_status add_set(struct sct_settings_run *r, const char *key, const char *value,
-                          const char *where, sct_error *err)
+                          const char *where, const char *of, uint32_t part, sct_error *err)
 {
     SCT_TRY(
         sct_grow((void **)&r->set, &r->cap_set, (uint64_t)r->n_set + 1, sizeof *r->set, err));
     struct sct_set *s = &r->set[r->n_set];
     s->key = sct_arena_strdup(r->arena, key);
     s->value = sct_arena_strdup(r->arena, value);
+    s->of = of ? sct_arena_strdup(r->arena, of) : NULL;
+    s->part = part;
     (void)snprintf(s->where, sizeof s->where, "%s", where);
-    if (!s->key || !s->value)
+    if (!s->key || !s->value || (of && !s->of))
         return sct_nomem(err);
     r->n_set++;
     return SCT_OK;
 }
 
-/* Option keys, and strategy options under `options:`. skip: keys that are something else. */
+static sct_status read_option(struct sct_settings_run *r, const struct sct_cfg_node *n,
+                              const char *of, uint32_t part, sct_error *err)
+{
+    char where[160];
+    if (n->kind != SCT_CFG_SCALAR)
+        return sct_cfg_fail(n, err, "expected a plain value for option %s", n->key);
+    (void)snprintf(where, sizeof where, "%s:%u:%u", n->file, n->line, n->column);
+    return add_set(r, n->key, n->text ? n->text : "", where, of, part, err);
+}
+
+/* Option keys, and strategy options under `options:`, of all or in a mapping of one. skip: keys
+ * that are something else. part: the file is that strategy's own; 0: none's. */
 static sct_status read_map(struct sct_settings_run *r, const struct sct_cfg_node *map,
-                           const char *const *skip, sct_error *err)
+                           const char *const *skip, uint32_t part, sct_error *err)
 {
     const struct sct_cfg_node *options = NULL;
     SCT_TRY(sct_cfg_feed(map, r->opts, skip, err));
     SCT_TRY(sct_cfg_child(map, "options", SCT_CFG_MAPPING, &options, err));
     for (const struct sct_cfg_node *n = options ? options->first : NULL; n; n = n->next) {
-        char where[160];
-        if (n->kind != SCT_CFG_SCALAR)
-            return sct_cfg_fail(n, err, "expected a plain value for option %s", n->key);
-        (void)snprintf(where, sizeof where, "%s:%u:%u", n->file, n->line, n->column);
-        SCT_TRY(add_set(r, n->key, n->text ? n->text : "", where, err));
+        if (n->kind != SCT_CFG_MAPPING || part)
+            SCT_TRY(read_option(r, n, NULL, part, err));
+        for (const struct sct_cfg_node *o = part ? NULL : n->first; o; o = o->next)
+            SCT_TRY(read_option(r, o, n->key, 0, err));
     }
     return SCT_OK;
 }
 
-static sct_status read_config(struct sct_settings_run *r, const char *path, sct_error *err)
+/* The option table and the sets copy what they are fed. */
+static sct_status read_config(struct sct_settings_run *r, const char *path, uint32_t part,
+                              sct_error *err)
 {
     static const char *const skip[] = {"options", NULL};
-    if (r->n_cfg == sizeof r->cfg / sizeof r->cfg[0])
-        return sct_fail(err, SCT_EUSAGE, "%s: too many configuration files", path);
-    SCT_TRY(sct_cfg_load(&r->cfg[r->n_cfg], path, err));
-    return read_map(r, sct_cfg_root(r->cfg[r->n_cfg++]), skip, err);
+    struct sct_cfg *cfg = NULL;
+    SCT_TRY(sct_cfg_load(&cfg, path, err));
+    const sct_status rc = read_map(r, sct_cfg_root(cfg), skip, part, err);
+    sct_cfg_destroy(&cfg);
+    return rc;
+}
+
+/* <folder>/<strategy>.yaml of every strategy that has one. The last is read first: what two of
+ * them say, the one in front decides. */
+static sct_status read_own(struct sct_settings_run *r, const char *folder, sct_error *err)
+{
+    size_t len;
+    uint32_t n = 0;
+    while (sct_list_at(r->s.strategy, n, &len))
+        n++;
+    for (; n > 0; n--) {
+        char file[512], path[4096];
+        const char *name = sct_list_at(r->s.strategy, n - 1, &len);
+        if (len > 200 || memchr(name, '/', len))
+            continue;
+        (void)snprintf(file, sizeof file, "%s/%.*s.yaml", folder, (int)len, name);
+        if (sct_plug_data(file, path, sizeof path, NULL) == SCT_OK)
+            SCT_TRY(read_config(r, path, n, err));
+    }
+    return SCT_OK;
+}
+
+/* --adapter says what the strategies are. A folder that is no adapter is left for those who
+ * open it: they say what is wrong. */
+static sct_status read_adapters(struct sct_settings_run *r, sct_error *err)
+{
+    struct sct_str all = {0};
+    size_t len;
+    const char *w;
+    for (uint32_t i = 0; (w = sct_list_at(r->s.adapter, i, &len)); i++) {
+        char *dir = sct_arena_printf(r->arena, "%.*s", (int)len, w);
+        char *names = dir ? sct_adapter_strategies(dir) : NULL;
+        if (names)
+            sct_str_add(&all, "%s%s", all.n ? "\n" : "", names);
+        sct_free(names);
+    }
+    const bool found = all.n > 0;
+    char *text = sct_str_take(&all);
+    sct_status rc = text ? SCT_OK : sct_nomem(err);
+    if (rc == SCT_OK && found)
+        rc = sct_opts_set(r->opts, "strategy", text, SCT_OPT_CONFIG, "--adapter", err);
+    sct_free(text);
+    return rc;
 }
 
 /* --recipe: nothing where none was named. The option table copies what it is fed. */
@@ -245,7 +312,7 @@ static sct_status read_recipe(struct sct_settings_run *r, sct_error *err)
     SCT_TRY(sct_recipe_open(&recipe, r->s.recipe, r->s.quirks, true, err));
     sct_status rc = SCT_OK;
     for (uint32_t i = 0; i < recipe.n_layer && rc == SCT_OK; i++)
-        rc = read_map(r, recipe.layer[i], sct_recipe_other_keys, err);
+        rc = read_map(r, recipe.layer[i], sct_recipe_other_keys, 0, err);
     sct_recipe_close(&recipe);
     return rc;
 }
@@ -254,9 +321,15 @@ static sct_status flag_set(struct sct_settings_run *r, const char *text, sct_err
 {
     const char *eq = strchr(text, '=');
     if (!eq || eq == text)
-        return sct_fail(err, SCT_EUSAGE, "--set: expected KEY=VALUE, found \"%s\"", text);
-    char *key = sct_arena_printf(r->arena, "%.*s", (int)(eq - text), text);
-    return key ? add_set(r, key, eq + 1, "--set", err) : sct_nomem(err);
+        return sct_fail(err, SCT_EUSAGE,
+                        "--set: expected KEY=VALUE or STRATEGY.KEY=VALUE, found \"%s\"", text);
+    /* no key has a dot: what is in front of one is a strategy's name */
+    const char *dot = memchr(text, '.', (size_t)(eq - text)), *at = dot ? dot + 1 : text;
+    char *key = sct_arena_printf(r->arena, "%.*s", (int)(eq - at), at);
+    char *of = dot ? sct_arena_printf(r->arena, "%.*s", (int)(dot - text), text) : NULL;
+    if (!key || (dot && !of))
+        return sct_nomem(err);
+    return add_set(r, key, eq + 1, "--set", of, 0, err);
 }
 
 /* "-c FILE", "--config FILE" and "--config=FILE"; *used words, 0: something else. */
@@ -331,30 +404,18 @@ static sct_status read_all(struct sct_settings_run *r, int argc, char *const *ar
      * its file */
     SCT_TRY(read_recipe(r, err));
     if (config)
-        SCT_TRY(read_config(r, config, err));
-    if (!strchr(r->s.strategy, '/')) {
-        (void)snprintf(path, sizeof path, "configs/strategies/%.200s.yaml", r->s.strategy);
-        char found[4096];
-        if (sct_plug_data(path, found, sizeof found, NULL) == SCT_OK)
-            SCT_TRY(read_config(r, found, err));
-    }
+        SCT_TRY(read_config(r, config, 0, err));
+    SCT_TRY(read_adapters(r, err));
+    SCT_TRY(read_own(r, "configs/strategies", err));
     SCT_TRY(read_recipe(r, err));
     if (demo && !r->s.data && !r->s.weights && !r->s.model && !r->s.adapter && !config) {
         SCT_TRY(sct_plug_data("configs/demo/default.yaml", path, sizeof path, err));
-        SCT_TRY(read_config(r, path, err));
-        char own[4200];
-        (void)snprintf(own, sizeof own, "configs/demo/%.200s.yaml", r->s.strategy);
-        if (!strchr(r->s.strategy, '/') &&
-            sct_plug_data(own, path, sizeof path, NULL) == SCT_OK)
-            SCT_TRY(read_config(r, path, err));
+        SCT_TRY(read_config(r, path, 0, err));
+        SCT_TRY(read_own(r, "configs/demo", err));
     }
-    if (config) {
-        sct_cfg_destroy(&r->cfg[0]); /* its strings were copied by the option table */
-        memmove(&r->cfg[0], &r->cfg[1], sizeof r->cfg - sizeof r->cfg[0]);
-        r->cfg[3] = NULL;
-        r->n_cfg--;
-        SCT_TRY(read_config(r, config, err));
-    }
+    if (config)
+        SCT_TRY(read_config(r, config, 0, err));
+    SCT_TRY(read_adapters(r, err));
     return read_sets(r, argc, argv, err);
 }
 
@@ -371,8 +432,6 @@ sct_status sct_settings_init(struct sct_settings_run *r, int argc, char *const *
 
 void sct_settings_fini(struct sct_settings_run *r)
 {
-    for (uint32_t i = 0; i < sizeof r->cfg / sizeof r->cfg[0]; i++)
-        sct_cfg_destroy(&r->cfg[i]);
     sct_opts_destroy(&r->opts);
     sct_free(r->set);
     if (r->arena)

@@ -2,7 +2,8 @@
  * settings.h - everything a run can be told, in one table: flags, YAML keys, environment, help.
  * Sources, weakest first: defaults, configs/strategies/<strategy>.yaml, --recipe, the
  * demo's configuration (when neither data nor weights are given), -c FILE, environment, flags.
- */
+ * Of several strategies each has the options of its own file, and the first one's file wins in
+ * everything else. With --adapter the strategies are the adapter's. */
 #ifndef SCT_TRAIN_SETTINGS_H
 #define SCT_TRAIN_SETTINGS_H
 
@@ -11,9 +12,10 @@
 #include "core/io/config.h"
 
 struct sct_settings {
+    /* strategy and adapter are LISTs (core/io/option.h) */
     const char *backend, *device, *strategy, *recipe, *quirks, *model, *weights, *data;
     const char *train_list, *test_list, *image_root, *class_map, *preprocess, *mean, *std,
-        *adapter, *output;
+        *adapter, *head_from, *output;
     const char *cache_bytes, *feature_bytes, *memory_limit, *head_init, *image, *site, *after;
     uint32_t epochs, batch_size, max_steps, log_interval, eval_interval, test_limit;
     uint32_t threads, micro_batch, checkpoint, resize, lr_schedule, optimizer, seed_low;
@@ -26,9 +28,11 @@ struct sct_settings {
     float warmup_lr, min_lr, crop_pct;
 };
 
-/* One "KEY=VALUE" for the strategy, from --set or from `options:` of a YAML file. */
+/* One "KEY=VALUE" for a strategy, from --set or from `options:` of a YAML file. */
 struct sct_set {
     const char *key, *value;
+    const char *of; /* which of several: its label; NULL: the one that has the key */
+    uint32_t part;  /* or its number in the list, from 1; 0: not told this way */
     char where[192];
 };
 
@@ -38,8 +42,6 @@ struct sct_settings_run {
     struct sct_set *set; /* weakest first */
     uint32_t n_set, cap_set;
     struct sct_arena *arena;
-    struct sct_cfg *cfg[4]; /* configurations read, kept for their strings */
-    uint32_t n_cfg;
     const char *const *word; /* arguments that are no flags */
     uint32_t n_word;
 };

@@ -1,53 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * strategies.c - the strategy of a run: options, calibration.
- * One calibration run per protocol: watches that agree on it share the passes over the data. */
+ * strategies.c - calibration.
+ * One run per protocol: watches that agree on it share the passes over the data, of whichever
+ * strategy they are. */
 #include "core/train/strategies.h"
 
 #include <string.h>
 
 #include "core/base/status.h"
 #include "core/exec/exec.h"
-#include "core/plug/module.h"
 #include "core/train/graphs.h"
-
-sct_status sct_tuner_open(struct sct_tuner *t, const char *name, const struct sct_set *set,
-                          uint32_t n_set, sct_error *err)
-{
-    memset(t, 0, sizeof *t);
-    const struct sct_strategy *s = NULL;
-    char what[96];
-    static const struct sct_option none[] = {{NULL, NULL, 0, 0, 0, 0, 0, NULL}};
-    sct_status rc = sct_plug_strategy(name, &s, err);
-    if (rc == SCT_OK)
-        rc = sct_strategy_open(&t->run, s, err);
-    if (rc == SCT_OK) {
-        (void)snprintf(what, sizeof what, "strategy %.60s", s->name);
-        rc = sct_opts_create(&t->opts, s->options ? s->options : none, t->run.state,
-                             s->state_size, what, err);
-    }
-    for (uint32_t i = 0; i < n_set && rc == SCT_OK; i++) {
-        const bool flag = strcmp(set[i].where, "--set") == 0;
-        char where[sizeof set[i].where];
-        (void)snprintf(where, sizeof where, flag ? "--set %.80s" : "%s",
-                       flag ? set[i].key : set[i].where);
-        if (!sct_opts_find(t->opts, set[i].key))
-            rc = sct_opts_unknown(t->opts, set[i].key, set[i].where, err);
-        else
-            rc = sct_opts_set(t->opts, set[i].key, set[i].value,
-                              flag ? SCT_OPT_FLAG : SCT_OPT_CONFIG, where, err);
-    }
-    if (rc != SCT_OK)
-        sct_tuner_close(t);
-    return rc;
-}
-
-void sct_tuner_close(struct sct_tuner *t)
-{
-    if (t->run.s)
-        sct_strategy_close(&t->run);
-    sct_opts_destroy(&t->opts);
-    memset(t, 0, sizeof *t);
-}
 
 struct calibration {
     struct sct_model *m;
@@ -58,6 +19,7 @@ struct calibration {
     uint64_t seed;
     uint64_t *dry_bytes; /* NULL: run */
     struct sct_readings *out;
+    uint32_t *slot; /* reading of every watch: its place in out */
 };
 
 static bool same_protocol(const struct sct_protocol *a, const struct sct_protocol *b)
@@ -128,6 +90,7 @@ static sct_status collect(struct calibration *c, const struct sct_plan *p, struc
         struct sct_reading *r = sct_readings_add(c->out, w->what, w->id, rows, cols, value);
         if (!r)
             return sct_nomem(err);
+        c->slot[watch[i]] = c->out->n - 1;
         for (uint32_t k = 0; value && k < c->m->cfg.classes; k++)
             r->row_weight[w->protocol.any_class ? 0 : k] += x ? (float)seen[k] : 1.0f;
         for (size_t k = 0; !x && k < (size_t)rows * cols; k++)
@@ -190,26 +153,90 @@ static sct_status run_protocol(struct calibration *c, const uint32_t *watch, uin
     return rc;
 }
 
+/* Whether two watches are the same measurement. */
+static bool same_watch(const struct sct_watch_item *a, const struct sct_watch_item *b)
+{
+    return a->what == b->what && a->id == b->id &&
+           memcmp(&a->protocol, &b->protocol, sizeof a->protocol) == 0;
+}
+
+/* The first watch that is the same measurement as watch i: i itself, or one before it. */
+static uint32_t first_of(const struct sct_model *m, uint32_t i)
+{
+    uint32_t j = 0;
+    while (j < i && !same_watch(&m->watch[j], &m->watch[i]))
+        j++;
+    return j;
+}
+
+/* Writes the watches to be computed whose protocol is that of watch i, in order; 0: another one
+ * before i has that protocol. group may be NULL. */
+static uint32_t group_of(const struct sct_model *m, uint32_t i, uint32_t *group)
+{
+    uint32_t k = 0;
+    for (uint32_t j = 0; j < m->n_watch; j++) {
+        if (!same_protocol(&m->watch[i].protocol, &m->watch[j].protocol))
+            continue;
+        if (j < i)
+            return 0;
+        if (first_of(m, j) != j)
+            continue;
+        if (group)
+            group[k] = j;
+        k++;
+    }
+    return k;
+}
+
+uint32_t sct_calibration_runs(const struct sct_model *plain)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < plain->n_watch; i++)
+        n += group_of(plain, i, NULL) > 0;
+    return n;
+}
+
 /* Groups of watches with one protocol, each run once. */
 static sct_status all_protocols(struct calibration *c, sct_error *err)
 {
-    const uint32_t n = c->m->n_watch;
-    uint32_t *group = sct_calloc(n, sizeof *group);
-    uint8_t *done = sct_calloc(n, 1);
-    sct_status rc = group && done ? SCT_OK : sct_nomem(err);
-    for (uint32_t i = 0; i < n && rc == SCT_OK; i++) {
-        uint32_t k = 0;
-        for (uint32_t j = i; j < n; j++) {
-            if (done[j] || !same_protocol(&c->m->watch[i].protocol, &c->m->watch[j].protocol))
-                continue;
-            done[j] = 1;
-            group[k++] = j;
-        }
+    uint32_t *group = sct_calloc(c->m->n_watch, sizeof *group);
+    sct_status rc = group ? SCT_OK : sct_nomem(err);
+    for (uint32_t i = 0; i < c->m->n_watch && rc == SCT_OK; i++) {
+        const uint32_t k = group_of(c->m, i, group);
         if (k)
             rc = run_protocol(c, group, k, err);
     }
     sct_free(group);
-    sct_free(done);
+    return rc;
+}
+
+/* What a part asked for, borrowed from c->out; NULL: out of memory. */
+static struct sct_readings *own_readings(const struct calibration *c, const struct sct_part *p)
+{
+    struct sct_readings *r = sct_readings_create();
+    for (uint32_t i = 0; r && i < p->n_watch; i++) {
+        const uint32_t w = first_of(c->m, p->first_watch + i);
+        if (sct_grow((void **)&r->item, &r->cap, (uint64_t)r->n + 1, sizeof *r->item, NULL) ==
+            SCT_OK)
+            r->item[r->n++] = c->out->item[c->slot[w]];
+        else
+            sct_readings_destroy(&r);
+    }
+    return r;
+}
+
+static sct_status choose(const struct calibration *c, struct sct_tuner *t, sct_error *err)
+{
+    struct sct_readings **own = sct_calloc(t->n, sizeof(*own));
+    sct_status rc = own ? SCT_OK : sct_nomem(err);
+    for (uint32_t k = 0; k < t->n && rc == SCT_OK; k++)
+        if (!(own[k] = own_readings(c, &t->part[k])))
+            rc = sct_nomem(err);
+    if (rc == SCT_OK)
+        rc = sct_tuner_choose(t, c->m, own, err);
+    for (uint32_t k = 0; own && k < t->n; k++)
+        sct_readings_destroy(&own[k]);
+    sct_free(own);
     return rc;
 }
 
@@ -218,14 +245,21 @@ sct_status sct_calibrate(struct sct_tuner *t, struct sct_model *plain,
                          const struct sct_source *source, uint64_t seed,
                          const struct sct_plan_opts *plan, uint64_t *dry_bytes, sct_error *err)
 {
-    SCT_TRY(sct_strategy_observe(&t->run, plain, err));
-    struct calibration c = {plain, d,    loader,    source,
-                            plan,  seed, dry_bytes, sct_readings_create()};
-    if (!c.out)
-        return sct_nomem(err);
-    sct_status rc = plain->n_watch ? all_protocols(&c, err) : SCT_OK;
+    struct calibration c = {.m = plain,
+                            .d = d,
+                            .loader = loader,
+                            .source = source,
+                            .plan = plan,
+                            .seed = seed,
+                            .dry_bytes = dry_bytes,
+                            .out = sct_readings_create(),
+                            .slot = sct_calloc((size_t)plain->n_watch + 1, sizeof *c.slot)};
+    sct_status rc = c.out && c.slot ? SCT_OK : sct_nomem(err);
+    if (rc == SCT_OK && plain->n_watch)
+        rc = all_protocols(&c, err);
     if (rc == SCT_OK)
-        rc = sct_strategy_choose(&t->run, plain, c.out, err);
+        rc = choose(&c, t, err);
     sct_readings_destroy(&c.out);
+    sct_free(c.slot);
     return rc;
 }

@@ -1,28 +1,20 @@
 /* SPDX-License-Identifier: MIT
- * strategies.h - the strategy of a run: opening it with its options, calibration, building the
- * adapted model. */
+ * strategies.h - calibration: what the strategies of a run ask to see of the data. */
 #ifndef SCT_TRAIN_STRATEGIES_H
 #define SCT_TRAIN_STRATEGIES_H
 
 #include "core/data/loader.h"
-#include "core/peft/host.h"
 #include "core/train/device.h"
-#include "core/train/settings.h"
+#include "core/train/tuner.h"
 
-struct sct_tuner {
-    struct sct_strategy_run run;
-    struct sct_opts *opts; /* owns the strings of the state */
-};
+/* Passes over the data that the watches of an observed model need: one a protocol, whoever
+ * asked for it. */
+uint32_t sct_calibration_runs(const struct sct_model *plain);
 
-/* Opens strategy `name` and gives it the options in order. EPLUGIN, EUSAGE. On failure *t is
- * empty. */
-sct_status sct_tuner_open(struct sct_tuner *t, const char *name, const struct sct_set *set,
-                          uint32_t n_set, sct_error *err);
-void sct_tuner_close(struct sct_tuner *t);
-
-/* Runs what the watches of `plain` ask for over the training images and lets the strategy
- * choose. loader: over the training source, evaluation transform; batch images at once.
- * dry_bytes: NULL, or nothing is run: the strategy chooses by readings that are all 1, and
+/* After sct_tuner_observe: runs what the watches of `plain` ask for over the training images
+ * and lets every strategy choose by what it asked for. Watches that are equal are computed
+ * once. loader: over the training source, evaluation transform; batch images at once.
+ * dry_bytes: NULL, or nothing is run: the strategies choose by readings that are all 1, and
  * *dry_bytes receives the device bytes that the largest of the runs would take. */
 sct_status sct_calibrate(struct sct_tuner *t, struct sct_model *plain,
                          struct sct_open_device *d, struct sct_loader *loader,

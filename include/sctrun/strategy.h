@@ -7,6 +7,8 @@
  *
  * Training:  observe(plain model) -> one calibration run per protocol -> choose(readings) ->
  *            apply(fresh model). observe and choose may be NULL.
+ *            Strategies that are composed take each of these steps one after the other, before
+ *            any takes the next: all see the plain model, each its own readings.
  * Loading:   load(adapter) -> apply(fresh model); then the host fills parameters by name. load
  *            must restore what choose decided. apply builds the same graph in both cases.
  * Saving:    the host saves parameters and indices itself; save is for what else must be

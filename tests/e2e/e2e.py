@@ -340,6 +340,37 @@ def predict(adapter, image, *args, **kw):
     return sctrun("predict", "--adapter", adapter, "--image", image, "--json", *args, **kw).jsonl
 
 
+# ---- several strategies, several adapters ----
+
+FEW_STEPS = ["--max-steps", 3, "--lr", "0.05", "--lr-schedule", "constant", "--shuffle", "off"]
+
+
+def sets(options):
+    return [x for o in options for x in ("--set", o)]
+
+
+def composed(name, strategies, *options, args=FEW_STEPS, **kw):
+    """A short run of strategies in that order; options are STRATEGY.KEY=VALUE or KEY=VALUE."""
+    names = [x for s in strategies for x in ("--strategy", s)]
+    return train(name, *args, *names, *sets(options), strategy=None, **kw)
+
+
+def adapter_config(run, which="last"):
+    return json.loads(read("%s/%s/adapter_config.json" % (run, which)))
+
+
+def adapter_parts(run):
+    return adapter_config(run)["sctrun"]["strategies"]
+
+
+def adapters(*folders):
+    return [x for f in folders for x in ("--adapter", f + "/last")]
+
+
+def evaluated(*folders, args=()):
+    return sctrun("eval", *adapters(*folders), "--data", "data", "--json", *args).json["loss"]
+
+
 def no_leftovers(*allowed):
     """Nothing in this folder but what is allowed."""
     found = sorted(set(os.listdir(".")) - set(allowed))

@@ -22,7 +22,7 @@ static sct_status check_read(struct tuned *t, const struct sct_adapter_folder *p
 {
     struct sct_adapter *a = sct_adapter_create("peft_lora");
     SCT_TRY(all_tensors(a, peft->tensors, err));
-    sct_status rc = sct_adapter_own_form(&a, &t->tuner, err);
+    sct_status rc = sct_strategy_from_disk(&t->tuner.part[0].run, &a, err);
     uint32_t n = 0;
     for (size_t i = 0; rc == SCT_OK && i < sct_st_count(t->file); i++) {
         const struct sct_st_tensor *s = sct_st_at(t->file, i);
@@ -96,7 +96,6 @@ static sct_status check_write(struct tuned *t, const struct sct_adapter_folder *
     struct sct_adapter_folder ours = {0};
     const struct sct_device_opts o = {.backend = "ref", .device = "auto"};
     struct sct_adapter_info info = {.model = t->m->cfg};
-    (void)snprintf(info.strategy, sizeof info.strategy, "lora");
     sct_preprocess_default(&info.pre);
     if (!mkdtemp(dir))
         return sct_fail(err, SCT_EFAIL, "%s cannot be made", dir);

@@ -174,7 +174,7 @@ static sct_status open_tuner(struct sct_tuner *t, const struct row *r, sct_error
 static sct_status choose_any(struct sct_tuner *t, struct sct_model *m, sct_error *err)
 {
     struct sct_readings *all = sct_readings_create();
-    sct_status rc = all ? sct_strategy_observe(&t->run, m, err) : SCT_ENOMEM;
+    sct_status rc = all ? sct_tuner_observe(t, m, err) : SCT_ENOMEM;
     for (uint32_t i = 0; i < m->n_watch && rc == SCT_OK; i++) {
         const uint32_t id = m->watch[i].id, cols = m->site[id].channels;
         struct sct_reading *r = sct_readings_add(all, m->watch[i].what, id, 1, cols, true);
@@ -183,7 +183,7 @@ static sct_status choose_any(struct sct_tuner *t, struct sct_model *m, sct_error
             r->value[d] = r->row_weight[0] = 1.0f;
     }
     if (rc == SCT_OK)
-        rc = sct_strategy_choose(&t->run, m, all, err);
+        rc = sct_tuner_choose(t, m, &all, err);
     sct_readings_destroy(&all);
     return rc;
 }
@@ -202,7 +202,7 @@ static sct_status count(const struct row *r, uint64_t *trainable, uint64_t *head
     if (rc == SCT_OK)
         rc = choose_any(&t, m, err);
     if (rc == SCT_OK)
-        rc = sct_strategy_apply(&t.run, m, err);
+        rc = sct_tuner_apply(&t, m, err);
     if (rc == SCT_OK)
         sct_model_count(m, trainable, head, &all);
     sct_tuner_close(&t);

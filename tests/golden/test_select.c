@@ -186,7 +186,7 @@ static sct_status run(const struct golden *g, const struct sct_st *file, const s
     if (rc == SCT_OK)
         rc = golden_model(&plain, g->base, w, p->batch, false, err);
     if (rc == SCT_OK)
-        rc = sct_strategy_observe(&t.run, plain, err);
+        rc = sct_tuner_observe(&t, plain, err);
     if (rc == SCT_OK) {
         const uint32_t want = measures(row) ? row->mode->readings * blocks_of(g) : 0;
         golden_expect(plain->n_watch == want, "%u readings, expected %u", plain->n_watch, want);
@@ -194,11 +194,11 @@ static sct_status run(const struct golden *g, const struct sct_st *file, const s
     if (rc == SCT_OK && measures(row))
         rc = observe(g, plain, p, r, err);
     if (rc == SCT_OK)
-        rc = sct_strategy_choose(&t.run, plain, r, err);
+        rc = sct_tuner_choose(&t, plain, &r, err);
     if (rc == SCT_OK)
         rc = golden_model(&fresh, g->base, w, p->batch, false, err);
     if (rc == SCT_OK)
-        rc = sct_strategy_apply(&t.run, fresh, err);
+        rc = sct_tuner_apply(&t, fresh, err);
     if (rc == SCT_OK) {
         compare_sums(g, file, row, r);
         compare_choice(g, file, row, fresh);
@@ -235,7 +235,7 @@ static sct_status ties(const struct golden *g, const struct sct_st *file, sct_er
     if (rc == SCT_OK)
         rc = golden_model(&plain, g->base, w, GOLDEN_BATCH, false, err);
     if (rc == SCT_OK)
-        rc = sct_strategy_observe(&t.run, plain, err);
+        rc = sct_tuner_observe(&t, plain, err);
     for (uint32_t i = 0; rc == SCT_OK && i < plain->n_watch; i++) {
         const uint32_t cols = plain->site[plain->watch[i].id].channels;
         struct sct_reading *x =
@@ -247,11 +247,11 @@ static sct_status ties(const struct golden *g, const struct sct_st *file, sct_er
             x->row_weight[0] = 1.0f;
     }
     if (rc == SCT_OK)
-        rc = sct_strategy_choose(&t.run, plain, r, err);
+        rc = sct_tuner_choose(&t, plain, &r, err);
     if (rc == SCT_OK)
         rc = golden_model(&fresh, g->base, w, GOLDEN_BATCH, false, err);
     if (rc == SCT_OK)
-        rc = sct_strategy_apply(&t.run, fresh, err);
+        rc = sct_tuner_apply(&t, fresh, err);
     for (uint32_t j = 0; rc == SCT_OK && j < fresh->n_param; j++) {
         const struct sct_param *p = fresh->param[j];
         if (p->is_index)

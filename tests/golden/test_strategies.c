@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * test_strategies.c - what every strategy computes equals PyTorch: logits, the gradient of
- * every trainable tensor, the losses of ten AdamW steps and the values they lead to. A loss may
- * be off by a relative 1e-5 or three times what PyTorch's own float32 is off. usage:
- * test_strategies [swin] [backend [option]] */
+ * test_strategies.c - what every strategy, and some of them composed, computes equals PyTorch:
+ * logits, the gradient of every trainable tensor, the losses of ten AdamW steps and the values
+ * they lead to. A loss may be off by a relative 1e-5 or three times what PyTorch's own float32
+ * is off. usage: test_strategies [swin] [backend [option]] */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -203,6 +203,9 @@ static const struct fused {
     /* a core and V of FacT's q, k and v are such a pair too */
     {"fact_tt", 9, 0},
     {"fact_tk", 9, 0},
+    {"compose_lora_sct", 9, 0},
+    {"compose_lora_sct_qkv", 12, 0},
+    {"compose_sct_qkv_lora", 12, 0},
 };
 
 /* Guards against a plan that does not do what its name says. */
@@ -391,10 +394,24 @@ static sct_status check_plan(const struct golden *g, struct tuned *t,
     return check_training(g, t, plan, s, &whole, limit, err);
 }
 
+static void check_case(const struct golden *g, const json_t *row, const struct settings *s)
+{
+    struct tuned t;
+    sct_error e = SCT_ERROR_INIT;
+    if (golden_ok(tuned_open(&t, g, row, &e), &e, "strategy") != SCT_OK)
+        return;
+    sct_status rc = SCT_OK;
+    for (int p = 0; p < GOLDEN_PLANS && rc == SCT_OK; p++)
+        rc = check_plan(g, &t, &golden_plans[p], s, &e);
+    (void)golden_ok(rc, &e, t.name);
+    tuned_close(&t);
+}
+
 int main(int argc, char **argv)
 {
     struct golden g;
     struct settings s = {0};
+    char path[4096];
     sct_error err = SCT_ERROR_INIT;
     const int skip = golden_init(&g, argc, argv);
     if (skip)
@@ -404,18 +421,20 @@ int main(int argc, char **argv)
     const json_t *cases = json_object_get(s.root, "cases");
     golden_expect(json_array_size(cases) >= 3, "%zu strategies to check",
                   json_array_size(cases));
-    for (size_t i = 0; i < json_array_size(cases); i++) {
-        struct tuned t;
-        sct_error e = SCT_ERROR_INIT;
-        const json_t *row = json_array_get(cases, i);
-        if (golden_ok(tuned_open(&t, &g, row, &e), &e, "strategy") != SCT_OK)
-            continue;
-        sct_status rc = SCT_OK;
-        for (int p = 0; p < GOLDEN_PLANS && rc == SCT_OK; p++)
-            rc = check_plan(&g, &t, &golden_plans[p], &s, &e);
-        (void)golden_ok(rc, &e, t.name);
-        tuned_close(&t);
+    for (size_t i = 0; i < json_array_size(cases); i++)
+        check_case(&g, json_array_get(cases, i), &s);
+    json_t *composed = NULL;
+    if (!g.base->window && /* of the ViT alone */
+        golden_ok(sct_json_load(golden_path("compose.json", path, sizeof path), SCT_EFILE,
+                                &composed, &err),
+                  &err, "compose.json") == SCT_OK) {
+        cases = json_object_get(composed, "cases");
+        golden_expect(json_array_size(cases) >= 3, "%zu compositions to check",
+                      json_array_size(cases));
+        for (size_t i = 0; i < json_array_size(cases); i++)
+            check_case(&g, json_array_get(cases, i), &s);
     }
+    json_decref(composed);
     json_decref(s.root);
     golden_fini(&g);
     return golden_result();

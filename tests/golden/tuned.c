@@ -8,21 +8,63 @@
 
 enum { MAX_SET = 8 };
 
-sct_status tuned_open_strategy(struct sct_tuner *t, const char *name, const json_t *options,
-                               sct_error *err)
+struct sets {
+    struct sct_set set[MAX_SET];
+    uint32_t n;
+};
+
+/* of: the strategy that the options are for, or NULL. */
+static sct_status add_options(struct sets *s, const json_t *options, const char *of,
+                              sct_error *err)
 {
-    static struct sct_set set[MAX_SET];
-    uint32_t n = 0;
     const char *key;
     json_t *value;
     json_object_foreach((json_t *)(uintptr_t)options, key, value)
     {
-        if (n == MAX_SET)
+        if (s->n == MAX_SET)
             return sct_fail(err, SCT_EFILE, "cases.json: more than %d options", MAX_SET);
-        set[n] = (struct sct_set){.key = key, .value = json_string_value(value)};
-        (void)snprintf(set[n++].where, sizeof set[0].where, "cases.json");
+        s->set[s->n] =
+            (struct sct_set){.key = key, .value = json_string_value(value), .of = of};
+        (void)snprintf(s->set[s->n++].where, sizeof s->set[0].where, "cases.json");
     }
-    return sct_tuner_open(t, name, set, n, err);
+    return SCT_OK;
+}
+
+sct_status tuned_open_strategy(struct sct_tuner *t, const char *name, const json_t *options,
+                               sct_error *err)
+{
+    struct sets s = {.n = 0};
+    SCT_TRY(add_options(&s, options, NULL, err));
+    return sct_tuner_open(t, name, s.set, s.n, err);
+}
+
+/* A row of compose.json: names, and options of each. */
+static sct_status open_composed(struct sct_tuner *t, const struct sct_json_at *at,
+                                sct_error *err)
+{
+    struct sets s = {.n = 0};
+    const json_t *names = NULL, *options = NULL;
+    char list[128] = "";
+    size_t n = 0, used = 0;
+    SCT_TRY(sct_json_get_strings(at, "strategy", SCT_JSON_REQUIRED, &names, &n, err));
+    SCT_TRY(sct_json_get_object(at, "options", SCT_JSON_REQUIRED, &options, err));
+    for (size_t i = 0; i < n && used < sizeof list; i++) {
+        const char *name = json_string_value(json_array_get(names, i));
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? "\n" : "", name);
+        SCT_TRY(add_options(&s, json_object_get(options, name), name, err));
+    }
+    return sct_tuner_open(t, list, s.set, s.n, err);
+}
+
+static sct_status open_row(struct sct_tuner *t, const struct sct_json_at *at, sct_error *err)
+{
+    const char *strategy;
+    const json_t *options;
+    if (json_is_array(json_object_get(at->obj, "strategy")))
+        return open_composed(t, at, err);
+    SCT_TRY(sct_json_get_str(at, "strategy", SCT_JSON_REQUIRED, &strategy, err));
+    SCT_TRY(sct_json_get_object(at, "options", SCT_JSON_REQUIRED, &options, err));
+    return tuned_open_strategy(t, strategy, options, err);
 }
 
 /* Everything "start/x" of the file, as x. */
@@ -55,8 +97,9 @@ static sct_status build(struct tuned *t, const struct golden *g, struct sct_adap
     SCT_TRY(starts(a, t->file, err));
     SCT_TRY(golden_weights(&t->w, g, g->base, NULL, err));
     SCT_TRY(golden_model(&t->m, g->base, t->w, GOLDEN_BATCH, false, err));
-    SCT_TRY(sct_strategy_load(&t->tuner.run, t->m, a, err));
-    SCT_TRY(sct_strategy_apply(&t->tuner.run, t->m, err));
+    for (uint32_t k = 0; k < t->tuner.n; k++)
+        SCT_TRY(sct_strategy_load(&t->tuner.part[k].run, t->m, a, err));
+    SCT_TRY(sct_tuner_apply(&t->tuner, t->m, err));
     SCT_TRY(base_starts(a, g, t->m, err));
     return sct_adapter_fill(a, t->m, err);
 }
@@ -65,14 +108,10 @@ sct_status tuned_open(struct tuned *t, const struct golden *g, const json_t *row
                       sct_error *err)
 {
     const struct sct_json_at at = {row, "cases.json", "cases", SCT_EFILE};
-    const char *strategy;
-    const json_t *options;
     double lr, wd, smoothing;
     char file[96];
     memset(t, 0, sizeof *t);
     SCT_TRY(sct_json_get_str(&at, "name", SCT_JSON_REQUIRED, &t->name, err));
-    SCT_TRY(sct_json_get_str(&at, "strategy", SCT_JSON_REQUIRED, &strategy, err));
-    SCT_TRY(sct_json_get_object(&at, "options", SCT_JSON_REQUIRED, &options, err));
     SCT_TRY(sct_json_get_f64(&at, "lr", SCT_JSON_REQUIRED, &lr, err));
     SCT_TRY(sct_json_get_f64(&at, "weight_decay", SCT_JSON_REQUIRED, &wd, err));
     SCT_TRY(sct_json_get_f64(&at, "smoothing", SCT_JSON_REQUIRED, &smoothing, err));
@@ -82,7 +121,7 @@ sct_status tuned_open(struct tuned *t, const struct golden *g, const json_t *row
     (void)snprintf(file, sizeof file, "%.64s.safetensors", t->name);
     sct_status rc = golden_open(&t->file, file, err);
     if (rc == SCT_OK)
-        rc = tuned_open_strategy(&t->tuner, strategy, options, err);
+        rc = open_row(&t->tuner, &at, err);
     struct sct_adapter *a = rc == SCT_OK ? sct_adapter_create(file) : NULL;
     if (rc == SCT_OK)
         rc = a ? build(t, g, a, err) : sct_nomem(err);

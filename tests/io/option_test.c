@@ -431,6 +431,60 @@ START_TEST(dump_reads_back)
 
 END_TEST
 
+/* Flags add up, a file gives all at once, the stronger source wins; what dump writes is read
+ * back.
+ */
+START_TEST(lists)
+{
+    static const struct sct_flag table[] = {
+        {{"name", "names", SCT_OPT_LIST, 0, 0, 0, 0, "one"}, NULL, "Run", NULL, 0},
+        {.opt = {.key = NULL}},
+    };
+    static const char *const words[] = {"--name", "a b", "--name=/c,d", "--name", "on"};
+    static const char yaml[] = "x: {name: [p, 'q: r']}\n", bad[] = "x: {name: [p, [q]]}\n";
+    sct_error err;
+    const char *s = NULL, *t = NULL;
+    struct sct_opts *o, *q;
+    struct sct_cfg *cfg;
+    struct sct_str text = {0}, help = {0};
+    size_t len;
+    check_ok(sct_opts_create_flags(&o, table, &s, sizeof s, &err));
+    check_ok(sct_opts_create_flags(&q, table, &t, sizeof t, &err));
+    ck_assert_str_eq(s, "one");
+    check_ok(sct_cfg_parse(&cfg, bad, sizeof bad - 1, "a.yaml", &err));
+    check_fails(sct_cfg_feed(sct_cfg_get(sct_cfg_root(cfg), "x"), o, NULL, &err), SCT_EUSAGE,
+                "a.yaml:1:15: expected text, found a list");
+    sct_cfg_destroy(&cfg);
+    ck_assert_str_eq(s, "one");
+    check_ok(sct_cfg_parse(&cfg, yaml, sizeof yaml - 1, "a.yaml", &err));
+    for (int i = 0; i < 2; i++) /* again is the same */
+        check_ok(sct_cfg_feed(sct_cfg_get(sct_cfg_root(cfg), "x"), o, NULL, &err));
+    ck_assert_str_eq(s, "p\nq: r");
+    ck_assert_int_eq(parse_all(o, 5, words, &err), 5);
+    check_ok(sct_cfg_feed(sct_cfg_get(sct_cfg_root(cfg), "x"), o, NULL, &err));
+    sct_cfg_destroy(&cfg);
+    ck_assert_str_eq(s, "a b\n/c,d\non");
+    ck_assert_ptr_eq(sct_list_at(s, 1, &len), s + 4);
+    ck_assert_uint_eq(len, 4);
+    ck_assert_ptr_null(sct_list_at(s, 3, &len));
+    ck_assert_ptr_null(sct_list_at(NULL, 0, &len));
+    sct_str_add(&text, "x:\n");
+    sct_opts_dump(o, 2, &text);
+    ck_assert_str_eq(text.s, "x:\n  name: [\"a b\", \"/c,d\", \"on\"]\n");
+    check_ok(sct_cfg_parse(&cfg, text.s, text.n, "args.yaml", &err));
+    check_ok(sct_cfg_feed(sct_cfg_get(sct_cfg_root(cfg), "x"), q, NULL, &err));
+    ck_assert_str_eq(t, s);
+    sct_cfg_destroy(&cfg);
+    sct_opts_help(q, &help);
+    ck_assert_ptr_nonnull(strstr(help.s, "--name TEXT"));
+    sct_str_free(&help);
+    sct_str_free(&text);
+    sct_opts_destroy(&o);
+    sct_opts_destroy(&q);
+}
+
+END_TEST
+
 START_TEST(refuses_bad_tables)
 {
     static const struct {
@@ -441,6 +495,7 @@ START_TEST(refuses_bad_tables)
         {{"", "", SCT_OPT_UINT, 0, 0, 0, 0, NULL}, "a key must match"},
         {{"a", "", SCT_OPT_UINT, 0, 0, 0, 0, NULL}, "the key occurs twice"},
         {{"b", "", 17, 0, 0, 0, 0, NULL}, "unknown type"},
+        {{"b", "", SCT_OPT_LIST, 8, 0, 0, 0, NULL}, "unknown type"},
         {{"b", "", SCT_OPT_UINT, 2, 0, 0, 0, NULL}, "outside the state or not aligned"},
         {{"b", "", SCT_OPT_UINT, 16, 0, 0, 0, NULL}, "outside the state"},
         {{"b", "", SCT_OPT_COUNT, 8, 0, 0, 0, NULL}, "outside the state"},
@@ -485,6 +540,7 @@ Suite *option_suite(void)
     tcase_add_test(tc, reads_the_environment);
     tcase_add_test(tc, writes_help);
     tcase_add_test(tc, dump_reads_back);
+    tcase_add_test(tc, lists);
     tcase_add_test(tc, refuses_bad_tables);
     suite_add_tcase(s, tc);
     return s;

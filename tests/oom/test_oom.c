@@ -16,6 +16,7 @@
 #include "core/train/base.h"
 #include "core/train/graphs.h"
 #include "core/train/settings.h"
+#include "core/train/stack.h"
 #include "tests/support/dev.h"
 
 typedef sct_status (*scenario)(sct_error *err);
@@ -191,6 +192,77 @@ static sct_status export_hf4(sct_error *err)
     return export_folder("hf4", err);
 }
 
+/* What --adapter A --adapter A does, with a folder that composed() wrote. */
+static sct_status stack(const char *dir, struct sct_weights *w, sct_error *err)
+{
+    const struct sct_build_opts o = {1, 0, false};
+    struct sct_stack s;
+    struct sct_tuner t;
+    struct sct_model *plain = NULL, *m = NULL;
+    char twice[2 * 64];
+    (void)snprintf(twice, sizeof twice, "%s\n%s", dir, dir);
+    SCT_TRY(sct_stack_open(&s, &t, twice, dir, err));
+    sct_status rc = sct_model_build(&plain, &tiny, w, &o, err);
+    if (rc == SCT_OK)
+        rc = sct_stack_load(&s, &t, plain, err);
+    if (rc == SCT_OK)
+        rc = sct_model_build(&m, &tiny, w, &o, err);
+    if (rc == SCT_OK)
+        rc = sct_tuner_apply(&t, m, err);
+    if (rc == SCT_OK)
+        rc = sct_stack_fill(&s, m, err);
+    sct_model_destroy(&m);
+    sct_model_destroy(&plain);
+    sct_tuner_close(&t);
+    sct_stack_close(&s);
+    return rc;
+}
+
+/* Two strategies with options, saved, opened twice on top of each other. */
+static sct_status composed(sct_error *err)
+{
+    static const struct sct_set set[] = {
+        {.key = "r", .value = "2", .of = "lora", .where = "--set"},
+        {.key = "k", .value = "3", .where = "--set"},
+        {.key = "select", .value = "all", .where = "--set"}};
+    char dir[] = "/tmp/sctrun-oom-XXXXXX", path[64];
+    const struct sct_device_opts dev = {.backend = "ref", .device = "auto"};
+    const struct sct_build_opts o = {1, 0, false};
+    struct sct_adapter_info info = {.model = tiny};
+    struct sct_open_device d = {.be = NULL};
+    struct sct_tuner t = {.n = 0};
+    struct sct_model *m = NULL;
+    if (!mkdtemp(dir))
+        return sct_fail(err, SCT_EFAIL, "no temporary folder");
+    (void)snprintf(path, sizeof path, "%s/a", dir);
+    sct_preprocess_default(&info.pre);
+    struct sct_weights *w = sct_weights_create("random", true, 1);
+    sct_status rc = w ? sct_device_open(&d, &dev, err) : sct_fail(err, SCT_ENOMEM, "weights");
+    const bool opened = w && rc == SCT_OK;
+    if (rc == SCT_OK)
+        rc = sct_tuner_open(&t, "lora\nsct", set, sizeof set / sizeof set[0], err);
+    if (rc == SCT_OK)
+        rc = sct_model_build(&m, &tiny, w, &o, err);
+    if (rc == SCT_OK)
+        rc = sct_tuner_observe(&t, m, err);
+    struct sct_readings *none[] = {NULL, NULL};
+    if (rc == SCT_OK)
+        rc = sct_tuner_choose(&t, m, none, err);
+    if (rc == SCT_OK)
+        rc = sct_tuner_apply(&t, m, err);
+    if (rc == SCT_OK)
+        rc = sct_adapter_save(path, m, &d, &t, &info, err);
+    if (rc == SCT_OK)
+        rc = stack(path, w, err);
+    sct_model_destroy(&m);
+    sct_tuner_close(&t);
+    if (opened)
+        sct_device_close(&d);
+    sct_weights_destroy(&w);
+    sct_dir_discard(dir);
+    return rc;
+}
+
 static int sweep(const char *name, scenario run, uint64_t every)
 {
     for (uint64_t n = 1;; n += every) {
@@ -219,6 +291,7 @@ int main(int argc, char **argv)
     bad |= sweep("opening a folder", open_folder, every);
     bad |= sweep("exporting a folder of timm", export_timm, every);
     bad |= sweep("exporting a folder of transformers", export_hf4, every);
+    bad |= sweep("composing, saving, stacking", composed, every);
     bad |= sweep("linear: model, training plan, exec", linear_plan, every);
     bad |= sweep("linear, Swin: model, training plan, exec", swin_plan, every);
     bad |= sweep("full: model, training plan, exec", full_plan, every);

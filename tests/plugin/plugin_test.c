@@ -277,11 +277,77 @@ START_TEST(test_poor_backbone)
         m->site[i].grid_h = 0;
     in(path, sizeof path, strategy_dir, poor[_i].strategy);
     ck_assert_msg(sct_tuner_open(&t, path, NULL, 0, &err) == SCT_OK, "%s", err.msg);
-    const sct_status rc = sct_strategy_apply(&t.run, m, &err);
+    const sct_status rc = sct_tuner_apply(&t, m, &err);
     ck_assert_msg(rc == poor[_i].want, "status %d: %s", rc, err.msg);
     ck_assert_msg(strstr(err.msg, poor[_i].words), "\"%s\" does not say \"%s\"", err.msg,
                   poor[_i].words);
     ck_assert_msg(strstr(err.msg, poor[_i].strategy), "\"%s\" does not name it", err.msg);
+    sct_tuner_close(&t);
+    sct_model_destroy(&m);
+    sct_weights_destroy(&w);
+}
+
+END_TEST
+
+/* ---- composed ---- */
+
+/* Equal protocols are one run, whoever asks; an equal watch is none more. */
+START_TEST(test_calibration_runs)
+{
+    const struct sct_strategy_host *h = sct_strategy_host_table();
+    const struct sct_protocol whole = {.size = sizeof whole},
+                              few = {.size = sizeof few, .max_batches = 2},
+                              any = {.size = sizeof any, .any_class = 1};
+
+    const struct {
+        const struct sct_protocol *p;
+        uint32_t site, runs;
+    } step[] = {{&whole, 1, 1}, {&whole, 2, 1}, {&few, 1, 2},
+                {&whole, 1, 2}, {&any, 1, 2},   {&few, 2, 2}};
+    struct sct_weights *w = sct_weights_create("random", true, 1);
+    struct sct_model *m = model(w);
+    sct_error err = SCT_ERROR_INIT;
+    ck_assert_uint_eq(sct_calibration_runs(m), 0);
+    for (size_t i = 0; i < sizeof step / sizeof step[0]; i++) {
+        ck_assert_int_eq(h->watch(m, SCT_WATCH_SUMSQ_LABEL, step[i].site, step[i].p, &err),
+                         SCT_OK);
+        ck_assert_uint_eq(sct_calibration_runs(m), step[i].runs);
+    }
+    sct_model_destroy(&m);
+    sct_weights_destroy(&w);
+}
+
+END_TEST
+
+/* A strategy that misbehaves is named as alone, wherever it stands, and what stood in front of
+ * it stays whole. */
+START_TEST(test_misdeed_composed)
+{
+    struct sct_weights *w = sct_weights_create("random", true, 1);
+    struct sct_model *m = model(w);
+    struct sct_tuner t = {0};
+    char path[4096];
+    sct_error err = SCT_ERROR_INIT;
+    in(path, sizeof path, strategy_dir, "lora");
+    ck_assert_int_eq(sct_tuner_add(&t, path, NULL, 0, &err), SCT_OK);
+    in(path, sizeof path, bad_dir, "bad_apply");
+    for (int i = 0; i < 2; i++) /* the one in between does nothing wrong */
+        ck_assert_msg(sct_tuner_add(&t, path, NULL, 0, &err) == SCT_OK, "%s", err.msg);
+    ck_assert_str_eq(t.name, "lora+bad_apply+bad_apply2");
+    ((struct bad_state *)t.part[1].run.state)->what = BAD_NOTHING;
+    ((struct bad_state *)t.part[2].run.state)->what = misdeeds[_i].what;
+    sct_status rc = sct_tuner_observe(&t, m, &err);
+    if (rc == SCT_OK)
+        rc = sct_tuner_apply(&t, m, &err);
+    ck_assert_msg(rc == misdeeds[_i].want, "status %d: %s", rc, err.msg);
+    ck_assert_msg(strstr(err.msg, misdeeds[_i].words), "\"%s\" does not say \"%s\"", err.msg,
+                  misdeeds[_i].words);
+    if (rc != SCT_OK)
+        ck_assert_msg(strstr(err.msg, "strategy bad_apply"), "\"%s\" does not name it",
+                      err.msg);
+    in(path, sizeof path, bad_dir, "no_apply");
+    ck_assert_int_eq(sct_tuner_add(&t, path, NULL, 0, &err), SCT_EPLUGIN);
+    ck_assert_uint_eq(t.n, 3);
     sct_tuner_close(&t);
     sct_model_destroy(&m);
     sct_weights_destroy(&w);
@@ -306,6 +372,8 @@ int main(int argc, char **argv)
     tcase_add_loop_test(t, test_misdeed, 0, sizeof misdeeds / sizeof misdeeds[0]);
     tcase_add_test(t, test_ours_load);
     tcase_add_loop_test(t, test_poor_backbone, 0, sizeof poor / sizeof poor[0]);
+    tcase_add_test(t, test_calibration_runs);
+    tcase_add_loop_test(t, test_misdeed_composed, 0, sizeof misdeeds / sizeof misdeeds[0]);
     suite_add_tcase(s, t);
     SRunner *sr = srunner_create(s);
     srunner_run_all(sr, CK_ENV);

@@ -232,7 +232,7 @@ static enum check_verdict out_of_memory(const struct check *c, const char *arch,
         rc = sct_session_plain(&x, &m, &e);
         if (rc == SCT_OK) {
             (void)sct_mem_fail_at(++n, 0);
-            rc = sct_strategy_apply(&x.tuner.run, m, &e);
+            rc = sct_tuner_apply(&x.tuner, m, &e);
             (void)sct_mem_fail_at(0, 0);
         }
         sct_model_destroy(&m);

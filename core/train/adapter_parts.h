@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT
+ * adapter_parts.h - the strategies of an adapter folder, and which tensors are whose.
+ *
+ * Of one strategy (format 1) all tensors are in its form on disk: LoRA's folder is one of peft.
+ * Of several (format 2) "strategies" lists them in the order in which they are applied, each
+ * with its options and the names of its tensors; what no list has is the head, or a parameter
+ * of the base. A name that two of them use is stored as "<strategy's name there>/<name>". A
+ * part is stored in its strategy's form on disk (to_disk) unless that form is a whole folder of
+ * another library, as LoRA's; those tensors are stored as they were trained. */
+#ifndef SCT_TRAIN_ADAPTER_PARTS_H
+#define SCT_TRAIN_ADAPTER_PARTS_H
+
+#include "core/io/adapter_folder.h"
+#include "core/train/device.h"
+#include "core/train/tuner.h"
+
+struct sct_adapter_part {
+    const char *strategy, *label;
+    struct sct_set *set; /* its options */
+    uint32_t n_set;
+    bool to_disk;            /* own is in the form on disk until sct_adapter_parts_tune */
+    struct sct_adapter *own; /* its tensors, as the strategy calls them, and its keys */
+};
+
+struct sct_adapter_parts {
+    struct sct_arena arena;
+    struct sct_adapter_part *part;
+    uint32_t n;
+    struct sct_adapter *rest; /* NULL: of a strategy alone, in part[0].own */
+};
+
+/* Reads what the folder says and holds. EFILE with file and key, ENOMEM; *p is empty then. */
+sct_status sct_adapter_parts_read(struct sct_adapter_parts *p,
+                                  const struct sct_adapter_folder *f, const char *dir,
+                                  sct_error *err);
+/* Opens the strategies behind those of *t and brings their tensors into their own form. */
+sct_status sct_adapter_parts_tune(struct sct_adapter_parts *p, struct sct_tuner *t,
+                                  sct_error *err);
+void sct_adapter_parts_fini(struct sct_adapter_parts *p);
+
+/* Head and trained parameters of the base. */
+static inline struct sct_adapter *sct_adapter_parts_rest(const struct sct_adapter_parts *p)
+{
+    return p->rest ? p->rest : p->part[0].own;
+}
+
+/* The current values of what was trained, as a folder holds them. own: the object "sctrun" of
+ * adapter_config.json, which receives what there is to say; root: the whole of it, which
+ * receives the keys of a strategy alone. On success the caller owns *disk. */
+sct_status sct_adapter_parts_save(struct sct_adapter **disk, json_t *root, json_t *own,
+                                  const char *dir, const struct sct_model *m,
+                                  struct sct_open_device *d, const struct sct_tuner *t,
+                                  sct_error *err);
+
+/* The strategies that a folder names, as a LIST; NULL: it is no adapter of ours, or memory is
+ * short. The caller frees it. */
+char *sct_adapter_strategies(const char *dir);
+
+#endif
