@@ -178,6 +178,37 @@ static sct_status check_base(struct sct_session *x, sct_error *err)
         x->s->adapter, x->info.base_hash, x->weights, hex);
 }
 
+/* Measures what the strategy wants to know, or reads it from the cache folder; it chooses. */
+static sct_status calibrate(struct sct_session *x, struct sct_model *plain, sct_error *err)
+{
+    char dir[sizeof x->device.opts.cache_dir + 16] = "";
+    struct sct_plan_opts o;
+    SCT_TRY(sct_session_plan_opts(x, &o, err));
+    struct sct_readings_cache cache = {.model = plain,
+                                       .device = &x->device,
+                                       .plan = &o,
+                                       .source = x->train,
+                                       .pre = &x->pre,
+                                       .base = x->base.w,
+                                       .base_hash = x->info.base_hash,
+                                       .seed = x->seed,
+                                       .say = x->log,
+                                       .say_ctx = x->log_ctx};
+    if (x->s->readings_cache && x->device.opts.cache_dir[0] && !x->s->dry_run) {
+        (void)snprintf(dir, sizeof dir, "%s/readings", x->device.opts.cache_dir);
+        cache.dir = dir;
+        SCT_TRY(sct_base_hash_of(x->base.w, x->info.base_hash, err));
+    }
+    const sct_status rc =
+        sct_calibrate(&x->tuner, plain, &x->device, x->train_loader, x->train, x->seed, &o,
+                      x->s->dry_run ? &x->calibration_bytes : NULL, &cache,
+                      x->keep_readings ? &x->readings : NULL, err);
+    x->n_read = cache.n_read;
+    x->n_measured = cache.n_measured;
+    sct_readings_cache_fini(&cache);
+    return rc;
+}
+
 /* The strategy's choice, from the adapter or from a calibration run. */
 static sct_status decide(struct sct_session *x, uint32_t batch, sct_error *err)
 {
@@ -189,14 +220,7 @@ static sct_status decide(struct sct_session *x, uint32_t batch, sct_error *err)
     if (x->adapter) {
         rc = sct_strategy_load(&x->tuner.run, plain, x->adapter, err);
     } else {
-        struct sct_plan_opts o;
-        if (!x->s->dry_run)
-            sct_session_say(x, SCT_LOG_INFO, "calibrating %s on %u images",
-                            x->tuner.run.s->name, sct_source_count(x->train));
-        rc = sct_session_plan_opts(x, &o, err);
-        if (rc == SCT_OK)
-            rc = sct_calibrate(&x->tuner, plain, &x->device, x->train_loader, x->train, x->seed,
-                               &o, x->s->dry_run ? &x->calibration_bytes : NULL, err);
+        rc = calibrate(x, plain, err);
     }
     sct_model_destroy(&plain);
     return rc;
@@ -294,6 +318,7 @@ void sct_session_close(struct sct_session *x)
     sct_adapter_info_fini(&x->info);
     if (x->about.layout)
         sct_data_about_fini(&x->about);
+    sct_readings_destroy(&x->readings);
     sct_free(x->skipped);
     sct_arena_free(&x->arena);
     memset(x, 0, sizeof *x);

@@ -57,6 +57,8 @@ struct calibration {
     const struct sct_plan_opts *plan;
     uint64_t seed;
     uint64_t *dry_bytes; /* NULL: run */
+    const char *name;    /* of the strategy */
+    struct sct_readings_cache *cache;
     struct sct_readings *out;
 };
 
@@ -190,7 +192,18 @@ static sct_status run_protocol(struct calibration *c, const uint32_t *watch, uin
     return rc;
 }
 
-/* Groups of watches with one protocol, each run once. */
+static void say_run(const struct calibration *c, const struct sct_protocol *p)
+{
+    char line[160];
+    const uint32_t count = sct_source_count(c->source);
+    const uint64_t most = (uint64_t)p->max_batches * (p->batch ? p->batch : c->m->g->batch);
+    (void)snprintf(line, sizeof line, "calibrating %.60s on %u images", c->name,
+                   most && most < count ? (uint32_t)most : count);
+    if (c->cache->say)
+        c->cache->say(c->cache->say_ctx, SCT_LOG_INFO, line);
+}
+
+/* Groups of watches with one protocol, each run once, but for those that are in the cache. */
 static sct_status all_protocols(struct calibration *c, sct_error *err)
 {
     const uint32_t n = c->m->n_watch;
@@ -205,8 +218,15 @@ static sct_status all_protocols(struct calibration *c, sct_error *err)
             done[j] = 1;
             group[k++] = j;
         }
-        if (k)
+        if (!c->dry_bytes)
+            rc = sct_readings_cache_take(c->cache, group, &k, c->out, err);
+        const uint32_t before = c->out->n;
+        if (k && rc == SCT_OK && !c->dry_bytes)
+            say_run(c, &c->m->watch[group[0]].protocol);
+        if (k && rc == SCT_OK)
             rc = run_protocol(c, group, k, err);
+        if (k && rc == SCT_OK && !c->dry_bytes)
+            sct_readings_cache_keep(c->cache, c->out->item + before, k);
     }
     sct_free(group);
     sct_free(done);
@@ -216,16 +236,22 @@ static sct_status all_protocols(struct calibration *c, sct_error *err)
 sct_status sct_calibrate(struct sct_tuner *t, struct sct_model *plain,
                          struct sct_open_device *d, struct sct_loader *loader,
                          const struct sct_source *source, uint64_t seed,
-                         const struct sct_plan_opts *plan, uint64_t *dry_bytes, sct_error *err)
+                         const struct sct_plan_opts *plan, uint64_t *dry_bytes,
+                         struct sct_readings_cache *cache, struct sct_readings **readings,
+                         sct_error *err)
 {
     SCT_TRY(sct_strategy_observe(&t->run, plain, err));
-    struct calibration c = {plain, d,    loader,    source,
-                            plan,  seed, dry_bytes, sct_readings_create()};
+    struct calibration c = {plain, d,         loader,         source, plan,
+                            seed,  dry_bytes, t->run.s->name, cache,  sct_readings_create()};
     if (!c.out)
         return sct_nomem(err);
     sct_status rc = plain->n_watch ? all_protocols(&c, err) : SCT_OK;
     if (rc == SCT_OK)
         rc = sct_strategy_choose(&t->run, plain, c.out, err);
+    if (readings && rc == SCT_OK) {
+        *readings = c.out;
+        return SCT_OK;
+    }
     sct_readings_destroy(&c.out);
     return rc;
 }
