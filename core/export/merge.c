@@ -1,53 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * merge.c - two graphs in lockstep; low-rank pairs, and scales with shifts.
- * Every value of the plain graph is paired with one of the adapted graph, starting with the
- * logits; a value that is reached again must have the same partner. So when the walk ends, both
- * graphs are the same expression but for what was folded. */
-#include "core/export/merge.h"
+ * merge.c - two graphs in lockstep; low-rank pairs, and scales with shifts (merge_rows.c:
+ * linear layers on channels). Every value of the plain graph is paired with one of the adapted
+ * graph, starting with the logits; a value that is reached again must have the same partner. So
+ * when the walk ends, both graphs are the same expression but for what was folded. */
+#include "core/export/merge_walk.h"
 
 #include <string.h>
 
 #include "core/base/status.h"
-
-struct both {
-    uint32_t a, b; /* values of the adapted and of the plain graph */
-};
-
-struct walk {
-    struct sct_merge *m;
-    const struct sct_graph *a, *b;
-    uint32_t *partner; /* of every value of b, 0: not reached yet */
-    struct both *todo;
-    uint32_t n, cap;
-    sct_error *err;
-};
-
-static const struct sct_gnode *made_by(const struct sct_graph *g, uint32_t v)
-{
-    const uint32_t n = g->value[v].node;
-    return n == SCT_NO_NODE ? NULL : &g->node[n];
-}
-
-static const struct sct_gnode *made_by_op(const struct sct_graph *g, uint32_t v, uint32_t op)
-{
-    const struct sct_gnode *n = made_by(g, v);
-    return n && n->op == op ? n : NULL;
-}
-
-/* v without the random ops behind it. */
-static uint32_t certain(const struct sct_graph *g, uint32_t v)
-{
-    for (const struct sct_gnode *n = made_by(g, v);
-         n && (n->op == SCT_OP_DROPOUT || n->op == SCT_OP_DROPPATH); n = made_by(g, v))
-        v = n->in[0];
-    return v;
-}
-
-/* The stored tensor that v is, or NULL. */
-static const struct sct_tensor *stored(const struct sct_graph *g, uint32_t v)
-{
-    return g->value[v].source == SCT_SRC_TENSOR ? g->value[v].tensor : NULL;
-}
 
 /* A linear layer without bias whose weight is stored. */
 static const struct sct_gnode *projection(const struct sct_graph *g, uint32_t v)
@@ -101,16 +61,6 @@ static sct_status fold(struct walk *w, uint32_t *a, uint32_t weight)
     }
     *a = v;
     return SCT_OK;
-}
-
-/* The name of a stored tensor that is read through views; NULL: it is computed. */
-static const char *stored_name(const struct sct_graph *g, uint32_t v)
-{
-    for (const struct sct_gnode *n = made_by_op(g, v, SCT_OP_RESHAPE); n;
-         n = made_by_op(g, v, SCT_OP_RESHAPE))
-        v = n->in[0];
-    const struct sct_tensor *t = stored(g, v);
-    return t ? t->name : NULL;
 }
 
 /* Takes scale and shift of a value that is one; false when it is none. */
@@ -180,6 +130,8 @@ static sct_status push(struct walk *w, uint32_t a, uint32_t b)
 static sct_status compare(struct walk *w, struct both v)
 {
     const struct sct_gnode *y = made_by(w->b, v.b);
+    if (y && y->op == SCT_OP_LINEAR)
+        SCT_TRY(sct_merge_fold_rows(w, &v.a, y));
     if (y && (y->op == SCT_OP_LINEAR || y->op == SCT_OP_LAYERNORM))
         SCT_TRY(fold_affine(w, &v.a, y));
     if (y && y->op == SCT_OP_LINEAR)
@@ -220,6 +172,7 @@ void sct_merge_fini(struct sct_merge *m)
 {
     sct_free(m->pair);
     sct_free(m->affine);
+    sct_free(m->rows);
     *m = (struct sct_merge){.model = NULL};
 }
 
@@ -307,5 +260,5 @@ sct_status sct_merge_load(const struct sct_merge *m, const char *name, float *ds
             SCT_TRY(fold_channels(f->scale, bias ? f->shift : NULL, dst,
                                   sct_desc_count(&p->t->desc), err));
     }
-    return SCT_OK;
+    return sct_merge_apply_rows(m, p, dst, err);
 }

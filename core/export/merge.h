@@ -12,8 +12,15 @@
  *
  *   y = s * op(x; W, bias) + t      =>      W[o] *= s[o];  bias = s * bias + t
  *
- * (SSF, arXiv 2210.08823, section 3.2). Any other difference means that no weights of the plain
- * architecture compute the same. Thread rule: one thread at a time. */
+ * (SSF, arXiv 2210.08823, section 3.2), and in a linear layer M, c from channels J of a linear
+ * layer that has a bias to channels I of it,
+ *
+ *   y = x W^T + bias;  y[I] = k y[I] + s (M y[J] + c)
+ *       =>      W[I] = k W[I] + s M W[J];  bias[I] = k bias[I] + s (M bias[J] + c)
+ *
+ * (SCT on the MLP or on q and v, doi 10.1007/s11263-023-01918-3). Any other difference means
+ * that no weights of the plain architecture compute the same. Thread rule: one thread at a
+ * time. */
 #ifndef SCT_EXPORT_MERGE_H
 #define SCT_EXPORT_MERGE_H
 
@@ -33,11 +40,22 @@ struct sct_merge_affine {
     const struct sct_tensor *scale, *shift;
 };
 
+/* Of a layer: rows index [n] (i32) become keep times themselves plus mul times (m [n][cols]
+ * times the rows `from`, plus c [n]), where `from` is index, or first .. first + cols - 1. */
+struct sct_merge_rows {
+    const char *weight, *bias; /* names: [rows][in]; [rows] */
+    const struct sct_tensor *index, *m, *c;
+    float keep, mul;
+    bool gathered; /* `from` is index */
+    uint32_t first;
+};
+
 struct sct_merge {
     const struct sct_model *model; /* the adapted one */
     struct sct_merge_pair *pair;
     struct sct_merge_affine *affine; /* of one layer: the last to run comes first */
-    uint32_t n, cap, n_affine, cap_affine;
+    struct sct_merge_rows *rows;     /* of one layer: the last to run comes first */
+    uint32_t n, cap, n_affine, cap_affine, n_rows, cap_rows;
 };
 
 /* Fills *m, which borrows from both models. plain may be the adapted model itself: nothing is
@@ -48,8 +66,9 @@ sct_status sct_merge_find(struct sct_merge *m, const struct sct_model *adapted,
 /* Accepts an empty one. */
 void sct_merge_fini(struct sct_merge *m);
 
-/* Values of the parameter of that name, pairs, then scales and shifts folded in: each product
- * is computed in f64 and the result rounded once. EFILE, ENOMEM, as loading a tensor. */
+/* Values of the parameter of that name, pairs, then scales and shifts, then layers on channels
+ * folded in: each is computed in f64 and its result rounded once. EFILE, ENOMEM, as loading a
+ * tensor. */
 sct_status sct_merge_load(const struct sct_merge *m, const char *name, float *dst,
                           sct_error *err);
 
