@@ -13,6 +13,7 @@ struct cli {
     int tty;     /* stderr is a terminal */
     int in_line; /* a progress line without newline is on the terminal */
     int verbose, quiet;
+    int differs; /* diff: exit with 1 and no message */
 };
 
 typedef sct_status (*cli_fn)(struct cli *c, sct_error *err);

@@ -22,6 +22,7 @@ static const struct {
     {"inspect", "what is in a weight file or an adapter folder", cmd_inspect},
     {"export", "the model for other programs: ONNX, timm, transformers", cmd_export},
     {"merge", "an adapter merged into the weights, and how exact that is", cmd_merge},
+    {"diff", "what two adapters differ in", cmd_diff},
     {"devices", "devices of every backend", cmd_devices},
     {"ops", "the table of ops and which backend has which", cmd_ops},
     {"plugins", "strategies and backends that are found, with their options", cmd_plugins},
@@ -180,6 +181,8 @@ int main(int argc, char **argv)
         rc = SCT_EFAIL;
     }
     sct_plug_fini();
+    if (rc == SCT_OK && c.differs)
+        return 1;
     if (rc == SCT_OK && cli_stop)
         return 128 + cli_stop; /* stopped early, saved */
     return sct_status_exit(rc);

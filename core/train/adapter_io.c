@@ -367,6 +367,24 @@ sct_status sct_adapter_open(struct sct_adapter_info *info, struct sct_adapter **
     return rc;
 }
 
+sct_status sct_adapter_open_stored(struct sct_adapter **a, json_t **config, const char *dir,
+                                   sct_error *err)
+{
+    struct sct_adapter_folder f;
+    *a = NULL;
+    *config = NULL;
+    SCT_TRY(sct_adapter_folder_open(&f, dir, err));
+    sct_status rc = (*a = sct_adapter_create(dir)) ? SCT_OK : sct_nomem(err);
+    if (rc == SCT_OK)
+        rc = get_tensors(*a, f.tensors, err);
+    if (rc == SCT_OK)
+        *config = json_incref(f.config);
+    else
+        sct_adapter_destroy(a);
+    sct_adapter_folder_close(&f);
+    return rc;
+}
+
 sct_status sct_adapter_own_form(struct sct_adapter **a, struct sct_tuner *t, sct_error *err)
 {
     if (!t->run.s->from_disk)
