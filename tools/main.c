@@ -21,6 +21,8 @@ static const struct {
     {"predict", "classes of pictures", cmd_predict},
     {"inspect", "what is in a weight file or an adapter folder", cmd_inspect},
     {"export", "the model for other programs: ONNX, timm, transformers", cmd_export},
+    {"calibrate", "scores, choices and overlaps of a strategy that looks at data",
+     cmd_calibrate},
     {"merge", "an adapter merged into the weights, and how exact that is", cmd_merge},
     {"diff", "what two adapters differ in", cmd_diff},
     {"devices", "devices of every backend", cmd_devices},
