@@ -82,7 +82,7 @@ static sct_status help(struct cli *c, sct_error *err)
     sct_opts_help(r.opts, &s);
     char *text = sct_str_take(&s);
     printf(
-        "\noptions (train, eval, predict, dump):\n"
+        "\noptions (train, calibrate, eval, predict, merge, export, dump):\n"
         "  -c, --config FILE   YAML file with these keys, '_' for '-', and `options:` for the "
         "strategy\n  --set KEY=VALUE     an option of the strategy; see sctrun plugins\n%s",
         text ? text : "");

@@ -40,13 +40,11 @@ static int oldest_first(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
-static sct_status list(DIR *d, const char *suffix, struct entries *e, sct_error *err)
+static sct_status list(DIR *d, const char *part, struct entries *e, sct_error *err)
 {
-    const size_t tail = strlen(suffix);
     for (const struct dirent *x = readdir(d); x; x = readdir(d)) {
         struct stat st;
-        const size_t n = strlen(x->d_name);
-        if (n < tail || strcmp(x->d_name + n - tail, suffix) != 0 ||
+        if (!strstr(x->d_name, part) ||
             fstatat(dirfd(d), x->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode))
             continue;
         SCT_TRY(sct_grow((void **)&e->item, &e->cap, (uint64_t)e->n + 1, sizeof *e->item, err));
@@ -59,14 +57,14 @@ static sct_status list(DIR *d, const char *suffix, struct entries *e, sct_error 
     return SCT_OK;
 }
 
-sct_status sct_dir_cache_trim(const char *dir, const char *suffix, uint64_t max, sct_error *err)
+sct_status sct_dir_cache_trim(const char *dir, const char *part, uint64_t max, sct_error *err)
 {
     struct entries e = {0};
     DIR *d = opendir(dir);
     if (!d)
         return sct_fail(err, SCT_EFAIL, "%s: cannot list the directory: %s", dir,
                         strerror(errno));
-    const sct_status rc = list(d, suffix, &e, err);
+    const sct_status rc = list(d, part, &e, err);
     if (rc == SCT_OK && e.bytes > max)
         qsort(e.item, e.n, sizeof *e.item, oldest_first);
     for (uint32_t i = 0; rc == SCT_OK && i < e.n && e.bytes > max; i++)

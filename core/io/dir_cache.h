@@ -12,7 +12,6 @@ void sct_dir_cache_used(const char *path);
 /* Deletes plain files of dir whose names end in suffix, those unused for the longest time
  * first, until the rest takes at most max bytes. Files that are gone or may not be deleted are
  * passed over. SCT_EFAIL: the folder cannot be listed; SCT_ENOMEM. */
-sct_status sct_dir_cache_trim(const char *dir, const char *suffix, uint64_t max,
-                              sct_error *err);
+sct_status sct_dir_cache_trim(const char *dir, const char *part, uint64_t max, sct_error *err);
 
 #endif
