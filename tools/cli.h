@@ -13,6 +13,7 @@ struct cli {
     int tty;     /* stderr is a terminal */
     int in_line; /* a progress line without newline is on the terminal */
     int verbose, quiet;
+    int differs; /* diff: exit with 1 and no message */
 };
 
 typedef sct_status (*cli_fn)(struct cli *c, sct_error *err);
@@ -22,6 +23,9 @@ sct_status cmd_eval(struct cli *c, sct_error *err);
 sct_status cmd_predict(struct cli *c, sct_error *err);
 sct_status cmd_inspect(struct cli *c, sct_error *err);
 sct_status cmd_export(struct cli *c, sct_error *err);
+sct_status cmd_merge(struct cli *c, sct_error *err);
+sct_status cmd_diff(struct cli *c, sct_error *err);
+sct_status cmd_calibrate(struct cli *c, sct_error *err);
 sct_status cmd_devices(struct cli *c, sct_error *err);
 sct_status cmd_ops(struct cli *c, sct_error *err);
 sct_status cmd_plugins(struct cli *c, sct_error *err);
@@ -54,6 +58,16 @@ sct_status cli_images_add(struct cli_images *im, const char *path, sct_error *er
 sct_status cli_images_load(const struct cli_images *im, uint32_t i, const struct sct_session *x,
                            uint8_t *data, sct_error *err);
 void cli_images_free(struct cli_images *im);
+/* Makes the new folder dir and lets write fill it; what was written goes away when it fails. */
+sct_status cli_new_folder(const char *dir,
+                          sct_status (*write)(struct sct_session *x, const char *dir,
+                                              sct_error *err),
+                          struct sct_session *x, sct_error *err);
+/* x->model as a folder of timm or transformers in dir, which is there and empty; what a
+ * strategy added is merged. format, dtype: numbers of the words of --format (not onnx) and
+ * --dtype. */
+sct_status cli_export_folder(struct sct_session *x, uint32_t format, uint32_t dtype,
+                             const char *dir, sct_error *err);
 /* Prints a JSON tree as one line on stdout and frees it. */
 sct_status cli_print_json(json_t *tree, sct_error *err);
 

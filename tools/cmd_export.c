@@ -1,15 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * cmd_export.c - sctrun export: a model in the form of other programs. */
-#include <string.h>
-
 #include "core/base/status.h"
 #include "core/base/str.h"
-#include "core/export/folder.h"
-#include "core/export/merge.h"
 #include "core/export/onnx.h"
 #include "core/io/file.h"
-#include "core/io/safetensors.h"
-#include "core/train/preset.h"
 #include "tools/cli.h"
 
 /* The class names, one a line; NULL without names or memory. */
@@ -23,7 +17,7 @@ static char *names_text(const struct sct_session *x)
 }
 
 /* What somebody needs who prepares pictures for the file. */
-static sct_status write_onnx(const struct sct_session *x, const char *dir, sct_error *err)
+static sct_status write_onnx(struct sct_session *x, const char *dir, sct_error *err)
 {
     const struct sct_preprocess *p = &x->pre;
     char mean[96], std[96], crop[32], steps[1024], *names = names_text(x);
@@ -50,58 +44,11 @@ static sct_status write_onnx(const struct sct_session *x, const char *dir, sct_e
     return rc;
 }
 
-/* Words of --format and --dtype, in the order of the option table. */
-static const char *const formats[] = {"onnx", "timm", "hf4", "hf5"};
-static const uint32_t dtypes[] = {SCT_ST_F32, SCT_ST_F16, SCT_ST_BF16};
-
-/* timm's families among the presets. */
-static bool timm_name(const struct sct_model_config *cfg)
-{
-    static const char *const family[] = {"vit_", "deit_", "deit3_", "swin_"};
-    for (size_t i = 0; i < sizeof family / sizeof family[0]; i++)
-        if (strncmp(cfg->name, family[i], strlen(family[i])) == 0)
-            return sct_preset_is(cfg);
-    return false;
-}
-
-/* Which of several strategies cannot be merged. */
-static sct_status check_parts(struct sct_session *x, const struct sct_model *plain,
-                              sct_error *err)
-{
-    sct_status rc = SCT_OK;
-    for (uint32_t k = 0; rc == SCT_OK && x->tuner.n > 1 && k < x->tuner.n; k++) {
-        struct sct_model *m = NULL;
-        struct sct_merge merge;
-        SCT_TRY(sct_session_part(x, k, &m, err));
-        rc = sct_merge_find(&merge, m, plain, err);
-        if (rc == SCT_OK)
-            sct_merge_fini(&merge);
-        else
-            (void)sct_error_prefix(err, "--format %s, strategy %s of %s", formats[x->s->format],
-                                   x->tuner.part[k].label, x->tuner.name);
-        sct_model_destroy(&m);
-    }
-    return rc;
-}
-
 static sct_status write_folder(struct sct_session *x, const char *dir, sct_error *err)
 {
-    struct sct_model *plain = NULL;
-    if (x->adapter)
-        SCT_TRY(sct_session_plain(x, &plain, err));
-    sct_status rc = plain ? check_parts(x, plain, err) : SCT_OK;
-    const struct sct_export what = {x->model,
-                                    plain ? plain : x->model,
-                                    &x->pre,
-                                    x->info.class_names,
-                                    x->adapter ? x->tuner.name : NULL,
-                                    timm_name(&x->cfg)};
-    if (rc == SCT_OK)
-        rc = sct_export_folder(&what, formats[x->s->format], dtypes[x->s->dtype], dir, err);
-    if (rc == SCT_OK)
-        printf("%s\n", dir);
-    sct_model_destroy(&plain);
-    return rc;
+    SCT_TRY(cli_export_folder(x, x->s->format, x->s->dtype, dir, err));
+    printf("%s\n", dir);
+    return SCT_OK;
 }
 
 static sct_status export_model(struct sct_session *x, const char *dir, sct_error *err)
@@ -112,16 +59,7 @@ static sct_status export_model(struct sct_session *x, const char *dir, sct_error
             "--dtype: an ONNX file is f32; --format timm, hf4 and hf5 can be f16 or "
             "bf16");
     SCT_TRY(sct_session_model(x, 1, false, err));
-    const int existed = sct_dir_exists(dir);
-    SCT_TRY(sct_dir_make_new(dir, err));
-    const sct_status rc =
-        x->s->format == 0 ? write_onnx(x, dir, err) : write_folder(x, dir, err);
-    if (rc != SCT_OK) {
-        sct_dir_discard(dir);
-        if (existed)
-            (void)sct_dir_make(dir, NULL);
-    }
-    return rc;
+    return cli_new_folder(dir, x->s->format == 0 ? write_onnx : write_folder, x, err);
 }
 
 sct_status cmd_export(struct cli *c, sct_error *err)

@@ -21,6 +21,10 @@ static const struct {
     {"predict", "classes of pictures", cmd_predict},
     {"inspect", "what is in a weight file or an adapter folder", cmd_inspect},
     {"export", "the model for other programs: ONNX, timm, transformers", cmd_export},
+    {"calibrate", "scores, choices and overlaps of a strategy that looks at data",
+     cmd_calibrate},
+    {"merge", "an adapter merged into the weights, and how exact that is", cmd_merge},
+    {"diff", "what two adapters differ in", cmd_diff},
     {"devices", "devices of every backend", cmd_devices},
     {"ops", "the table of ops and which backend has which", cmd_ops},
     {"plugins", "strategies and backends, with their options; check FILE.so", cmd_plugins},
@@ -80,7 +84,7 @@ static sct_status help(struct cli *c, sct_error *err)
     sct_opts_help(r.opts, &s);
     char *text = sct_str_take(&s);
     printf(
-        "\noptions (train, eval, predict, dump):\n"
+        "\noptions (train, calibrate, eval, predict, merge, export, dump):\n"
         "  -c, --config FILE   YAML file with these keys, '_' for '-', and `options:` for the "
         "strategy\n  --set KEY=VALUE     an option of the strategy, or NAME.KEY=VALUE; see sctrun "
         "plugins\n%s",
@@ -182,6 +186,8 @@ int main(int argc, char **argv)
         rc = SCT_EFAIL;
     }
     sct_plug_fini();
+    if (rc == SCT_OK && c.differs)
+        return 1;
     if (rc == SCT_OK && cli_stop)
         return 128 + cli_stop; /* stopped early, saved */
     return sct_status_exit(rc);

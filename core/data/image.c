@@ -10,9 +10,6 @@
 #include "core/data/image_codec.h"
 #include "core/data/slurp.h"
 
-/* No file of a picture within the limits is larger. */
-#define FILE_LIMIT ((size_t)1 << 30)
-
 static const struct {
     const char *magic;
     uint32_t size, at;
@@ -123,7 +120,7 @@ sct_status sct_image_read(struct sct_image *out, const char *path,
     uint8_t *bytes;
     size_t size;
     memset(out, 0, sizeof *out);
-    SCT_TRY(sct_slurp(&bytes, &size, path, FILE_LIMIT, err));
+    SCT_TRY(sct_slurp(&bytes, &size, path, SCT_IMAGE_MAX_FILE, err));
     const sct_status rc = sct_image_decode(out, bytes, size, path, opts, err);
     sct_free(bytes);
     return rc;

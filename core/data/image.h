@@ -15,6 +15,8 @@ extern "C" {
  * struct sct_image_opts. */
 #define SCT_IMAGE_MAX_SIDE   16384u
 #define SCT_IMAGE_MAX_PIXELS (UINT64_C(1) << 28)
+/* Bytes; no file of a picture within the limits is larger. */
+#define SCT_IMAGE_MAX_FILE   ((size_t)1 << 30)
 
 /* A 16-bit PNG has no one meaning in 8 bits. Pillow takes the high byte of colours and of gray
  * with alpha, but saturates plain gray: min(v, 255). */

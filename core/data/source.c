@@ -8,12 +8,15 @@
 #include <string.h>
 
 #include "core/base/status.h"
+#include "core/data/slurp.h"
 
 struct source_kind {
     uint32_t (*label)(const struct sct_source *s, uint32_t i);
     void (*item_name)(const struct sct_source *s, uint32_t i, char *buf, size_t size);
     sct_status (*fetch)(const struct sct_source *s, uint32_t i, struct sct_image *img,
                         sct_error *err);
+    sct_status (*content)(const struct sct_source *s, uint32_t i, sct_source_add add, void *ctx,
+                          sct_error *err);
 };
 
 struct sct_source {
@@ -47,7 +50,23 @@ static sct_status list_fetch(const struct sct_source *s, uint32_t i, struct sct_
     return sct_image_read(img, path, &s->ds.read, err);
 }
 
-static const struct source_kind kind_list = {list_label, list_item_name, list_fetch};
+static sct_status list_content(const struct sct_source *s, uint32_t i, sct_source_add add,
+                               void *ctx, sct_error *err)
+{
+    char path[4096];
+    uint8_t *bytes;
+    size_t n;
+    const uint32_t deep = (uint32_t)s->ds.read.deep;
+    SCT_TRY(sct_dataset_path(&s->ds, i, path, sizeof path, err));
+    SCT_TRY(sct_slurp(&bytes, &n, path, SCT_IMAGE_MAX_FILE, err));
+    add(ctx, &deep, sizeof deep);
+    add(ctx, bytes, n);
+    sct_free(bytes);
+    return SCT_OK;
+}
+
+static const struct source_kind kind_list = {list_label, list_item_name, list_fetch,
+                                             list_content};
 
 static uint32_t task_label(const struct sct_source *s, uint32_t i)
 {
@@ -67,7 +86,20 @@ static sct_status task_fetch(const struct sct_source *s, uint32_t i, struct sct_
     return sct_task_draw(&s->task, s->split, i, img, &label, err);
 }
 
-static const struct source_kind kind_task = {task_label, task_item_name, task_fetch};
+static sct_status task_content(const struct sct_source *s, uint32_t i, sct_source_add add,
+                               void *ctx, sct_error *err)
+{
+    struct sct_image img;
+    SCT_TRY(task_fetch(s, i, &img, err));
+    const uint32_t size[2] = {img.w, img.h};
+    add(ctx, size, sizeof size);
+    add(ctx, img.rgb, (size_t)img.w * img.h * 3);
+    sct_image_fini(&img);
+    return SCT_OK;
+}
+
+static const struct source_kind kind_task = {task_label, task_item_name, task_fetch,
+                                             task_content};
 
 sct_status sct_source_create_dataset(struct sct_source **out, struct sct_dataset *ds,
                                      sct_error *err)
@@ -182,6 +214,12 @@ sct_status sct_source_fetch(const struct sct_source *s, uint32_t i, struct sct_i
                             sct_error *err)
 {
     return s->kind->fetch(s, item(s, i), img, err);
+}
+
+sct_status sct_source_content(const struct sct_source *s, uint32_t i, sct_source_add add,
+                              void *ctx, sct_error *err)
+{
+    return s->kind->content(s, item(s, i), add, ctx, err);
 }
 
 /* ---- setting up ---- */

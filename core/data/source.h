@@ -69,6 +69,13 @@ bool sct_source_reads_files(const struct sct_source *s);
 sct_status sct_source_fetch(const struct sct_source *s, uint32_t i, struct sct_image *img,
                             sct_error *err);
 
+/* Hands everything that decides the pixels of item i to add(ctx, ..), in pieces: the bytes of
+ * the file and how it is decoded, or the pixels that are drawn. Names are no part of it. Errors
+ * as of a fetch. Thread-safe. */
+typedef void (*sct_source_add)(void *ctx, const void *data, size_t n);
+sct_status sct_source_content(const struct sct_source *s, uint32_t i, sct_source_add add,
+                              void *ctx, sct_error *err);
+
 #ifdef __cplusplus
 }
 #endif

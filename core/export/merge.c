@@ -1,54 +1,15 @@
 /* SPDX-License-Identifier: MIT
- * merge.c - two graphs in lockstep; low-rank pairs, bottlenecks, and scales with shifts.
- * Every value of the plain graph is paired with one of the adapted graph, starting with the
- * logits; a value that is reached again must have the same partner. So when the walk ends, both
- * graphs are the same expression but for what was folded. */
-#include "core/export/merge.h"
+ * merge.c - two graphs in lockstep; low-rank pairs, scales with shifts (merge_rows.c: linear
+ * layers on channels; merge_front.c: bottlenecks). Every value of the plain graph is paired
+ * with one of the adapted graph, starting with the logits; a value that is reached again must
+ * have the same partner. So when the walk ends, both graphs are the same expression but for
+ * what was folded. */
+#include "core/export/merge_walk.h"
 
 #include <string.h>
 
 #include "core/base/status.h"
 #include "core/export/merge_front.h"
-
-struct both {
-    uint32_t a, b; /* values of the adapted and of the plain graph */
-};
-
-struct walk {
-    struct sct_merge *m;
-    const struct sct_graph *a, *b;
-    uint32_t *partner; /* of every value of b, 0: not reached yet */
-    struct both *todo;
-    uint32_t n, cap;
-    sct_error *err;
-};
-
-static const struct sct_gnode *made_by(const struct sct_graph *g, uint32_t v)
-{
-    const uint32_t n = g->value[v].node;
-    return n == SCT_NO_NODE ? NULL : &g->node[n];
-}
-
-static const struct sct_gnode *made_by_op(const struct sct_graph *g, uint32_t v, uint32_t op)
-{
-    const struct sct_gnode *n = made_by(g, v);
-    return n && n->op == op ? n : NULL;
-}
-
-/* v without the random ops behind it. */
-static uint32_t certain(const struct sct_graph *g, uint32_t v)
-{
-    for (const struct sct_gnode *n = made_by(g, v);
-         n && (n->op == SCT_OP_DROPOUT || n->op == SCT_OP_DROPPATH); n = made_by(g, v))
-        v = n->in[0];
-    return v;
-}
-
-/* The stored tensor that v is, or NULL. */
-static const struct sct_tensor *stored(const struct sct_graph *g, uint32_t v)
-{
-    return g->value[v].source == SCT_SRC_TENSOR ? g->value[v].tensor : NULL;
-}
 
 /* A linear layer without bias whose weight is stored. */
 static const struct sct_gnode *projection(const struct sct_graph *g, uint32_t v)
@@ -91,22 +52,19 @@ static bool read_affine(const struct sct_graph *g, uint32_t v, struct sct_merge_
     return p->scale && p->shift && p->scale->desc.nd == 1 && p->shift->desc.nd == 1;
 }
 
-/* The name of a stored tensor that is read through views; NULL: it is computed. */
-static const char *stored_name(const struct sct_graph *g, uint32_t v)
-{
-    for (const struct sct_gnode *n = made_by_op(g, v, SCT_OP_RESHAPE); n;
-         n = made_by_op(g, v, SCT_OP_RESHAPE))
-        v = n->in[0];
-    const struct sct_tensor *t = stored(g, v);
-    return t ? t->name : NULL;
-}
-
 /* One step back from v: the fold that stands there, and what it is behind. */
 static bool read_fold(const struct sct_graph *g, uint32_t v, struct sct_merge_fold *f,
                       uint32_t *x, uint32_t *behind)
 {
-    f->is_affine = read_affine(g, v, &f->affine, behind);
-    return f->is_affine || read_pair(g, v, &f->pair, x, behind);
+    if (read_affine(g, v, &f->affine, behind))
+        f->kind = SCT_MERGE_AFFINE;
+    else if (sct_merge_rows_read(g, v, &f->rows, behind))
+        f->kind = SCT_MERGE_ROWS;
+    else if (read_pair(g, v, &f->pair, x, behind))
+        f->kind = SCT_MERGE_PAIR;
+    else
+        return false;
+    return true;
 }
 
 /* Whether all that stands between value v and `layer`, the node of the adapted graph that
@@ -121,9 +79,12 @@ static bool folds(const struct walk *w, uint32_t v, const struct sct_gnode *y,
     if (w->partner[y->in[1]] || !stored_name(w->b, y->in[1]))
         return false;
     for (; read_fold(w->a, v, &f, &x, &behind); v = behind) {
-        if (f.is_affine
-                ? !bias || !stored_name(w->b, y->in[2])
-                : !linear || !stored(w->a, layer->in[1]) || x != certain(w->a, layer->in[0]))
+        if (f.kind != SCT_MERGE_PAIR && (!bias || !stored_name(w->b, y->in[2])))
+            return false;
+        if (f.kind != SCT_MERGE_AFFINE && !linear)
+            return false;
+        if (f.kind == SCT_MERGE_PAIR &&
+            (!stored(w->a, layer->in[1]) || x != certain(w->a, layer->in[0])))
             return false;
     }
     return true;
@@ -144,7 +105,7 @@ static sct_status fold(struct walk *w, uint32_t *a, const struct sct_gnode *y)
     for (; *a != v; *a = behind) {
         f = (struct sct_merge_fold){.weight = stored_name(w->b, y->in[1])};
         (void)read_fold(w->a, *a, &f, &x, &behind);
-        f.bias = f.is_affine ? stored_name(w->b, y->in[2]) : NULL;
+        f.bias = f.kind == SCT_MERGE_PAIR ? NULL : stored_name(w->b, y->in[2]);
         SCT_TRY(
             sct_grow((void **)&m->fold, &m->cap, (uint64_t)m->n + 1, sizeof *m->fold, w->err));
         m->fold[m->n++] = f;
@@ -323,6 +284,21 @@ static sct_status fold_channels(const struct sct_tensor *scale, const struct sct
     return own.code == SCT_OK ? sct_nomem(err) : sct_fail(err, own.code, "%s", own.msg);
 }
 
+/* One fold into the values of its layer's weight or bias, described by d. */
+static sct_status fold_into(const struct sct_merge_fold *f, const struct sct_desc *d, bool bias,
+                            float *dst, sct_error *err)
+{
+    const uint64_t n = sct_desc_count(d);
+    switch (f->kind) {
+    case SCT_MERGE_AFFINE:
+        return fold_channels(f->affine.scale, bias ? f->affine.shift : NULL, dst, n, err);
+    case SCT_MERGE_ROWS:
+        return sct_merge_rows_fold(&f->rows, (uint32_t)(n / d->dim[0]), bias, dst, err);
+    default:
+        return fold_pair(&f->pair, dst, err);
+    }
+}
+
 /* The parameter's own values, with what stands behind its layer. */
 static sct_status load_folded(const struct sct_merge *m, const char *name, float *dst,
                               sct_error *err)
@@ -336,11 +312,7 @@ static sct_status load_folded(const struct sct_merge *m, const char *name, float
         const bool bias = f->bias && strcmp(f->bias, name) == 0;
         if (!bias && strcmp(f->weight, name) != 0)
             continue;
-        if (f->is_affine)
-            SCT_TRY(fold_channels(f->affine.scale, bias ? f->affine.shift : NULL, dst,
-                                  sct_desc_count(&p->t->desc), err));
-        else
-            SCT_TRY(fold_pair(&f->pair, dst, err));
+        SCT_TRY(fold_into(f, &p->t->desc, bias, dst, err));
     }
     return SCT_OK;
 }

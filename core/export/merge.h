@@ -12,16 +12,22 @@
  *
  *   y = s * op(x; W, bias) + t      =>      W[o] *= s[o];  bias = s * bias + t
  *
- * (SSF, arXiv 2210.08823, section 3.2), in any number and order behind one layer, and in a
- * linear bottleneck in front of a linear layer that has a bias, B in groups or not,
+ * (SSF, arXiv 2210.08823, section 3.2), in a linear layer M, c from channels J of a linear
+ * layer that has a bias to channels I of it,
+ *
+ *   y = x W^T + bias;  y[I] = k y[I] + s (M y[J] + c)
+ *       =>      W[I] = k W[I] + s M W[J];  bias[I] = k bias[I] + s (M bias[J] + c)
+ *
+ * (SCT on the MLP or on q and v, doi 10.1007/s11263-023-01918-3), in any number and order
+ * behind one layer, and in a linear bottleneck in front of a linear layer that has a bias, B in
+ * groups or not,
  *
  *   y = (x + scale * (B (A x + a) + b)) W^T + bias
  *       =>      W += scale * W B A;  bias += scale * W (B a + b)
  *
  * (RepAdapter, arXiv 2302.08106, section 3.3), where W and bias have what is behind the layer
- * folded in already. Any other
- * difference means that no weights of the plain architecture compute the same. Thread rule: one
- * thread at a time. */
+ * folded in already. Any other difference means that no weights of the plain architecture
+ * compute the same. Thread rule: one thread at a time. */
 #ifndef SCT_EXPORT_MERGE_H
 #define SCT_EXPORT_MERGE_H
 
@@ -46,12 +52,24 @@ struct sct_merge_affine {
     const struct sct_tensor *scale, *shift;
 };
 
-/* One that was found behind a layer: an affine, or else a pair. */
+/* Rows index [n] (i32) of a layer become keep times themselves plus mul times (m [n][cols]
+ * times the rows `from`, plus c [n]), where `from` is index, or first .. first + cols - 1. */
+struct sct_merge_rows {
+    const struct sct_tensor *index, *m, *c;
+    float keep, mul;
+    bool gathered; /* `from` is index */
+    uint32_t first;
+};
+
+enum sct_merge_kind { SCT_MERGE_PAIR, SCT_MERGE_AFFINE, SCT_MERGE_ROWS };
+
+/* One that was found behind a layer. */
 struct sct_merge_fold {
     const char *weight, *bias; /* names: W [C][..] or a norm's [C]; [C], NULL of a pair */
-    bool is_affine;
+    enum sct_merge_kind kind;
     struct sct_merge_pair pair;
     struct sct_merge_affine affine;
+    struct sct_merge_rows rows;
 };
 
 struct sct_merge {

@@ -246,6 +246,24 @@ sct_status sct_adapter_open(struct sct_adapter_info *info, struct sct_adapter_pa
     return rc;
 }
 
+sct_status sct_adapter_open_stored(struct sct_adapter **a, json_t **config, const char *dir,
+                                   sct_error *err)
+{
+    struct sct_adapter_folder f;
+    *a = NULL;
+    *config = NULL;
+    SCT_TRY(sct_adapter_folder_open(&f, dir, err));
+    sct_status rc = (*a = sct_adapter_create(dir)) ? SCT_OK : sct_nomem(err);
+    if (rc == SCT_OK)
+        rc = sct_adapter_parts_stored(*a, f.tensors, err);
+    if (rc == SCT_OK)
+        *config = json_incref(f.config);
+    else
+        sct_adapter_destroy(a);
+    sct_adapter_folder_close(&f);
+    return rc;
+}
+
 void sct_adapter_info_fini(struct sct_adapter_info *info)
 {
     sct_class_map_fini(&info->map);

@@ -37,6 +37,10 @@ sct_status sct_adapter_save(const char *dir, const struct sct_model *m,
  * file and key. Both are empty on failure. */
 sct_status sct_adapter_open(struct sct_adapter_info *info, struct sct_adapter_parts *parts,
                             const char *dir, sct_error *err);
+/* Reads a folder that anybody may have written: its tensors under their names in the file, its
+ * configuration (json_decref). EFILE, ENOMEM; both are NULL on failure. */
+sct_status sct_adapter_open_stored(struct sct_adapter **a, json_t **config, const char *dir,
+                                   sct_error *err);
 /* The classes as a map, for data whose classes have names: class_names and info->map. Empty
  * when the adapter has no names. SCT_ENOMEM; *m is then empty. */
 sct_status sct_adapter_classes(const struct sct_adapter_info *info, struct sct_class_map *m,

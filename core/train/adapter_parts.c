@@ -203,6 +203,16 @@ static sct_status get_tensor(struct sct_adapter *a, const char *name, const stru
     return rc;
 }
 
+sct_status sct_adapter_parts_stored(struct sct_adapter *a, const struct sct_st *st,
+                                    sct_error *err)
+{
+    for (size_t i = 0; i < sct_st_count(st); i++) {
+        const struct sct_st_tensor *x = sct_st_at(st, i);
+        SCT_TRY(get_tensor(a, x->name, st, x, err));
+    }
+    return SCT_OK;
+}
+
 static sct_status get_keys(struct sct_adapter *a, const json_t *from, sct_error *err)
 {
     const char *key;
@@ -314,10 +324,7 @@ static sct_status get_alone(struct sct_adapter_parts *p, const struct sct_json_a
     if (!part->label || !part->own)
         return sct_nomem(err);
     SCT_TRY(get_options(p, part, options, own, err));
-    for (size_t i = 0; i < sct_st_count(f->tensors); i++) {
-        const struct sct_st_tensor *x = sct_st_at(f->tensors, i);
-        SCT_TRY(get_tensor(part->own, x->name, f->tensors, x, err));
-    }
+    SCT_TRY(sct_adapter_parts_stored(part->own, f->tensors, err));
     return get_keys(part->own, f->config, err);
 }
 

@@ -52,6 +52,10 @@ sct_status sct_adapter_parts_save(struct sct_adapter **disk, json_t *root, json_
                                   struct sct_open_device *d, const struct sct_tuner *t,
                                   sct_error *err);
 
+/* Appends all tensors of a file under their names there. EFILE, ENOMEM. */
+sct_status sct_adapter_parts_stored(struct sct_adapter *a, const struct sct_st *st,
+                                    sct_error *err);
+
 /* The strategies that a folder names, as a LIST; NULL: it is no adapter of ours, or memory is
  * short. The caller frees it. */
 char *sct_adapter_strategies(const char *dir);

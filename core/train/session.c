@@ -247,30 +247,36 @@ static sct_status check_base(struct sct_session *x, sct_error *err)
         x->adapter, x->info.base_hash, x->weights, hex);
 }
 
-/* "sct, ict": who looks at data. */
-static void who_watches(const struct sct_tuner *t, char *buf, size_t size)
-{
-    size_t at = 0;
-    buf[0] = 0;
-    for (uint32_t k = 0; k < t->n && at < size; k++)
-        if (t->part[k].n_watch)
-            at +=
-                (size_t)snprintf(buf + at, size - at, "%s%s", at ? ", " : "", t->part[k].label);
-}
-
+/* Measures what the strategies want to know, or reads it from the cache folder; they choose. */
 static sct_status calibrate(struct sct_session *x, struct sct_model *plain, sct_error *err)
 {
+    char dir[sizeof x->device.opts.cache_dir + 16] = "";
     struct sct_plan_opts o;
-    char who[256];
     SCT_TRY(sct_tuner_observe(&x->tuner, plain, err));
-    const uint32_t runs = sct_calibration_runs(plain);
-    who_watches(&x->tuner, who, sizeof who);
-    if (!x->s->dry_run && runs)
-        sct_session_say(x, SCT_LOG_INFO, "calibrating %s on %u images in %u run%s", who,
-                        sct_source_count(x->train), runs, runs > 1 ? "s" : "");
     SCT_TRY(sct_session_plan_opts(x, &o, err));
-    return sct_calibrate(&x->tuner, plain, &x->device, x->train_loader, x->train, x->seed, &o,
-                         x->s->dry_run ? &x->calibration_bytes : NULL, err);
+    struct sct_readings_cache cache = {.model = plain,
+                                       .device = &x->device,
+                                       .plan = &o,
+                                       .source = x->train,
+                                       .pre = &x->pre,
+                                       .base = x->base.w,
+                                       .base_hash = x->info.base_hash,
+                                       .seed = x->seed,
+                                       .say = x->log,
+                                       .say_ctx = x->log_ctx};
+    if (x->s->readings_cache && x->device.opts.cache_dir[0] && !x->s->dry_run) {
+        (void)snprintf(dir, sizeof dir, "%s/readings", x->device.opts.cache_dir);
+        cache.dir = dir;
+        SCT_TRY(sct_base_hash_of(x->base.w, x->info.base_hash, err));
+    }
+    const sct_status rc =
+        sct_calibrate(&x->tuner, plain, &x->device, x->train_loader, x->train, x->seed, &o,
+                      x->s->dry_run ? &x->calibration_bytes : NULL, &cache,
+                      x->keep_readings ? &x->readings : NULL, err);
+    x->n_read = cache.n_read;
+    x->n_measured = cache.n_measured;
+    sct_readings_cache_fini(&cache);
+    return rc;
 }
 
 /* The strategies' choice, from the adapters or from calibration. */
@@ -379,6 +385,7 @@ void sct_session_close(struct sct_session *x)
     sct_adapter_info_fini(&x->info);
     if (x->about.layout)
         sct_data_about_fini(&x->about);
+    sct_readings_destroy(&x->readings);
     sct_free(x->skipped);
     sct_arena_free(&x->arena);
     memset(x, 0, sizeof *x);

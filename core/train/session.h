@@ -37,6 +37,9 @@ struct sct_session {
     uint64_t seed;
     uint64_t feature_bytes;     /* that features may take */
     uint64_t calibration_bytes; /* of a dry run: device bytes that calibration would take */
+    bool keep_readings;         /* set after opening: calibration's readings are kept here */
+    struct sct_readings *readings;
+    uint32_t n_read, n_measured; /* of them: from the cache, new */
     struct sct_arena arena;
     void (*log)(void *ctx, int level, const char *line);
     void *log_ctx;

@@ -11,6 +11,7 @@
 #include "core/train/graphs.h"
 
 struct calibration {
+    const struct sct_tuner *t;
     struct sct_model *m;
     struct sct_open_device *d;
     struct sct_loader *loader;
@@ -18,6 +19,7 @@ struct calibration {
     const struct sct_plan_opts *plan;
     uint64_t seed;
     uint64_t *dry_bytes; /* NULL: run */
+    struct sct_readings_cache *cache;
     struct sct_readings *out;
     uint32_t *slot; /* reading of every watch: its place in out */
 };
@@ -196,17 +198,74 @@ uint32_t sct_calibration_runs(const struct sct_model *plain)
     return n;
 }
 
+/* "sct, ict": who asked for one of these watches. */
+static void who_asked(const struct calibration *c, const uint32_t *watch, uint32_t n, char *buf,
+                      size_t size)
+{
+    size_t at = 0;
+    buf[0] = 0;
+    for (uint32_t k = 0; k < c->t->n && at < size; k++) {
+        const struct sct_part *p = &c->t->part[k];
+        bool asked = false;
+        for (uint32_t i = 0; i < p->n_watch; i++)
+            for (uint32_t j = 0; j < n; j++)
+                asked |= first_of(c->m, p->first_watch + i) == watch[j];
+        if (asked)
+            at += (size_t)snprintf(buf + at, size - at, "%s%s", at ? ", " : "", p->label);
+    }
+}
+
+static void say_run(const struct calibration *c, const uint32_t *watch, uint32_t n)
+{
+    char line[320], who[200];
+    const struct sct_protocol *p = &c->m->watch[watch[0]].protocol;
+    const uint32_t count = sct_source_count(c->source);
+    const uint64_t most = (uint64_t)p->max_batches * (p->batch ? p->batch : c->m->g->batch);
+    if (!c->cache->say)
+        return;
+    who_asked(c, watch, n, who, sizeof who);
+    (void)snprintf(line, sizeof line, "calibrating %s on %u images", who,
+                   most && most < count ? (uint32_t)most : count);
+    c->cache->say(c->cache->say_ctx, SCT_LOG_INFO, line);
+}
+
+/* One run over the data for watches that share a protocol, but for those that are in the cache.
+ * whole: room for n. */
+static sct_status measure(struct calibration *c, uint32_t *watch, uint32_t n, uint32_t *whole,
+                          sct_error *err)
+{
+    uint32_t left = n, at = c->out->n;
+    if (c->dry_bytes)
+        return run_protocol(c, watch, n, err);
+    memcpy(whole, watch, n * sizeof *whole);
+    SCT_TRY(sct_readings_cache_take(c->cache, watch, &left, c->out, err));
+    for (uint32_t i = 0, k = 0; i < n; i++) {
+        if (k < left && watch[k] == whole[i])
+            k++; /* to be measured */
+        else
+            c->slot[whole[i]] = at++;
+    }
+    if (!left)
+        return SCT_OK;
+    say_run(c, watch, left);
+    SCT_TRY(run_protocol(c, watch, left, err));
+    sct_readings_cache_keep(c->cache, c->out->item + at, left);
+    return SCT_OK;
+}
+
 /* Groups of watches with one protocol, each run once. */
 static sct_status all_protocols(struct calibration *c, sct_error *err)
 {
-    uint32_t *group = sct_calloc(c->m->n_watch, sizeof *group);
-    sct_status rc = group ? SCT_OK : sct_nomem(err);
-    for (uint32_t i = 0; i < c->m->n_watch && rc == SCT_OK; i++) {
+    const uint32_t n = c->m->n_watch;
+    uint32_t *group = sct_calloc(n, sizeof *group), *whole = sct_calloc(n, sizeof *whole);
+    sct_status rc = group && whole ? SCT_OK : sct_nomem(err);
+    for (uint32_t i = 0; i < n && rc == SCT_OK; i++) {
         const uint32_t k = group_of(c->m, i, group);
         if (k)
-            rc = run_protocol(c, group, k, err);
+            rc = measure(c, group, k, whole, err);
     }
     sct_free(group);
+    sct_free(whole);
     return rc;
 }
 
@@ -243,15 +302,19 @@ static sct_status choose(const struct calibration *c, struct sct_tuner *t, sct_e
 sct_status sct_calibrate(struct sct_tuner *t, struct sct_model *plain,
                          struct sct_open_device *d, struct sct_loader *loader,
                          const struct sct_source *source, uint64_t seed,
-                         const struct sct_plan_opts *plan, uint64_t *dry_bytes, sct_error *err)
+                         const struct sct_plan_opts *plan, uint64_t *dry_bytes,
+                         struct sct_readings_cache *cache, struct sct_readings **readings,
+                         sct_error *err)
 {
-    struct calibration c = {.m = plain,
+    struct calibration c = {.t = t,
+                            .m = plain,
                             .d = d,
                             .loader = loader,
                             .source = source,
                             .plan = plan,
                             .seed = seed,
                             .dry_bytes = dry_bytes,
+                            .cache = cache,
                             .out = sct_readings_create(),
                             .slot = sct_calloc((size_t)plain->n_watch + 1, sizeof *c.slot)};
     sct_status rc = c.out && c.slot ? SCT_OK : sct_nomem(err);
@@ -259,6 +322,10 @@ sct_status sct_calibrate(struct sct_tuner *t, struct sct_model *plain,
         rc = all_protocols(&c, err);
     if (rc == SCT_OK)
         rc = choose(&c, t, err);
+    if (rc == SCT_OK && readings) {
+        *readings = c.out;
+        c.out = NULL;
+    }
     sct_readings_destroy(&c.out);
     sct_free(c.slot);
     return rc;

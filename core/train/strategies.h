@@ -5,6 +5,7 @@
 
 #include "core/data/loader.h"
 #include "core/train/device.h"
+#include "core/train/readings_cache.h"
 #include "core/train/tuner.h"
 
 /* Passes over the data that the watches of an observed model need: one a protocol, whoever
@@ -15,10 +16,14 @@ uint32_t sct_calibration_runs(const struct sct_model *plain);
  * and lets every strategy choose by what it asked for. Watches that are equal are computed
  * once. loader: over the training source, evaluation transform; batch images at once.
  * dry_bytes: NULL, or nothing is run: the strategies choose by readings that are all 1, and
- * *dry_bytes receives the device bytes that the largest of the runs would take. */
+ * *dry_bytes receives the device bytes that the largest of the runs would take.
+ * cache: where readings are looked for first, and kept; its say receives what is done.
+ * readings: NULL, or receives what was measured, the caller's then; untouched on failure. */
 sct_status sct_calibrate(struct sct_tuner *t, struct sct_model *plain,
                          struct sct_open_device *d, struct sct_loader *loader,
                          const struct sct_source *source, uint64_t seed,
-                         const struct sct_plan_opts *plan, uint64_t *dry_bytes, sct_error *err);
+                         const struct sct_plan_opts *plan, uint64_t *dry_bytes,
+                         struct sct_readings_cache *cache, struct sct_readings **readings,
+                         sct_error *err);
 
 #endif

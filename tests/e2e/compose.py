@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """compose.py - several strategies in one run: whose options are whose, in which order they act, that they
 share calibration, what the folder holds, what is refused."""
+import re
+
 from e2e import *
 
 
@@ -148,7 +150,7 @@ def calibration_is_shared():
     setup()
     for name, ict in (("mlp", ["mode=mlp", "k=6"]), ("both", ["mode=both", "k=6"])):
         r = composed(name, ["sct", "lora", "ict"], "sct.k=8", *["ict." + o for o in ict])
-        contains(r.err, "calibrating sct, ict on 24 images in 1 run\n")
+        equal(re.findall("calibrating .*", r.err), ["calibrating sct, ict on 24 images"])
         train(name + "sct", "--max-steps", 1, strategy="sct")
         train(name + "ict", "--max-steps", 1, *sets(ict), strategy="ict")
         lists = {n: t for n, t in tensors(name).items() if n.endswith("index")}

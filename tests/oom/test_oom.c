@@ -6,17 +6,21 @@
 #include <string.h>
 
 #include "core/base/mem.h"
+#include "core/base/status.h"
 #include "core/exec/exec.h"
 #include "core/export/folder.h"
 #include "core/io/file.h"
 #include "core/io/safetensors.h"
 #include "core/model/build.h"
+#include "core/peft/adapter_diff.h"
 #include "core/peft/host.h"
 #include "core/plug/module.h"
 #include "core/train/base.h"
+#include "core/train/choices.h"
 #include "core/train/graphs.h"
 #include "core/train/settings.h"
 #include "core/train/stack.h"
+#include "core/train/strategies.h"
 #include "tests/support/dev.h"
 
 typedef sct_status (*scenario)(sct_error *err);
@@ -263,6 +267,81 @@ static sct_status composed(sct_error *err)
     return rc;
 }
 
+/* SCT on the MLP: chosen, looked at from outside, merged and exported. */
+static sct_status merge_sct(struct sct_weights *w, struct sct_tuner *t, const char *dir,
+                            sct_error *err)
+{
+    const struct sct_build_opts o = {1, 0, false};
+    struct sct_preprocess pre;
+    struct sct_choices c = {0};
+    struct sct_model *m = NULL, *plain = NULL;
+    struct sct_readings *none = sct_readings_create();
+    sct_preprocess_default(&pre);
+    pre.size = tiny.image;
+    sct_status rc = none ? sct_model_build(&m, &tiny, w, &o, err) : sct_nomem(err);
+    if (rc == SCT_OK)
+        rc = sct_model_build(&plain, &tiny, w, &o, err);
+    if (rc == SCT_OK)
+        rc = sct_tuner_choose(t, m, &none, err);
+    if (rc == SCT_OK)
+        rc = sct_tuner_apply(t, m, err);
+    if (rc == SCT_OK)
+        rc = sct_choices_find(&c, m, none, err);
+    const struct sct_export x = {.model = m, .plain = plain, .pre = &pre};
+    if (rc == SCT_OK)
+        rc = sct_export_folder(&x, "timm", SCT_ST_F32, dir, err);
+    sct_choices_fini(&c);
+    sct_readings_destroy(&none);
+    sct_model_destroy(&m);
+    sct_model_destroy(&plain);
+    return rc;
+}
+
+static sct_status export_sct(sct_error *err)
+{
+    char dir[] = "/tmp/sctrun-oom-XXXXXX";
+    const struct sct_set set[] = {{.key = "mode", .value = "mlp", .where = "test"},
+                                  {.key = "select", .value = "all", .where = "test"}};
+    struct sct_tuner t;
+    if (!mkdtemp(dir))
+        return sct_fail(err, SCT_EFAIL, "no temporary folder");
+    struct sct_weights *w = sct_weights_create("random", true, 1);
+    sct_status rc = w ? sct_tuner_open(&t, "sct", set, 2, err) : sct_nomem(err);
+    if (rc == SCT_OK) {
+        rc = merge_sct(w, &t, dir, err);
+        sct_tuner_close(&t);
+    }
+    sct_weights_destroy(&w);
+    sct_dir_discard(dir);
+    return rc;
+}
+
+static sct_status compare_adapters(sct_error *err)
+{
+    const uint32_t n = 3;
+    const struct sct_desc f = sct_desc_make(SCT_F32, 1, &n), k = sct_desc_make(SCT_I32, 1, &n);
+    static const float x[] = {1, 2, 3}, y[] = {1, 2, 4};
+    static const int32_t i[] = {1, 2, 3}, j[] = {2, 3, 4};
+    struct sct_adapter *a = sct_adapter_create("a"), *b = sct_adapter_create("b");
+    struct sct_tensor_diff *d = NULL;
+    uint32_t all;
+    sct_status rc = a && b ? SCT_OK : sct_nomem(err);
+    if (rc == SCT_OK)
+        rc = sct_adapter_put(a, "x", &f, x, err);
+    if (rc == SCT_OK)
+        rc = sct_adapter_put(b, "x", &f, y, err);
+    if (rc == SCT_OK)
+        rc = sct_adapter_put(a, "index", &k, i, err);
+    if (rc == SCT_OK)
+        rc = sct_adapter_put(b, "index", &k, j, err);
+    if (rc == SCT_OK)
+        rc = sct_adapter_diff(&d, &all, a, b, err);
+    sct_free(d);
+    sct_adapter_destroy(&a);
+    sct_adapter_destroy(&b);
+    return rc;
+}
+
 static int sweep(const char *name, scenario run, uint64_t every)
 {
     for (uint64_t n = 1;; n += every) {
@@ -292,6 +371,8 @@ int main(int argc, char **argv)
     bad |= sweep("exporting a folder of timm", export_timm, every);
     bad |= sweep("exporting a folder of transformers", export_hf4, every);
     bad |= sweep("composing, saving, stacking", composed, every);
+    bad |= sweep("merging and exporting sct", export_sct, every);
+    bad |= sweep("comparing adapters", compare_adapters, every);
     bad |= sweep("linear: model, training plan, exec", linear_plan, every);
     bad |= sweep("linear, Swin: model, training plan, exec", swin_plan, every);
     bad |= sweep("full: model, training plan, exec", full_plan, every);

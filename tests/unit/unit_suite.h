@@ -16,5 +16,6 @@ Suite *dialect_suite(void);
 Suite *guess_suite(void);
 Suite *fuse_suite(void);
 Suite *frozen_suite(void);
+Suite *compare_suite(void);
 
 #endif
