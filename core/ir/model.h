@@ -57,6 +57,8 @@ struct sct_param {
     bool trainable;
     bool added; /* by a strategy (or a fresh head) */
     bool is_index;
+    uint32_t site;              /* added: id + 1 of the site whose edit was open, 0: none was */
+    const struct sct_param *of; /* added: whose elements it changes (train_some), or NULL */
     void *host; /* values that replace init or the base's (loaded adapter); arena */
     uint64_t seed;
 };

@@ -6,6 +6,7 @@
 
 #include "core/base/status.h"
 #include "core/model/build.h"
+#include "core/train/graphs.h"
 #include "core/train/model_io.h"
 #include "core/train/preprocess_io.h"
 
@@ -14,10 +15,15 @@ enum { FORMAT_VERSION = 1 };
 /* ---- saving ---- */
 
 static sct_status gather(struct sct_adapter *a, const struct sct_model *m,
-                         struct sct_open_device *d, sct_error *err)
+                         const struct sct_optim *average, struct sct_open_device *d,
+                         sct_error *err)
 {
+    uint32_t trained = 0;
     for (uint32_t i = 0; i < m->n_param; i++) {
         const struct sct_param *p = m->param[i];
+        const struct sct_tensor *t =
+            average && p->trainable ? &average->average[trained] : p->t;
+        trained += p->trainable;
         const bool head = sct_name_is_head(p->name);
         if (!p->trainable && !p->is_index && !head)
             continue;
@@ -25,9 +31,9 @@ static sct_status gather(struct sct_adapter *a, const struct sct_model *m,
         void *v = sct_calloc((size_t)n, 4);
         if (!v)
             return sct_nomem(err);
-        sct_status rc = p->trainable && sct_store_has(d->store, p->t)
-                            ? sct_store_read(d->store, p->t, v, err)
-                            : p->t->load(p->t, v, err);
+        sct_status rc = p->trainable && sct_store_has(d->store, t)
+                            ? sct_store_read(d->store, t, v, err)
+                            : t->load(t, v, err);
         if (rc == SCT_OK)
             rc = sct_adapter_put(a, p->name, &p->t->desc, v, err);
         sct_free(v);
@@ -135,11 +141,12 @@ static sct_status write_folder(const char *dir, const struct sct_tuner *t,
 }
 
 sct_status sct_adapter_save(const char *dir, const struct sct_model *m,
-                            struct sct_open_device *d, const struct sct_tuner *t,
-                            const struct sct_adapter_info *info, sct_error *err)
+                            const struct sct_optim *average, struct sct_open_device *d,
+                            const struct sct_tuner *t, const struct sct_adapter_info *info,
+                            sct_error *err)
 {
     struct sct_adapter *a = sct_adapter_create(dir), *disk = NULL;
-    sct_status rc = a ? gather(a, m, d, err) : sct_nomem(err);
+    sct_status rc = a ? gather(a, m, average, d, err) : sct_nomem(err);
     if (rc == SCT_OK)
         rc = sct_strategy_save(&t->run, a, err);
     if (rc == SCT_OK && t->run.s->to_disk) {

@@ -16,7 +16,8 @@ double sct_now(void)
 }
 
 sct_status sct_evaluator_plan(struct sct_plan **plan, struct sct_session *x,
-                              const char *const *sites, uint32_t n_sites, sct_error *err)
+                              const struct sct_optim *average, const char *const *sites,
+                              uint32_t n_sites, sct_error *err)
 {
     struct sct_graph *g = NULL;
     struct sct_plan_opts o;
@@ -24,6 +25,8 @@ sct_status sct_evaluator_plan(struct sct_plan **plan, struct sct_session *x,
     SCT_TRY(sct_session_plan_opts(x, &o, err));
     o.checkpoint = SCT_CHECKPOINT_NONE;
     sct_status rc = sct_graph_eval(&g, x->model, sites, n_sites, err);
+    if (rc == SCT_OK && average)
+        sct_graph_use_average(g, x->model, average);
     if (rc == SCT_OK)
         rc = sct_plan_create(plan, g, x->device.be, x->device.dev, &x->device.info, &o, err);
     sct_graph_destroy(&g);
@@ -31,13 +34,14 @@ sct_status sct_evaluator_plan(struct sct_plan **plan, struct sct_session *x,
 }
 
 sct_status sct_evaluator_open(struct sct_evaluator *e, struct sct_session *x,
-                              const char *const *sites, uint32_t n_sites, sct_error *err)
+                              const struct sct_optim *average, const char *const *sites,
+                              uint32_t n_sites, sct_error *err)
 {
     struct sct_plan *plan = NULL;
     memset(e, 0, sizeof *e);
     e->batch = x->model->g->batch;
     e->classes = x->model->cfg.classes;
-    sct_status rc = sct_evaluator_plan(&plan, x, sites, n_sites, err);
+    sct_status rc = sct_evaluator_plan(&plan, x, average, sites, n_sites, err);
     if (rc == SCT_OK)
         rc = sct_exec_create(&e->x, &plan, x->device.store, err);
     if (rc == SCT_OK && !(e->logits = sct_calloc((size_t)e->batch * e->classes, sizeof(float))))

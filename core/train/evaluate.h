@@ -22,13 +22,16 @@ struct sct_evaluator {
     uint32_t batch, classes;
 };
 
-/* The plan that an evaluator runs. On failure *plan is NULL. */
+/* The plan that an evaluator runs. average: the run whose moving averages take the place of
+ * trained parameters, or NULL: the parameters. On failure *plan is NULL. */
 sct_status sct_evaluator_plan(struct sct_plan **plan, struct sct_session *x,
-                              const char *const *sites, uint32_t n_sites, sct_error *err);
+                              const struct sct_optim *average, const char *const *sites,
+                              uint32_t n_sites, sct_error *err);
 /* Plans and prepares the evaluation of x->model (sites: patterns that become outputs, may be
  * NULL). Shares the device store, so it sees the weights that training has reached. */
 sct_status sct_evaluator_open(struct sct_evaluator *e, struct sct_session *x,
-                              const char *const *sites, uint32_t n_sites, sct_error *err);
+                              const struct sct_optim *average, const char *const *sites,
+                              uint32_t n_sites, sct_error *err);
 void sct_evaluator_close(struct sct_evaluator *e);
 
 /* The first `limit` items of the loader's source (0: all), in order. each may be NULL. */

@@ -8,20 +8,21 @@
 #include "core/base/str.h"
 #include "core/exec/store.h"
 
-/* Bytes that evaluation adds to a device that holds the training plan: its own arenas, and
- * packs of trained weights that only it uses. */
+/* Bytes that an evaluation adds to a device that holds the training plan: its own arenas, and
+ * packs of trained weights that only it uses. average: as of sct_evaluator_plan. */
 static sct_status evaluation_bytes(struct sct_session *x, const struct sct_plan *train,
-                                   uint64_t *bytes, sct_error *err)
+                                   const struct sct_optim *average, uint64_t *bytes,
+                                   sct_error *err)
 {
     struct sct_plan *eval = NULL;
     struct sct_plan_memory m;
     uint64_t stored = 0;
-    sct_status rc = sct_evaluator_plan(&eval, x, NULL, 0, err);
+    sct_status rc = sct_evaluator_plan(&eval, x, average, NULL, 0, err);
     if (rc == SCT_OK)
         rc = sct_store_bytes_beside(eval, train, &stored, err);
     if (rc == SCT_OK) {
         sct_plan_memory(eval, &m);
-        *bytes = stored + m.activations + m.accumulators + m.step + m.batch;
+        *bytes += stored + m.activations + m.accumulators + m.step + m.batch;
     }
     sct_plan_destroy(&eval);
     return rc;
@@ -75,7 +76,9 @@ sct_status sct_train_dry_run(struct sct_session *x, struct sct_train_result *r,
     sct_model_count(x->model, &r->trainable, &r->head, &r->all);
     sct_status rc = sct_train_plan(x, &o, &plan, err);
     if (rc == SCT_OK)
-        rc = evaluation_bytes(x, plan, &m->evaluation, err);
+        rc = evaluation_bytes(x, plan, NULL, &m->evaluation, err);
+    if (rc == SCT_OK && o.average)
+        rc = evaluation_bytes(x, plan, &o, &m->evaluation, err);
     if (rc == SCT_OK) {
         sct_plan_memory(plan, &m->plan);
         m->calibration = x->calibration_bytes;

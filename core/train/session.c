@@ -8,6 +8,7 @@
 #include "core/base/status.h"
 #include "core/io/text.h"
 #include "core/model/build.h"
+#include "core/train/optim_groups.h"
 
 void sct_session_say(const struct sct_session *x, int level, const char *fmt, ...)
 {
@@ -239,7 +240,7 @@ sct_status sct_session_model(struct sct_session *x, uint32_t batch, bool train, 
         SCT_TRY(check_base(x, err));
         SCT_TRY(sct_adapter_fill(x->adapter, x->model, err));
     }
-    return SCT_OK;
+    return train ? sct_optim_groups(x->model, x->run, err) : SCT_OK;
 }
 
 sct_status sct_session_plain(struct sct_session *x, struct sct_model **m, sct_error *err)
