@@ -516,7 +516,7 @@ def adapter_folders():
     key("k12", own + ("class_names",), ["a"], "class names")
     key("k13", own + ("options",), {"k": 8}, "options")
     key("k14", arch + ("pool",), "max", "token or avg", "sctrun.base.config.pool", "max")
-    key("k15", arch + ("gelu",), "relu", "erf or tanh", "relu")
+    key("k15", arch + ("gelu",), "relu", "erf, tanh or quick", "relu")
     key("k16", arch + ("arch",), "resnet", "vit", "sctrun.base.config.arch", "resnet")
     key("k17", arch + ("reg_tokens_of_later",), 4, "sctrun.base.config.reg_tokens_of_later")
     bad(edited("sct/last", "strategy", lambda c: c["sctrun"].update(strategy="magic")), "magic",

@@ -117,7 +117,7 @@ def contradictions():
             ("id2label", {"0": "a", "1": "b"}, "id2label says 2 classes", "head.weight) has 3"),
             ("num_attention_heads", 0, "num_attention_heads", "from 1 to 1024"),
             ("num_attention_heads", "4", "num_attention_heads", "whole number"),
-            ("hidden_act", "quick_gelu", "hidden_act \"quick_gelu\" is not built here"),
+            ("hidden_act", "silu", "hidden_act \"silu\" is not built here"),
             ("layer_norm_eps", 0, "layer_norm_eps", "above 0"),
             ("layer_norm_eps", 1e-60, "layer_norm_eps", "above 0"),
             ("num_channels", 1, "another num_channels than 3"),
@@ -158,6 +158,12 @@ def defaults_of_a_library():
     export("timm", "t", eps="1e-6")
     edit("t", architecture="vit_tiny_patch16_224")
     equal(facts(inspect("t"))["eps"], ("1e-06", "said"))
+    edit("t", architecture="vit_base_patch16_clip_quickgelu_224")
+    tree = json.loads(read("t/config.json"))
+    del tree["model_args"]["act_layer"]
+    write("t/config.json", json.dumps(tree))
+    equal([facts(inspect("t"))[k] for k in ("eps", "gelu")],
+          [("1e-05", "said"), ("quick", "said")])
 
 
 @test
@@ -211,7 +217,8 @@ def folders_of_transformers():
                             ("deit_class", "1e-12", {"reg_tokens": "1", "distilled": "false"}),
                             ("dinov2", "1e-06", {"layer_scale": "true", "reg_tokens": "0"}),
                             ("dinov2_reg", "1e-06", {"reg_tokens": "2", "no_embed_class": "true"}),
-                            ("clip", "1e-05", {"pre_norm": "true", "no_patch_bias": "true"})):
+                            ("clip", "1e-05", {"pre_norm": "true", "no_patch_bias": "true"}),
+                            ("clip_quick", "1e-05", {"pre_norm": "true", "gelu": "quick"})):
         r = inspect(os.path.join(hub, name))
         f = {k: v[0] for k, v in facts(r).items()}
         equal((f["heads"], f["eps"], f["mlp"], r["error"]), ("4", eps, "24", None), name)
@@ -221,9 +228,11 @@ def folders_of_transformers():
     png("p.png", 21, 17, picture(5, 1, 21, 17))
     r = sctrun("predict", "--weights", os.path.join(hub, "deit"), "--image", "p.png", "--json")
     check(r.jsonl[0]["name"] in ("apple", "pear", "plum"), r.out)
+    equal([facts(inspect(os.path.join(hub, n)))["gelu"] for n in ("clip", "clip_quick")],
+          [("erf", "said"), ("quick", "said")])
     shutil.copytree(os.path.join(hub, "clip"), "clip")
-    edit("clip", hidden_act="quick_gelu")
-    fails(FILE, ["hidden_act \"quick_gelu\" is not built here"], "inspect", "clip")
+    edit("clip", drop=["hidden_act"])
+    equal(facts(inspect("clip"))["gelu"], ("quick", "said"))  # what CLIPVisionConfig takes
     shutil.copytree(os.path.join(hub, "dinov2"), "dinov2")
     edit("dinov2", use_swiglu_ffn=True)
     fails(FILE, ["another use_swiglu_ffn than false"], "inspect", "dinov2")

@@ -56,7 +56,7 @@ static const struct sct_model_config windowed = {.name = "windowed",
 static sct_status train_plan(struct sct_model *m, struct test_dev *d, sct_error *err)
 {
     const struct sct_optim_opts o = {
-        .beta1 = 0.9f, .beta2 = 0.999f, .eps = 1e-8f, .clip = 1.0f};
+        .beta1 = 0.9f, .beta2 = 0.999f, .eps = 1e-8f, .clip = 1.0f, .ema = 0.5f};
     const struct sct_plan_opts po = {.checkpoint = SCT_CHECKPOINT_BLOCK};
     struct sct_optim optim = {0};
     struct sct_graph *g = NULL;

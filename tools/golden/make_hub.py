@@ -34,6 +34,7 @@ def models():
         "dinov2_reg": lambda: t.Dinov2WithRegistersModel(t.Dinov2WithRegistersConfig(
             **SIZE, mlp_ratio=3, num_register_tokens=2)),
         "clip": lambda: t.CLIPVisionModel(t.CLIPVisionConfig(**MLP, hidden_act="gelu")),
+        "clip_quick": lambda: t.CLIPVisionModel(t.CLIPVisionConfig(**MLP)),
     }
 
 
@@ -44,7 +45,7 @@ def processors():
         "deit": t.DeiTImageProcessor(size={"height": 10, "width": 10}, crop_size=bit["crop_size"]),
         "deit_class": t.ViTImageProcessor(size={"height": 8, "width": 8}),
         "dinov2": t.BitImageProcessor(**bit), "dinov2_reg": t.BitImageProcessor(**bit, resample=2),
-        "clip": t.CLIPImageProcessor(**bit),
+        "clip": t.CLIPImageProcessor(**bit), "clip_quick": t.CLIPImageProcessor(**bit),
     }
 
 
