@@ -41,7 +41,7 @@ static sct_status dump_sites(struct sct_session *x, const char *site, const char
     if (rc == SCT_OK)
         rc = sct_session_model(x, im.n, false, err);
     if (rc == SCT_OK)
-        rc = sct_evaluator_open(&e, x, NULL, &site, 1, err);
+        rc = sct_evaluator_open(&e, x, &site, 1, err);
     if (rc == SCT_OK)
         rc = sct_dir_make(dir, err);
     if (rc == SCT_OK)

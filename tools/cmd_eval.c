@@ -8,7 +8,7 @@ static sct_status eval(struct sct_session *x, sct_error *err)
     struct sct_evaluator e;
     struct sct_eval_result r;
     SCT_TRY(sct_session_model(x, x->s->batch_size, false, err));
-    SCT_TRY(sct_evaluator_open(&e, x, NULL, NULL, 0, err));
+    SCT_TRY(sct_evaluator_open(&e, x, NULL, 0, err));
     const sct_status rc =
         sct_evaluate(&e, x->test_loader, x->test, x->s->test_limit, &r, NULL, NULL, err);
     sct_evaluator_close(&e);

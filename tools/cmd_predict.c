@@ -99,7 +99,7 @@ static sct_status predict(struct sct_session *x, const struct cli_images *im, sc
     r.data = sct_calloc(batch, (size_t)x->pre.size * x->pre.size * 3);
     sct_status rc = r.at && r.data ? sct_session_model(x, batch, false, err) : sct_nomem(err);
     if (rc == SCT_OK)
-        rc = sct_evaluator_open(&e, x, NULL, NULL, 0, err);
+        rc = sct_evaluator_open(&e, x, NULL, 0, err);
     if (rc == SCT_OK)
         rc = predict_all(x, &r, batch, &e, err);
     sct_evaluator_close(&e);

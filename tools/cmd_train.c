@@ -167,6 +167,7 @@ static sct_status dry_run(struct sct_session *x, sct_error *err)
         json_t *memory = memory_json(&m.plan);
         json_object_set_new(memory, "evaluation", json_integer((json_int_t)m.evaluation));
         json_object_set_new(memory, "calibration", json_integer((json_int_t)m.calibration));
+        json_object_set_new(memory, "features", json_integer((json_int_t)m.features));
         json_object_set_new(memory, "device", json_integer((json_int_t)m.device));
         json_object_set_new(memory, "process", json_integer((json_int_t)m.process));
         json_t *groups = NULL;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/base/hash.h"
+#include "core/data/mix.h"
 
 static const char *const mode_names[] = {
 #define MODE_NAME(ID, NAME) NAME,
@@ -213,6 +214,14 @@ uint32_t sct_preprocess_fixed(const struct sct_preprocess *p, const struct sct_s
         n++;
     *side = side_at(&a, list, n);
     return *side ? n : 0;
+}
+
+bool sct_preprocess_draws(const struct sct_preprocess *p)
+{
+    for (uint32_t i = 0; i < p->train.n; i++)
+        if (sct_step_info(p->train.step[i].kind)->random)
+            return true;
+    return sct_mix_on(&p->mix);
 }
 
 bool sct_steps_same(const struct sct_steps *a, const struct sct_steps *b, uint32_t n)

@@ -74,6 +74,9 @@ sct_status sct_preprocess_train(const struct sct_preprocess *p, const struct sct
  * not be made again in every epoch. 0 steps when there are none. */
 uint32_t sct_preprocess_fixed(const struct sct_preprocess *p, const struct sct_steps *list,
                               uint32_t *side);
+/* Whether the train steps draw anything, or batches are mixed: the same picture is then another
+ * one in the next epoch. */
+bool sct_preprocess_draws(const struct sct_preprocess *p);
 /* Whether two lists begin with the same n steps. */
 bool sct_steps_same(const struct sct_steps *a, const struct sct_steps *b, uint32_t n);
 /* What steps of p need to know. Borrows p. */

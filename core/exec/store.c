@@ -327,6 +327,27 @@ void sct_store_forget(struct sct_store *s, const struct sct_tensor *t, uint32_t 
     s->n = kept;
 }
 
+sct_status sct_store_forget_frozen(struct sct_store *s, const struct sct_plan *p,
+                                   sct_error *err)
+{
+    uint64_t *key = keys_of(p, err);
+    if (!key)
+        return SCT_ENOMEM;
+    for (uint32_t i = 0; i < p->n_store; i++) {
+        const uint32_t v = p->store_val[i];
+        uint32_t kept = 0;
+        for (uint32_t k = 0; k < s->n; k++) {
+            if (s->entry[k].key == key[v] && p->val[v].scope == SCT_CONST)
+                s->be->buf_free(s->dev, s->entry[k].buf);
+            else
+                s->entry[kept++] = s->entry[k];
+        }
+        s->n = kept;
+    }
+    sct_free(key);
+    return SCT_OK;
+}
+
 sct_status sct_store_bytes_beside(const struct sct_plan *p, const struct sct_plan *beside,
                                   uint64_t *bytes, sct_error *err)
 {

@@ -36,6 +36,10 @@ sct_status sct_store_write(struct sct_store *s, const struct sct_tensor *t, cons
                            sct_error *err);
 /* Frees what is stored of tensors t[0..n-1]; programs that use them must be gone. */
 void sct_store_forget(struct sct_store *s, const struct sct_tensor *t, uint32_t n);
+/* Frees the frozen values that plan p has in the store; programs that use them must be gone. A
+ * later plan makes them again. ENOMEM: nothing was freed. */
+sct_status sct_store_forget_frozen(struct sct_store *s, const struct sct_plan *p,
+                                   sct_error *err);
 /* 1 when the tensor is stored. */
 int sct_store_has(const struct sct_store *s, const struct sct_tensor *t);
 

@@ -17,13 +17,13 @@ struct loop {
     const struct sct_settings *s;
     const char *dir;
     struct sct_exec *exec;
-    struct sct_optim optim;
-    struct sct_evaluator eval, average; /* average: where optim.average is */
+    struct sct_train_plans plans;
+    struct sct_evaluator eval, average; /* average: where plans.optim.average is */
     struct sct_run_log log;
     struct sct_lr lr;
-    uint32_t *order;
-    uint32_t count, steps_per_epoch;
-    uint64_t step, steps;
+    uint32_t *order, at; /* of an epoch; items of it that are done, of features */
+    struct sct_train_extent extent;
+    uint64_t step;
     double started, train_seconds;
     uint64_t images, window_images, epoch_batches;
     double window_start, epoch_loss;
@@ -87,18 +87,23 @@ struct sct_optim_opts sct_train_optim_opts(const struct sct_settings *s)
                                    .smoothing = s->smoothing};
 }
 
-sct_status sct_train_plan(struct sct_session *x, struct sct_optim *o, struct sct_plan **plan,
-                          sct_error *err)
+sct_status sct_train_extent(const struct sct_session *x, struct sct_train_extent *t,
+                            sct_error *err)
 {
-    struct sct_graph *g = NULL;
-    struct sct_plan_opts po;
-    const struct sct_optim_opts oo = sct_train_optim_opts(x->s);
-    SCT_TRY(sct_session_plan_opts(x, &po, err));
-    sct_status rc = sct_graph_train(&g, x->model, &oo, o, false, err);
-    if (rc == SCT_OK)
-        rc = sct_plan_create(plan, g, x->device.be, x->device.dev, &x->device.info, &po, err);
-    sct_graph_destroy(&g);
-    return rc;
+    const struct sct_settings *s = x->s;
+    const uint32_t batch = x->model->g->batch, count = sct_source_count(x->train);
+    const uint32_t per = s->drop_last ? count / batch : (count + batch - 1) / batch;
+    if (per == 0)
+        return sct_fail(err, SCT_EUSAGE,
+                        "--drop-last: %u training images do not fill one batch of %u", count,
+                        batch);
+    uint64_t steps = (uint64_t)per * s->epochs;
+    if (s->max_steps && s->max_steps < steps)
+        steps = s->max_steps;
+    const uint64_t epochs = (steps + per - 1) / per, every = s->eval_interval;
+    *t = (struct sct_train_extent){count, per,
+                                   every ? (uint32_t)((epochs + every - 1) / every) : 1, steps};
+    return SCT_OK;
 }
 
 /* ---- files ---- */
@@ -113,8 +118,8 @@ static sct_status save(struct loop *l, bool average, const char *name, sct_error
     char *path = parent ? sct_path_join(parent, name) : NULL;
     sct_status rc = path ? sct_dir_make(parent, err) : sct_nomem(err);
     if (rc == SCT_OK)
-        rc = sct_adapter_save(path, l->x->model, average ? &l->optim : NULL, &l->x->device,
-                              &l->x->tuner, &l->x->info, err);
+        rc = sct_adapter_save(path, l->x->model, average ? &l->plans.optim : NULL,
+                              &l->x->device, &l->x->tuner, &l->x->info, err);
     sct_free(path);
     sct_free(parent);
     return rc;
@@ -123,7 +128,7 @@ static sct_status save(struct loop *l, bool average, const char *name, sct_error
 static sct_status save_last(struct loop *l, sct_error *err)
 {
     SCT_TRY(save(l, false, "last", err));
-    return l->optim.average ? save(l, true, "last", err) : SCT_OK;
+    return l->plans.optim.average ? save(l, true, "last", err) : SCT_OK;
 }
 
 static sct_status write_args(struct loop *l, sct_error *err)
@@ -174,7 +179,7 @@ static void tell(struct loop *l, uint32_t epoch, double loss, double lr, double 
     if (!l->each)
         return;
     struct sct_progress p = {.step = l->step,
-                             .steps = l->steps,
+                             .steps = l->extent.steps,
                              .epoch = epoch,
                              .epochs = l->s->epochs,
                              .loss = loss,
@@ -182,7 +187,8 @@ static void tell(struct loop *l, uint32_t epoch, double loss, double lr, double 
                              .images_per_s = speed};
     p.device_bytes = device_bytes(l, NULL);
     if (l->step)
-        p.eta_seconds = l->train_seconds / (double)l->step * (double)(l->steps - l->step);
+        p.eta_seconds =
+            l->train_seconds / (double)l->step * (double)(l->extent.steps - l->step);
     if (e) {
         p.is_eval = 1;
         p.is_average = average;
@@ -191,12 +197,20 @@ static void tell(struct loop *l, uint32_t epoch, double loss, double lr, double 
     l->each(l->ctx, &p);
 }
 
+/* NULL: training starts from pictures. */
+static struct sct_features *features_of(struct loop *l)
+{
+    return sct_features_on(&l->plans.train_f) ? &l->plans.train_f : NULL;
+}
+
 static sct_status one_step(struct loop *l, const struct sct_batch *b, double lr, float *loss,
                            sct_error *err)
 {
     const struct sct_step_state st = {l->x->seed, l->step, (float)lr, b->valid};
     const uint32_t rows = l->x->model->g->batch;
-    SCT_TRY(sct_exec_feed(l->exec, "images", b->images, b->valid, err));
+    struct sct_features *kept = features_of(l);
+    SCT_TRY(kept ? sct_features_feed(kept, l->exec, b, err)
+                 : sct_exec_feed(l->exec, "images", b->images, b->valid, err));
     SCT_TRY(sct_exec_feed(l->exec, "labels", b->labels, rows, err));
     SCT_TRY(sct_exec_feed(l->exec, "mix", b->mix, rows, err));
     SCT_TRY(sct_exec_feed(l->exec, "weight", b->weight, rows, err));
@@ -243,7 +257,7 @@ static sct_status evaluate(struct loop *l, uint32_t epoch, double lr, sct_error 
 {
     const double train_loss = l->epoch_batches ? l->epoch_loss / (double)l->epoch_batches : 0;
     SCT_TRY(measure(l, false, epoch, train_loss, lr, err));
-    if (l->optim.average)
+    if (l->plans.optim.average)
         SCT_TRY(measure(l, true, epoch, train_loss, lr, err));
     const struct sct_eval_result *e = &l->r->plain.last, *ema = &l->r->average.last;
     const struct sct_log_eval row = {l->step,   epoch,     train_loss, e->loss,
@@ -254,15 +268,35 @@ static sct_status evaluate(struct loop *l, uint32_t epoch, double lr, sct_error 
 
 static bool finished(const struct loop *l)
 {
-    return l->step >= l->steps || (l->stop && *l->stop);
+    return l->step >= l->extent.steps || (l->stop && *l->stop);
+}
+
+static sct_status begin_epoch(struct loop *l, uint32_t epoch, sct_error *err)
+{
+    sct_order_epoch(l->x->seed, epoch, l->extent.count, l->s->shuffle != 0, l->order);
+    l->at = 0;
+    if (features_of(l))
+        return SCT_OK;
+    sct_loader_epoch(l->x->train_loader, epoch);
+    return sct_loader_begin(l->x->train_loader, l->order, l->extent.count,
+                            l->x->model->g->batch, l->s->drop_last != 0, err);
+}
+
+/* Of features a loader's batches: the same order, the same last one. */
+static sct_status next_batch(struct loop *l, struct sct_batch *b, sct_error *err)
+{
+    if (!features_of(l))
+        return sct_loader_next(l->x->train_loader, b, err);
+    const uint32_t batch = l->x->model->g->batch, left = l->extent.count - l->at;
+    const uint32_t valid = left >= batch ? batch : l->s->drop_last ? 0 : left;
+    *b = sct_features_batch(features_of(l), l->order + l->at, valid);
+    l->at += valid;
+    return SCT_OK;
 }
 
 static sct_status one_epoch(struct loop *l, uint32_t epoch, sct_error *err)
 {
-    sct_order_epoch(l->x->seed, epoch, l->count, l->s->shuffle != 0, l->order);
-    sct_loader_epoch(l->x->train_loader, epoch);
-    SCT_TRY(sct_loader_begin(l->x->train_loader, l->order, l->count, l->x->model->g->batch,
-                             l->s->drop_last != 0, err));
+    SCT_TRY(begin_epoch(l, epoch, err));
     l->epoch_loss = 0;
     l->epoch_batches = 0;
     l->window_start = sct_now();
@@ -272,7 +306,7 @@ static sct_status one_epoch(struct loop *l, uint32_t epoch, sct_error *err)
         struct sct_batch b;
         float loss = 0;
         const double start = sct_now();
-        SCT_TRY(sct_loader_next(l->x->train_loader, &b, err));
+        SCT_TRY(next_batch(l, &b, err));
         if (!b.valid)
             break;
         lr = sct_lr_at(&l->lr, l->step);
@@ -303,38 +337,27 @@ static sct_status one_epoch(struct loop *l, uint32_t epoch, sct_error *err)
 
 static sct_status prepare(struct loop *l, sct_error *err)
 {
-    struct sct_plan *plan = NULL;
-    const uint32_t batch = l->x->model->g->batch;
-    l->count = sct_source_count(l->x->train);
-    l->steps_per_epoch = l->s->drop_last ? l->count / batch : (l->count + batch - 1) / batch;
-    if (l->steps_per_epoch == 0)
-        return sct_fail(err, SCT_EUSAGE,
-                        "--drop-last: %u training images do not fill one batch of %u", l->count,
-                        batch);
-    l->steps = (uint64_t)l->steps_per_epoch * l->s->epochs;
-    if (l->s->max_steps && l->s->max_steps < l->steps)
-        l->steps = l->s->max_steps;
+    SCT_TRY(sct_train_extent(l->x, &l->extent, err));
     l->lr = (struct sct_lr){l->s->lr_schedule,           (double)l->s->lr,
                             (double)l->s->warmup_epochs, (double)l->s->epochs,
                             (double)l->s->warmup_lr,     (double)l->s->min_lr,
-                            l->steps_per_epoch};
-    l->order = sct_calloc(l->count, sizeof *l->order);
+                            l->extent.steps_per_epoch};
+    l->order = sct_calloc(l->extent.count, sizeof *l->order);
     if (!l->order)
         return sct_nomem(err);
     sct_model_count(l->x->model, &l->r->trainable, &l->r->head, &l->r->all);
-    SCT_TRY(sct_train_plan(l->x, &l->optim, &plan, err));
-    sct_plan_memory(plan, &l->r->memory);
-    const sct_status rc = sct_exec_create(&l->exec, &plan, l->x->device.store, err);
-    sct_plan_destroy(&plan);
-    SCT_TRY(rc);
-    SCT_TRY(sct_evaluator_open(&l->eval, l->x, NULL, NULL, 0, err));
-    l->r->has_average = l->optim.average != NULL;
-    if (l->optim.average)
-        SCT_TRY(sct_evaluator_open(&l->average, l->x, &l->optim, NULL, 0, err));
+    SCT_TRY(
+        sct_train_plans_make(&l->plans, l->x, l->extent.steps, l->extent.evals, false, err));
+    sct_plan_memory(l->plans.train, &l->r->memory);
+    SCT_TRY(sct_exec_create(&l->exec, &l->plans.train, l->x->device.store, err));
+    SCT_TRY(sct_evaluator_of(&l->eval, l->x, &l->plans.eval, &l->plans.eval_f, err));
+    l->r->has_average = l->plans.optim.average != NULL;
+    if (l->r->has_average)
+        SCT_TRY(sct_evaluator_of(&l->average, l->x, &l->plans.average, &l->plans.eval_f, err));
     if (l->dir) {
         SCT_TRY(write_args(l, err));
         SCT_TRY(write_skipped(l, err));
-        SCT_TRY(sct_run_log_open(&l->log, l->dir, l->optim.average != NULL, err));
+        SCT_TRY(sct_run_log_open(&l->log, l->dir, l->plans.optim.average != NULL, err));
     }
     return SCT_OK;
 }
@@ -390,10 +413,7 @@ sct_status sct_train(struct sct_session *x, const char *dir, double started,
     sct_evaluator_close(&l.eval);
     sct_evaluator_close(&l.average);
     sct_exec_destroy(&l.exec);
-    sct_store_forget(x->device.store, l.optim.state, l.optim.n * 2);
-    if (l.optim.average)
-        sct_store_forget(x->device.store, l.optim.average, l.optim.n);
-    sct_optim_fini(&l.optim);
+    sct_train_plans_fini(&l.plans, x);
     sct_free(l.order);
     return rc;
 }

@@ -5,6 +5,7 @@
 
 #include "core/report/log.h"
 #include "core/train/evaluate.h"
+#include "core/train/plans.h"
 
 struct sct_progress {
     uint64_t step, steps;
@@ -40,10 +41,14 @@ sct_status sct_train(struct sct_session *x, const char *dir, double started,
                      void (*each)(void *ctx, const struct sct_progress *p), void *ctx,
                      volatile int *stop, struct sct_train_result *r, sct_error *err);
 
-/* The plan of the training graph, and the optimiser's state tensors (sct_optim_fini) that it
- * names. On failure *plan is NULL. */
-sct_status sct_train_plan(struct sct_session *x, struct sct_optim *o, struct sct_plan **plan,
-                          sct_error *err);
+/* Steps and evaluations that the settings come to. EUSAGE when no batch can be filled. */
+struct sct_train_extent {
+    uint32_t count, steps_per_epoch, evals;
+    uint64_t steps;
+};
+
+sct_status sct_train_extent(const struct sct_session *x, struct sct_train_extent *t,
+                            sct_error *err);
 
 /* The optimiser that the settings describe. */
 struct sct_optim_opts sct_train_optim_opts(const struct sct_settings *s);

@@ -8,24 +8,22 @@
 #include "core/base/str.h"
 #include "core/exec/store.h"
 
-/* Bytes that an evaluation adds to a device that holds the training plan: its own arenas, and
- * packs of trained weights that only it uses. average: as of sct_evaluator_plan. */
-static sct_status evaluation_bytes(struct sct_session *x, const struct sct_plan *train,
-                                   const struct sct_optim *average, uint64_t *bytes,
-                                   sct_error *err)
+/* Adds the bytes that evaluation adds to a device that holds the training plan: its own arenas,
+ * and packs of trained weights that only it uses. */
+static sct_status evaluation_bytes(const struct sct_plan *eval, const struct sct_plan *train,
+                                   uint64_t *bytes, sct_error *err)
 {
-    struct sct_plan *eval = NULL;
     struct sct_plan_memory m;
     uint64_t stored = 0;
-    sct_status rc = sct_evaluator_plan(&eval, x, average, NULL, 0, err);
-    if (rc == SCT_OK)
-        rc = sct_store_bytes_beside(eval, train, &stored, err);
-    if (rc == SCT_OK) {
-        sct_plan_memory(eval, &m);
-        *bytes += stored + m.activations + m.accumulators + m.step + m.batch;
-    }
-    sct_plan_destroy(&eval);
-    return rc;
+    SCT_TRY(sct_store_bytes_beside(eval, train, &stored, err));
+    sct_plan_memory(eval, &m);
+    *bytes += stored + m.activations + m.accumulators + m.step + m.batch;
+    return SCT_OK;
+}
+
+static uint64_t most(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
 }
 
 /* What the process has now, what the loaders will touch, and the trained values on their way to
@@ -55,6 +53,7 @@ static char *table(const struct sct_plan *plan, const struct sct_memory_estimate
         uint64_t bytes;
     } row[] = {{"evaluation", m->evaluation},
                {"calibration", m->calibration},
+               {"features", m->features},
                {"device, at most", m->device},
                {"process, at most", m->process}};
 
@@ -68,29 +67,29 @@ static char *table(const struct sct_plan *plan, const struct sct_memory_estimate
 sct_status sct_train_dry_run(struct sct_session *x, struct sct_train_result *r,
                              struct sct_memory_estimate *m, char **text, sct_error *err)
 {
-    struct sct_optim o = {0};
-    struct sct_plan *plan = NULL;
+    struct sct_train_plans p = {0};
+    struct sct_train_extent t;
     memset(r, 0, sizeof *r);
     memset(m, 0, sizeof *m);
     *text = NULL;
     sct_model_count(x->model, &r->trainable, &r->head, &r->all);
-    sct_status rc = sct_train_plan(x, &o, &plan, err);
-    if (rc == SCT_OK)
-        rc = evaluation_bytes(x, plan, NULL, &m->evaluation, err);
-    if (rc == SCT_OK && o.average)
-        rc = evaluation_bytes(x, plan, &o, &m->evaluation, err);
+    SCT_TRY(sct_train_extent(x, &t, err));
+    SCT_TRY(sct_train_plans_make(&p, x, t.steps, t.evals, true, err));
+    sct_status rc = evaluation_bytes(p.eval, p.train, &m->evaluation, err);
+    if (rc == SCT_OK && p.average)
+        rc = evaluation_bytes(p.average, p.train, &m->evaluation, err);
     if (rc == SCT_OK) {
-        sct_plan_memory(plan, &m->plan);
+        sct_plan_memory(p.train, &m->plan);
         m->calibration = x->calibration_bytes;
-        const uint64_t training = m->plan.total + m->evaluation;
-        m->device = training > m->calibration ? training : m->calibration;
-        m->process = host_bytes(x, m->plan.trainable) +
+        m->features = sct_features_bytes(&p.train_f) + sct_features_bytes(&p.eval_f);
+        m->device = most(most(m->plan.total + m->evaluation, m->calibration),
+                         most(p.train_f.device_bytes, p.eval_f.device_bytes));
+        m->process = host_bytes(x, m->plan.trainable) + m->features +
                      (x->device.info.kind == SCT_DEV_CPU ? m->device : 0);
-        *text = table(plan, m);
+        *text = table(p.train, m);
         if (!*text)
             rc = sct_nomem(err);
     }
-    sct_plan_destroy(&plan);
-    sct_optim_fini(&o);
+    sct_train_plans_fini(&p, x);
     return rc;
 }

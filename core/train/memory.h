@@ -6,12 +6,13 @@
 #include "core/train/loop.h"
 
 /* Bytes. device: what the backend allocates at its peak, which is the training plan with what
- * evaluation adds beside it, or calibration (before training) where that is more. process: the
- * whole process at its peak, with the device's bytes where a device of kind CPU takes them from
- * the same memory, and without what an OpenCL driver needs for itself. */
+ * evaluation adds beside it, or calibration or the computing of features (before training)
+ * where that is more. features: on the host. process: the whole process at its peak, with the
+ * device's bytes where a device of kind CPU takes them from the same memory, and without what
+ * an OpenCL driver needs for itself. */
 struct sct_memory_estimate {
     struct sct_plan_memory plan;
-    uint64_t evaluation, calibration, device, process;
+    uint64_t evaluation, calibration, features, device, process;
 };
 
 /* Counts of what would be trained (r; the rest of it is 0) and the memory it would take. The

@@ -34,6 +34,7 @@ struct sct_session {
     const char **class_names;
     char weights[4096];
     uint64_t seed;
+    uint64_t feature_bytes;     /* that features may take */
     uint64_t calibration_bytes; /* of a dry run: device bytes that calibration would take */
     struct sct_arena arena;
     void (*log)(void *ctx, int level, const char *line);

@@ -18,7 +18,7 @@ struct sct_settings {
     const char *backend, *device, *strategy, *recipe, *quirks, *model, *weights, *data;
     const char *train_list, *test_list, *image_root, *class_map, *preprocess, *mean, *std,
         *adapter, *output;
-    const char *cache_bytes, *memory_limit, *head_init, *image, *site, *after;
+    const char *cache_bytes, *feature_bytes, *memory_limit, *head_init, *image, *site, *after;
     uint32_t epochs, batch_size, max_steps, log_interval, eval_interval, test_limit;
     uint32_t threads, micro_batch, checkpoint, resize, lr_schedule, optimizer, seed_low;
     uint32_t gemm, isa, interp, assume, shuffle, drop_last, json, dry_run, quiet, profile,

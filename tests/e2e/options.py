@@ -607,6 +607,28 @@ def cache_bytes():
     equal(adapter_bytes("c0"), adapter_bytes("c1M"))
 
 
+@option("feature_bytes")
+def feature_bytes():
+    """What the frozen part makes of the pictures is kept within the budget, training first; the
+    bits of a run stay."""
+    setup()
+    args = ["--epochs", 3, "--eval-interval", 1]
+    said = lambda r: re.findall(r"features of (\d+) (training|test) images: computed once", r.err)
+    none = train("none", "--feature-bytes", "0", *args)
+    both = train("both", *args)
+    one = train("one", "--feature-bytes", 24 * 48 * 4, *args)
+    small = train("small", "--feature-bytes", 24 * 48 * 4 - 1, *args)
+    equal([said(r) for r in (none, both, one, small)],
+          [[], [("24", "training"), ("12", "test")], [("24", "training")], [("12", "test")]])
+    contains(small.err, "features of 24 training images would take", "--feature-bytes")
+    for run in ("both", "one", "small"):
+        equal(adapter_bytes(run), adapter_bytes("none"))
+        equal([(e["eval"], e["top1"]) if "top1" in e else e["eval"] for e in log(run)[1]],
+              [(e["eval"], e["top1"]) if "top1" in e else e["eval"] for e in log("none")[1]])
+    fails(USAGE, ["--feature-bytes", "number of bytes"], "train", "--model", "tiny.yaml", "--data",
+          "data", "--weights", "base.safetensors", "--feature-bytes", "many")
+
+
 # ---- output ----
 
 @option("output")

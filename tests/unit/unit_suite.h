@@ -15,5 +15,6 @@ Suite *init_suite(void);
 Suite *dialect_suite(void);
 Suite *guess_suite(void);
 Suite *fuse_suite(void);
+Suite *frozen_suite(void);
 
 #endif
