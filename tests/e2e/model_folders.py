@@ -14,6 +14,17 @@ WINDOWS = {"arch": "swin", "image_size": 32, "patch_size": 2, "dim": 2, "depths"
 FORMATS = ("timm", "hf4", "hf5")
 
 
+def raw_tensors(path):
+    """name -> (dtype, shape, bytes) of a safetensors file."""
+    data = read(path)
+    n = struct.unpack_from("<Q", data)[0]
+    header = json.loads(data[8:8 + n])
+    header.pop("__metadata__", None)
+    return {k: (t["dtype"], t["shape"], data[8 + n + t["data_offsets"][0]:
+                                             8 + n + t["data_offsets"][1]])
+            for k, t in header.items()}
+
+
 def logits(*args):
     png("p.png", 21, 17, picture(5, 1, 21, 17))
     return sctrun("predict", "--image", "p.png", "--json", *args).jsonl[0]["logits"]
@@ -233,6 +244,16 @@ def folders_of_transformers():
     shutil.copytree(os.path.join(hub, "clip"), "clip")
     edit("clip", drop=["hidden_act"])
     equal(facts(inspect("clip"))["gelu"], ("quick", "said"))  # what CLIPVisionConfig takes
+    # heads that are not built are left out, by name
+    for name, width, why in (("dinov2", 16, "class token and the mean together"),
+                             ("clip_quick", 8, "the patches' mean without a norm")):
+        shutil.copytree(os.path.join(hub, name), name + "_head")
+        all_ = raw_tensors(os.path.join(hub, name, "model.safetensors"))
+        all_["classifier.weight"] = ("F32", [3, width], floats([0.0] * 3 * width))
+        all_["classifier.bias"] = ("F32", [3], floats([0.0] * 3))
+        save_tensors(name + "_head/model.safetensors", all_)
+        fails(FILE, ["no head that can be used", "classifier.", why, "--adapter"], "predict",
+              "--weights", name + "_head", "--image", "p.png")
     shutil.copytree(os.path.join(hub, "dinov2"), "dinov2")
     edit("dinov2", use_swiglu_ffn=True)
     fails(FILE, ["another use_swiglu_ffn than false"], "inspect", "dinov2")

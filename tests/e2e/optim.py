@@ -250,6 +250,18 @@ def ema_goes_on():
 
 
 @test
+def ema_of_features():
+    """Averages are evaluated on the features of a frozen part as on pictures."""
+    setup()
+    args = [*SGD, "--epochs", 3, "--ema", "0.9", "--eval-interval", 1]
+    train("kept", *args)
+    train("not", *args, "--feature-bytes", 0)
+    for part in ("", "/ema"):
+        equal(adapter_bytes("kept" + part), adapter_bytes("not" + part))
+    equal(log("kept")[1], log("not")[1])
+
+
+@test
 def ema_memory():
     """The average is counted as optimiser state, its evaluation as evaluation."""
     model()
