@@ -48,6 +48,8 @@ static sct_status check(const struct sct_export *x, sct_error *err)
         return sct_fail(err, SCT_EUSAGE,
                         "timm's Swin has no gelu: %s; --format hf4 or onnx does it",
                         c->gelu == SCT_GELU_TANH ? "tanh" : "quick");
+    if (c->pool == SCT_POOL_TOKEN_AVG)
+        return sct_fail(err, SCT_EUSAGE, "timm has no pool: token_avg; --format onnx does it");
     if (c->no_patch_bias != c->pre_norm)
         return sct_fail(err, SCT_EUSAGE,
                         "timm's patches have a bias exactly when there is no norm in front of "

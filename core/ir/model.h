@@ -14,7 +14,8 @@
 
 enum sct_arch { SCT_ARCH_VIT, SCT_ARCH_SWIN, SCT_ARCH_COUNT };
 
-enum sct_pool { SCT_POOL_TOKEN, SCT_POOL_AVG };
+/* TOKEN_AVG: the class token and, behind it, the mean of the patches: 2 dim channels */
+enum sct_pool { SCT_POOL_TOKEN, SCT_POOL_AVG, SCT_POOL_TOKEN_AVG };
 
 enum { SCT_STAGES = 4 }; /* of a Swin */
 

@@ -145,7 +145,7 @@ def contradictions():
             ("model_args__embed_dim", 16, "model_args.embed_dim makes dim 16"),
             ("model_args__init_values", 0.1, "layer_scale true", "ls1.gamma is not there"),
             ("model_args__block_fn", "x", "model_args.block_fn: models with it are not built"),
-            ("model_args__global_pool", "map", "token or avg"),
+            ("model_args__global_pool", "map", "token, avg or token_avg"),
             ("num_classes", 7, "num_classes says 7 classes", "has 3")):
         export("timm", "f")
         edit("f", **{key: value})
@@ -244,9 +244,27 @@ def folders_of_transformers():
     shutil.copytree(os.path.join(hub, "clip"), "clip")
     edit("clip", drop=["hidden_act"])
     equal(facts(inspect("clip"))["gelu"], ("quick", "said"))  # what CLIPVisionConfig takes
-    # heads that are not built are left out, by name
-    for name, width, why in (("dinov2", 16, "class token and the mean together"),
-                             ("clip_quick", 8, "the patches' mean without a norm")):
+    # DINOv2's classifier sees the class token and the mean: its labels, a model of it, a fresh head
+    r = sctrun("predict", "--weights", os.path.join(hub, "dinov2_class"), "--image", "p.png",
+               "--json")
+    check(r.jsonl[0]["name"] in ("apple", "pear", "plum"), r.out)
+    equal(facts(inspect(os.path.join(hub, "dinov2_class")))["pool"][0], "token_avg")
+    sctrun("export", "--weights", os.path.join(hub, "dinov2_class"), "--format", "onnx", "--output",
+           "d.onnx")
+    for form, what in (("timm", "pool: token_avg"), ("hf4", "pool")):
+        fails(USAGE, [what], "export", "--weights", os.path.join(hub, "dinov2_class"), "--format",
+              form, "--output", "no")
+    vtab()
+    for name, width in (("own", 16), ("token", 8)):
+        model("token.yaml", image_size=8, patch_size=4, dim=8, depth=2, heads=4, mlp=24,
+              layer_scale=True)
+        keys = [] if name == "own" else ["--model", "token.yaml"]
+        sctrun("train", "--weights", os.path.join(hub, "dinov2_class"), "--data", "data", "--strategy",
+               "linear", "--max-steps", 1, "--batch-size", 8, "--output", name, *keys)
+        equal(tensors(name)["head.weight"][1], [3, width])
+        sctrun("eval", "--adapter", name + "/last", "--data", "data")
+    # a head that is not built is left out, by name
+    for name, width, why in (("clip_quick", 8, "the patches' mean without a norm"),):
         shutil.copytree(os.path.join(hub, name), name + "_head")
         all_ = raw_tensors(os.path.join(hub, name, "model.safetensors"))
         all_["classifier.weight"] = ("F32", [3, width], floats([0.0] * 3 * width))
