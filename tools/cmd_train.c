@@ -6,6 +6,7 @@
 #include "core/base/status.h"
 #include "core/io/file.h"
 #include "core/train/memory.h"
+#include "core/train/optim_groups.h"
 #include "tools/cli.h"
 
 sct_status cli_print_json(json_t *tree, sct_error *err)
@@ -36,10 +37,11 @@ static void progress(void *ctx, const struct sct_progress *p)
         return;
     duration(p->eta_seconds, eta, sizeof eta);
     if (p->is_eval) {
-        (void)snprintf(line, sizeof line,
-                       "epoch %u/%u  top1 %.2f  top5 %.2f  eval loss %.4f  (%u images, %.1fs)",
-                       p->epoch, p->epochs, p->eval.top1, p->eval.top5, p->eval.loss,
-                       p->eval.images, p->eval.seconds);
+        (void)snprintf(
+            line, sizeof line,
+            "epoch %u/%u  %stop1 %.2f  top5 %.2f  eval loss %.4f  (%u images, %.1fs)", p->epoch,
+            p->epochs, p->is_average ? "ema " : "", p->eval.top1, p->eval.top5, p->eval.loss,
+            p->eval.images, p->eval.seconds);
         cli_log(c, SCT_LOG_INFO, line);
         return;
     }
@@ -72,30 +74,86 @@ static json_t *memory_json(const struct sct_plan_memory *m)
         "total", (json_int_t)m->total, "largest", (json_int_t)m->largest);
 }
 
+static json_t *best_json(const struct sct_train_evals *e)
+{
+    json_t *best = eval_json(&e->best);
+    json_object_set_new(best, "epoch", json_integer(e->best_epoch));
+    return best;
+}
+
+static void print_evals(const struct sct_train_evals *e, const char *of)
+{
+    printf("%sbest top1 = %.2f (epoch %u)\n%slast top1 = %.2f\n", of, e->best.top1,
+           e->best_epoch, of, e->last.top1);
+}
+
 static sct_status print_result(struct sct_session *x, const struct sct_train_result *r,
                                const char *dir, sct_error *err)
 {
     if (!x->s->json) {
-        printf("best top1 = %.2f (epoch %u)\nlast top1 = %.2f\n", r->best.top1, r->best_epoch,
-               r->last.top1);
+        print_evals(&r->plain, "");
+        if (r->has_average)
+            print_evals(&r->average, "ema ");
         if (dir)
             printf("saved in %s\n", dir);
         return SCT_OK;
     }
-    json_t *best = eval_json(&r->best);
-    json_object_set_new(best, "epoch", json_integer(r->best_epoch));
-    return cli_print_json(
-        json_pack(
-            "{s:s, s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:I, s:I, s:o, s:I}",
-            "strategy", x->tuner.name, "backend", x->device.be->name, "device",
-            x->device.info.name, "best", best, "last", eval_json(&r->last), "trainable",
-            (json_int_t)r->trainable, "head", (json_int_t)r->head, "all", (json_int_t)r->all,
-            "steps", (json_int_t)r->steps, "seconds", r->seconds, "first_step_seconds",
-            r->first_step_seconds, "images_per_s", r->images_per_s, "peak_bytes",
-            (json_int_t)r->peak_process_bytes, "peak_device_bytes",
-            (json_int_t)r->peak_device_bytes, "memory", memory_json(&r->memory), "skipped",
-            (json_int_t)x->n_skipped),
-        err);
+    json_t *all = json_pack(
+        "{s:s, s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:I, s:I, s:o, s:I}",
+        "strategy", x->tuner.name, "backend", x->device.be->name, "device", x->device.info.name,
+        "best", best_json(&r->plain), "last", eval_json(&r->plain.last), "trainable",
+        (json_int_t)r->trainable, "head", (json_int_t)r->head, "all", (json_int_t)r->all,
+        "steps", (json_int_t)r->steps, "seconds", r->seconds, "first_step_seconds",
+        r->first_step_seconds, "images_per_s", r->images_per_s, "peak_bytes",
+        (json_int_t)r->peak_process_bytes, "peak_device_bytes",
+        (json_int_t)r->peak_device_bytes, "memory", memory_json(&r->memory), "skipped",
+        (json_int_t)x->n_skipped);
+    if (r->has_average)
+        json_object_set_new(all, "ema",
+                            json_pack("{s:o, s:o}", "best", best_json(&r->average), "last",
+                                      eval_json(&r->average.last)));
+    return cli_print_json(all, err);
+}
+
+/* Learning rate and weight decay as they reach the trained parameters: a row for each pair. */
+static sct_status groups_json(const struct sct_session *x, json_t **out, sct_error *err)
+{
+    const struct sct_model *m = x->model;
+    struct sct_optim_row *row = NULL;
+    uint32_t n = 0;
+    *out = json_array();
+    SCT_TRY(sct_optim_rows(m, &row, &n, err));
+    for (uint32_t i = 0; i < n; i++) {
+        json_t *names = json_array();
+        for (uint32_t k = 0; k < m->n_param; k++)
+            if (sct_optim_row_has(&row[i], m->param[k]))
+                json_array_append_new(names, json_string(m->param[k]->name));
+        json_array_append_new(
+            *out, json_pack("{s:f, s:f, s:f, s:f, s:I, s:o}", "lr_mult", (double)row[i].lr_mult,
+                            "wd_mult", (double)row[i].wd_mult, "lr",
+                            (double)x->s->lr * (double)row[i].lr_mult, "weight_decay",
+                            (double)x->s->weight_decay * (double)row[i].wd_mult, "parameters",
+                            (json_int_t)row[i].parameters, "params", names));
+    }
+    sct_free(row);
+    return SCT_OK;
+}
+
+/* One group says nothing that the settings do not say. */
+static sct_status print_groups(const struct sct_session *x, sct_error *err)
+{
+    struct sct_optim_row *row = NULL;
+    uint32_t n = 0;
+    SCT_TRY(sct_optim_rows(x->model, &row, &n, err));
+    if (n > 1)
+        printf("optimiser groups\n  %-10s %-12s %8s %12s  first\n", "lr", "weight decay",
+               "tensors", "parameters");
+    for (uint32_t i = 0; n > 1 && i < n; i++)
+        printf("  %-10.4g %-12.4g %8u %12llu  %s\n", (double)x->s->lr * (double)row[i].lr_mult,
+               (double)x->s->weight_decay * (double)row[i].wd_mult, row[i].tensors,
+               (unsigned long long)row[i].parameters, row[i].first);
+    sct_free(row);
+    return SCT_OK;
 }
 
 static sct_status dry_run(struct sct_session *x, sct_error *err)
@@ -112,13 +170,21 @@ static sct_status dry_run(struct sct_session *x, sct_error *err)
         json_object_set_new(memory, "features", json_integer((json_int_t)m.features));
         json_object_set_new(memory, "device", json_integer((json_int_t)m.device));
         json_object_set_new(memory, "process", json_integer((json_int_t)m.process));
-        rc = cli_print_json(json_pack("{s:s, s:I, s:I, s:I, s:o}", "strategy", x->tuner.name,
-                                      "trainable", (json_int_t)r.trainable, "head",
-                                      (json_int_t)r.head, "all", (json_int_t)r.all, "memory",
-                                      memory),
-                            err);
-    } else
-        printf("memory plan on %s\n%s", x->device.info.name, text);
+        json_t *groups = NULL;
+        rc = groups_json(x, &groups, err);
+        json_t *all =
+            json_pack("{s:s, s:I, s:I, s:I, s:o, s:o}", "strategy", x->tuner.name, "trainable",
+                      (json_int_t)r.trainable, "head", (json_int_t)r.head, "all",
+                      (json_int_t)r.all, "memory", memory, "groups", groups);
+        if (rc == SCT_OK)
+            rc = cli_print_json(all, err);
+        else
+            json_decref(all);
+    } else {
+        rc = print_groups(x, err);
+        if (rc == SCT_OK)
+            printf("memory plan on %s\n%s", x->device.info.name, text);
+    }
     sct_free(text);
     return rc;
 }

@@ -87,7 +87,8 @@ static sct_status help(struct cli *c, sct_error *err)
         "\noptions (train, calibrate, eval, predict, merge, export, dump):\n"
         "  -c, --config FILE   YAML file with these keys, '_' for '-', and `options:` for the "
         "strategy\n  --set KEY=VALUE     an option of the strategy, or NAME.KEY=VALUE; see sctrun "
-        "plugins\n%s",
+        "plugins\n  --group 'PATTERN lr=X wd=Y'\n                      factors for the trained "
+        "parameters whose names match\n%s",
         text ? text : "");
     sct_free(text);
     sct_settings_fini(&r);

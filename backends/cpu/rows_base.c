@@ -185,6 +185,7 @@ const struct cpu_row cpu_rows_base[] = {
     ROW_ONE_PART(CLIP_COEF, clip_coef),
     ROW(ADAMW, adamw, ORDER_BASE, f32, NULL),
     ROW(SGD, sgd, ORDER_BASE, f32, NULL),
+    ROW(EMA, ema, ORDER_BASE, f32, NULL),
     ROW(OBS_SUMSQ_LABEL, obs_sumsq_label, ORDER_BASE, f32, NULL),
     ROW(OBS_SUMSQ, obs_sumsq, ORDER_BASE, f32, NULL),
     ROW(LINEAR_GELU, linear_gelu, ORDER_BASE, linear_accepts, linear_choose),

@@ -149,6 +149,7 @@ const struct cpu_row ROWS[] = {
     ROW(OBS_SUMSQ_LABEL, obs_sumsq_label, "", VERTICAL, all_f32, NULL),
     ROW(ADAMW, adamw, "", VERTICAL, all_f32, NULL),
     ROW(SGD, sgd, "", VERTICAL, all_f32, NULL),
+    ROW(EMA, ema, "", VERTICAL, all_f32, NULL),
     ROW(OBS_SUMSQ, obs_sumsq, "", VERTICAL, all_f32, NULL),
     ROW_ONE(SUM_ALL, sum_all, ISA_ORDER),
     ROW_ONE(SUMSQ, sumsq, ISA_ORDER),

@@ -47,7 +47,7 @@ bool rows_accept_move(const struct cl_caps *c, const struct sct_opdesc *d);
  */
 enum {
     ROWS_MOVE = 19,
-    ROWS_ELEMENTWISE = 11,
+    ROWS_ELEMENTWISE = 12,
     ROWS_CHANNEL = 8,
     ROWS_GEMM = 33,
     ROWS_NORM = 5,

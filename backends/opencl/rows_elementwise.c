@@ -181,6 +181,19 @@ static void emit_sgd(struct cl_emit *e)
     rows_grid(e, sct_desc_rows(&e->d->in[0]), sct_desc_last(&e->d->in[0]), 1);
 }
 
+static void emit_ema(struct cl_emit *e)
+{
+    const struct sct_ema_params *p = e->d->params;
+    cl_launch(e, "optim.cl", "ema", NULL);
+    cl_arg_out(e, 0);
+    cl_arg_in(e, 1);
+    cl_arg_state(e);
+    rows_arg_shape(e, &e->d->in[0]);
+    cl_arg_f32(e, p->weight);
+    cl_arg_u32(e, p->warmup != 0);
+    rows_grid(e, sct_desc_rows(&e->d->in[0]), sct_desc_last(&e->d->in[0]), 1);
+}
+
 #define ROW(OP, NAME, ACCEPT, EMIT)                                                            \
     {                                                                                          \
         .op = SCT_OP_##OP, .name = NAME "/plain", .order = 1, .accepts = ACCEPT, .emit = EMIT  \
@@ -198,4 +211,5 @@ const struct cl_row cl_rows_elementwise[] = {
     ROW(DROPPATH, "droppath", accept_droppath, emit_droppath),
     ROW(ADAMW, "adamw", rows_accept, emit_adamw),
     ROW(SGD, "sgd", rows_accept, emit_sgd),
+    ROW(EMA, "ema", rows_accept, emit_ema),
 };

@@ -13,6 +13,13 @@
 static const struct sct_hub_format *const formats[] = {&sct_hub_timm, &sct_hub_hf4,
                                                        &sct_hub_hf5};
 
+const char *sct_hub_gelu(uint32_t gelu, bool timm)
+{
+    if (gelu == SCT_GELU_TANH)
+        return timm ? "gelu_tanh" : "gelu_pytorch_tanh";
+    return gelu == SCT_GELU_QUICK ? "quick_gelu" : "gelu";
+}
+
 json_t *sct_hub_triple(const float v[3])
 {
     return json_pack("[o, o, o]", sct_json_f32(v[0]), sct_json_f32(v[1]), sct_json_f32(v[2]));

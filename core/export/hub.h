@@ -34,6 +34,9 @@ struct sct_hub_steps {
 sct_status sct_hub_steps(const struct sct_preprocess *p, struct sct_hub_steps *out,
                          sct_error *err);
 
+/* enum sct_gelu in the words of transformers (timm false) or timm. */
+const char *sct_hub_gelu(uint32_t gelu, bool timm);
+
 /* [r, g, b] */
 json_t *sct_hub_triple(const float v[3]);
 

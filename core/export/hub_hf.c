@@ -122,7 +122,7 @@ static json_t *config(const struct sct_export *x, uint32_t dtype)
         archs[c->arch].model, "model_type", archs[c->arch].type, "dtype", dtype_name(dtype),
         "image_size", (int)c->image, "patch_size", (int)c->patch, "num_channels", 3,
         "layer_norm_eps", sct_json_f32(c->eps), "qkv_bias", (int)!c->no_qkv_bias, "hidden_act",
-        c->gelu == SCT_GELU_TANH ? "gelu_pytorch_tanh" : "gelu", "hidden_dropout_prob", 0.0,
+        sct_hub_gelu(c->gelu, false), "hidden_dropout_prob", 0.0,
         "attention_probs_dropout_prob", 0.0, "initializer_range", 0.02);
     const bool done = o && own && json_object_update(o, own) == 0 && add_labels(o, x);
     json_decref(own);

@@ -46,7 +46,10 @@ static sct_status check(const struct sct_export *x, sct_error *err)
     SCT_TRY(check_eps(x, err));
     if (c->arch == SCT_ARCH_SWIN && c->gelu != SCT_GELU_ERF)
         return sct_fail(err, SCT_EUSAGE,
-                        "timm's Swin has no gelu: tanh; --format hf4 or onnx does it");
+                        "timm's Swin has no gelu: %s; --format hf4 or onnx does it",
+                        c->gelu == SCT_GELU_TANH ? "tanh" : "quick");
+    if (c->pool == SCT_POOL_TOKEN_AVG)
+        return sct_fail(err, SCT_EUSAGE, "timm has no pool: token_avg; --format onnx does it");
     if (c->no_patch_bias != c->pre_norm)
         return sct_fail(err, SCT_EUSAGE,
                         "timm's patches have a bias exactly when there is no norm in front of "
@@ -78,7 +81,7 @@ static json_t *vit_args(const struct sct_model_config *c)
         "class_token", (int)c->class_token, "no_embed_class", (int)c->no_embed_class,
         "reg_tokens", (int)c->reg_tokens, "pre_norm", (int)c->pre_norm, "fc_norm",
         (int)c->fc_norm, "global_pool", c->pool == SCT_POOL_AVG ? "avg" : "token", "act_layer",
-        c->gelu == SCT_GELU_TANH ? "gelu_tanh" : "gelu");
+        sct_hub_gelu(c->gelu, true));
 }
 
 static json_t *swin_args(const struct sct_model_config *c)

@@ -117,6 +117,7 @@ struct sct_param *sct_model_add(struct sct_model *m, const char *name, const str
     p->part = m->part;
     p->added = true;
     p->is_index = is_index;
+    p->site = m->edit_site;
     p->trainable = !is_index;
     p->seed = m->seed;
     if (group)

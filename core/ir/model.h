@@ -14,7 +14,8 @@
 
 enum sct_arch { SCT_ARCH_VIT, SCT_ARCH_SWIN, SCT_ARCH_COUNT };
 
-enum sct_pool { SCT_POOL_TOKEN, SCT_POOL_AVG };
+/* TOKEN_AVG: the class token and, behind it, the mean of the patches: 2 dim channels */
+enum sct_pool { SCT_POOL_TOKEN, SCT_POOL_AVG, SCT_POOL_TOKEN_AVG };
 
 enum { SCT_STAGES = 4 }; /* of a Swin */
 
@@ -67,6 +68,8 @@ struct sct_param {
     bool trainable;
     bool added; /* by a strategy (or a fresh head) */
     bool is_index;
+    uint32_t site;              /* added: id + 1 of the site whose edit was open, 0: none was */
+    const struct sct_param *of; /* added: whose elements it changes (train_some), or NULL */
     void *host; /* values that replace init or the base's (loaded adapter); arena */
     uint64_t seed;
 };

@@ -9,8 +9,8 @@
 
 enum { VIT = 1u << SCT_ARCH_VIT, SWIN = 1u << SCT_ARCH_SWIN, ALL = VIT | SWIN };
 
-static const char *const pools[] = {"token", "avg", NULL}; /* enum sct_pool */
-static const char *const gelus[] = {"erf", "tanh", NULL};  /* enum sct_gelu */
+static const char *const pools[] = {"token", "avg", "token_avg", NULL}; /* enum sct_pool */
+static const char *const gelus[] = {"erf", "tanh", "quick", NULL};      /* enum sct_gelu */
 
 #define AT(FIELD) offsetof(struct sct_model_config, FIELD)
 #define HEAD_INIT sizeof(((struct sct_model_config *)0)->head_init)

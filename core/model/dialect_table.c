@@ -120,8 +120,6 @@ static const struct sct_dialect_ignore hf_deit_ignore[] = {
 static const struct sct_dialect_ignore hf_dino_ignore[] = {
     {"[dinov2.]embeddings.mask_token", "the mask of its pre-training", false},
     {"[dinov2_with_registers.]embeddings.mask_token", "the mask of its pre-training", false},
-    {"classifier.*", "a head of the class token and the mean together, which is not built",
-     false},
     {NULL, NULL, false},
 };
 
@@ -224,7 +222,7 @@ static const struct sct_dialect_rule hf5_deit_class[] = {HF5_VIT("[deit.]"), HF_
     HF_ENDS(P), COPY("blocks.#.(norm1|norm2)." WB, P "encoder.layer.#.(norm1|norm2)." WB),     \
         COPY("blocks.#.(ls1|ls2).gamma",                                                       \
              P "encoder.layer.#.(layer_scale1|layer_scale2).lambda1"),                         \
-        HF_MLP(P "encoder.layer.#.")
+        HF_MLP(P "encoder.layer.#."), HF_HEAD
 #define HF_DINO_REG(P) HF_DINO(P), COPY("reg_token", P "embeddings.register_tokens")
 #define DINO           "[dinov2.]"
 #define DINO_REG       "[dinov2_with_registers.]"

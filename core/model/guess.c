@@ -236,6 +236,11 @@ static sct_status vit_pool(struct work *w)
                  c->fc_norm ? "fc_norm" : "norm"));
     if (c->fc_norm)
         return fact(w, "pool", true, "fc_norm follows a mean");
+    const struct sct_canon *h = find(w, 2, "head.weight");
+    if (h && c->class_token && !c->distilled && h->desc.dim[1] == 2 * c->dim) {
+        c->pool = SCT_POOL_TOKEN_AVG;
+        return fact(w, "pool", false, "head.weight has two columns for every channel");
+    }
     return c->class_token ? fact(w, "pool", false, "not stored; there is a class token")
                           : fact(w, "pool", true, "there is no class token");
 }

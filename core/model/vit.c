@@ -5,7 +5,8 @@
  *   logits = head(pool(norm(x)))
  * Variants by keys of the configuration: register tokens and positions without prefix (DINOv2,
  * DeiT III), a norm in front (CLIP), layer scale (CaiT, DeiT III), norms of q and k (ViT-22B),
- * a second token and head (DeiT), no class token, average pooling, the norm after it (MAE).
+ * a second token and head (DeiT), no class token, average pooling, the norm after it (MAE), the
+ * class token and the mean together (transformers' classifier of DINOv2).
  * Shapes: B images, N tokens, C channels, M mlp width. */
 #include "core/model/vit.h"
 
@@ -134,7 +135,10 @@ static sct_val pool(struct sct_build *c, sct_val x)
     }
     sct_graph_label(c->m->g, "pool");
     sct_val y =
-        cfg->pool == SCT_POOL_TOKEN ? token(c, x, 0) : sct_mean_tokens(c->b, x, c->prefix);
+        cfg->pool == SCT_POOL_AVG ? sct_mean_tokens(c->b, x, c->prefix) : token(c, x, 0);
+    if (cfg->pool == SCT_POOL_TOKEN_AVG)
+        y = sct_add_ch(c->b, sct_pad_ch(c->b, y, 0, 2 * cfg->dim),
+                       sct_mean_tokens(c->b, x, c->prefix), cfg->dim);
     if (cfg->fc_norm)
         y = sct_build_norm(c, y, "fc_norm", cfg->dim);
     sct_build_site(c, y, SCT_ROLE_POOLED);
@@ -174,8 +178,11 @@ static sct_status check(const struct sct_model_config *c, sct_error *err)
             "model %s: dim %u must be a multiple of heads %u and at most 16384; depth "
             "at most 1024, mlp at most 65536, classes at most 1000000",
             c->name, c->dim, c->heads);
-    if (c->pool == SCT_POOL_TOKEN && !c->class_token)
+    if (c->pool != SCT_POOL_AVG && !c->class_token)
         return sct_fail(err, SCT_EUSAGE, "model %s: pool: token needs class_token: true",
+                        c->name);
+    if (c->pool == SCT_POOL_TOKEN_AVG && c->fc_norm)
+        return sct_fail(err, SCT_EUSAGE, "model %s: pool: token_avg needs fc_norm: false",
                         c->name);
     if (c->distilled && (!c->class_token || c->pool != SCT_POOL_TOKEN || c->fc_norm))
         return sct_fail(err, SCT_EUSAGE,
@@ -204,6 +211,8 @@ sct_status sct_vit_build(struct sct_model **out, const struct sct_model_config *
     if (cfg->distilled)
         distilled_head(&c, x, opts->keep_head);
     else
-        sct_build_head(&c, pool(&c, x), cfg->dim, opts->keep_head);
+        sct_build_head(&c, pool(&c, x),
+                       cfg->pool == SCT_POOL_TOKEN_AVG ? 2 * cfg->dim : cfg->dim,
+                       opts->keep_head);
     return sct_build_end(&c, out);
 }

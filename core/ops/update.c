@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * update.c - SLOT_SUM, SUM_ALL, SUMSQ, CLIP_COEF, ADAMW, SGD: what follows the body.
+ * update.c - SLOT_SUM, SUM_ALL, SUMSQ, CLIP_COEF, ADAMW, SGD, EMA: what follows the body.
  *
  * slot_sum    sum of the copies of an accumulator, slot 0 first
  * sum_all     sum of all elements; sumsq: start + sum of squares
  * clip_coef   min(1, max_norm / (sqrt(x) + 1e-6))               (torch clip_grad_norm_)
  * adamw, sgd  one step, with g multiplied by coef first          (Loshchilov and Hutter 2019)
+ * ema         average += weight (x - average)                     (timm ModelEmaV2, V3)
+ *             not decay average + weight x: 0.9998 and 0.0002 as floats do not add up to 1, and
+ *             that average would settle 1e-4 off
  * None of them is differentiated. */
 #include "core/ops/check.h"
 
@@ -73,4 +76,13 @@ sct_status infer_sgd(const struct sct_infer *i)
     SCT_TRY(sct_check_param(i, "weight_decay", p->weight_decay, 0.0f, FLT_MAX));
     SCT_TRY(sct_check_param(i, "momentum", p->momentum, 0.0f, FLT_MAX));
     return infer_update(i, 2);
+}
+
+sct_status infer_ema(const struct sct_infer *i)
+{
+    const struct sct_ema_params *p = i->params;
+    SCT_TRY(sct_check_f32(i, 0, 2));
+    SCT_TRY(sct_check_like(i, 1, "value", 0));
+    SCT_TRY(sct_check_param(i, "weight", p->weight, FLT_MIN, 1.0f));
+    return sct_infer_same(i, 0, 0);
 }

@@ -196,6 +196,8 @@ static sct_status host_train_some(sct_model *m, uint32_t param, const char *name
     (void)snprintf(full, sizeof full, "%s.delta", name);
     const uint32_t dim = (uint32_t)n, mark = g->n_node;
     const sct_val delta = host_new_param(m, full, &dim, 1, "zeros", group);
+    if (delta.id)
+        m->param[m->n_param - 1]->of = m->param[param];
     sct_graph_label(g, "%s", name);
     const sct_val now = sct_scatter_add_el(&g->builder, w, ids, delta);
     SCT_TRY(sct_graph_status(g, err));

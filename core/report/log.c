@@ -10,7 +10,7 @@ static sct_status failed(const struct sct_run_log *l, const char *file, sct_erro
     return sct_fail(err, SCT_EFAIL, "%s/%s: %s", l->dir, file, strerror(errno));
 }
 
-sct_status sct_run_log_open(struct sct_run_log *l, const char *dir, sct_error *err)
+sct_status sct_run_log_open(struct sct_run_log *l, const char *dir, int average, sct_error *err)
 {
     char path[4200];
     memset(l, 0, sizeof *l);
@@ -21,7 +21,9 @@ sct_status sct_run_log_open(struct sct_run_log *l, const char *dir, sct_error *e
         return failed(l, "log.jsonl", err);
     (void)snprintf(path, sizeof path, "%s/summary.csv", dir);
     l->csv = fopen(path, "w");
-    if (!l->csv || fputs("epoch,train_loss,eval_loss,eval_top1,eval_top5,lr\n", l->csv) < 0) {
+    l->average = average;
+    if (!l->csv || fprintf(l->csv, "epoch,train_loss,eval_loss,eval_top1,eval_top5,lr%s\n",
+                           average ? ",ema_loss,ema_top1,ema_top5" : "") < 0) {
         const sct_status rc = failed(l, "summary.csv", err);
         (void)sct_run_log_close(l, NULL);
         return rc;
@@ -57,19 +59,26 @@ sct_status sct_run_log_step(struct sct_run_log *l, const struct sct_log_step *s,
 
 sct_status sct_run_log_eval(struct sct_run_log *l, const struct sct_log_eval *e, sct_error *err)
 {
-    char a[32], b[32];
+    char a[32], b[32], ema_json[128] = "", ema_csv[96] = "";
     if (!l->jsonl)
         return SCT_OK;
+    if (l->average) {
+        (void)snprintf(ema_json, sizeof ema_json,
+                       ", \"ema_loss\": %s, \"ema_top1\": %.9g, \"ema_top5\": %.9g",
+                       number(e->ema_loss, a, sizeof a), e->ema_top1, e->ema_top5);
+        (void)snprintf(ema_csv, sizeof ema_csv, ",%s,%.9g,%.9g",
+                       number(e->ema_loss, a, sizeof a), e->ema_top1, e->ema_top5);
+    }
     if (fprintf(l->jsonl,
                 "{\"eval\": true, \"step\": %llu, \"epoch\": %llu, \"eval_loss\": %s, "
-                "\"eval_top1\": %.9g, \"eval_top5\": %.9g, \"images\": %u}\n",
+                "\"eval_top1\": %.9g, \"eval_top5\": %.9g, \"images\": %u%s}\n",
                 (unsigned long long)e->step, (unsigned long long)e->epoch,
-                number(e->loss, a, sizeof a), e->top1, e->top5, e->images) < 0 ||
+                number(e->loss, a, sizeof a), e->top1, e->top5, e->images, ema_json) < 0 ||
         fflush(l->jsonl) != 0)
         return failed(l, "log.jsonl", err);
-    if (fprintf(l->csv, "%llu,%s,%s,%.9g,%.9g,%.9g\n", (unsigned long long)e->epoch,
+    if (fprintf(l->csv, "%llu,%s,%s,%.9g,%.9g,%.9g%s\n", (unsigned long long)e->epoch,
                 number(e->train_loss, a, sizeof a), number(e->loss, b, sizeof b), e->top1,
-                e->top5, e->lr) < 0 ||
+                e->top5, e->lr, ema_csv) < 0 ||
         fflush(l->csv) != 0)
         return failed(l, "summary.csv", err);
     return SCT_OK;

@@ -10,6 +10,7 @@
 
 struct sct_run_log {
     FILE *jsonl, *csv;
+    int average;
     char dir[4096];
 };
 
@@ -22,10 +23,13 @@ struct sct_log_eval {
     uint64_t step, epoch;
     double train_loss, loss, top1, top5, lr;
     uint32_t images;
+    double ema_loss, ema_top1, ema_top5; /* of the moving averages, if the log has them */
 };
 
-/* Opens both files in dir, which exists. On failure the log is closed. EFAIL. */
-sct_status sct_run_log_open(struct sct_run_log *l, const char *dir, sct_error *err);
+/* Opens both files in dir, which exists. average: evaluations have values of the moving
+ * averages too. On failure the log is closed. EFAIL. */
+sct_status sct_run_log_open(struct sct_run_log *l, const char *dir, int average,
+                            sct_error *err);
 sct_status sct_run_log_step(struct sct_run_log *l, const struct sct_log_step *s,
                             sct_error *err);
 sct_status sct_run_log_eval(struct sct_run_log *l, const struct sct_log_eval *e,

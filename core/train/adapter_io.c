@@ -6,6 +6,7 @@
 
 #include "core/base/status.h"
 #include "core/model/build.h"
+#include "core/train/graphs.h"
 #include "core/train/model_io.h"
 #include "core/train/preprocess_io.h"
 
@@ -90,14 +91,15 @@ static sct_status write_folder(const char *dir, json_t *root,
 }
 
 sct_status sct_adapter_save(const char *dir, const struct sct_model *m,
-                            struct sct_open_device *d, const struct sct_tuner *t,
-                            const struct sct_adapter_info *info, sct_error *err)
+                            const struct sct_optim *average, struct sct_open_device *d,
+                            const struct sct_tuner *t, const struct sct_adapter_info *info,
+                            sct_error *err)
 {
     struct sct_adapter *disk = NULL;
     json_t *root = json_object(), *own = json_object();
     sct_status rc = root && own ? SCT_OK : sct_nomem(err);
     if (rc == SCT_OK)
-        rc = sct_adapter_parts_save(&disk, root, own, dir, m, d, t, err);
+        rc = sct_adapter_parts_save(&disk, root, own, dir, m, average, d, t, err);
     if (rc == SCT_OK) {
         describe(own, info);
         json_object_set(root, "sctrun", own);

@@ -28,10 +28,12 @@ struct sct_adapter_info {
     struct sct_arena arena;                      /* of a loaded one */
 };
 
-/* Current values of everything trained, read from the device, into `dir` (replaced). */
+/* Current values of everything trained, read from the device, into `dir` (replaced). average:
+ * the run whose moving averages are written instead, or NULL. */
 sct_status sct_adapter_save(const char *dir, const struct sct_model *m,
-                            struct sct_open_device *d, const struct sct_tuner *t,
-                            const struct sct_adapter_info *info, sct_error *err);
+                            const struct sct_optim *average, struct sct_open_device *d,
+                            const struct sct_tuner *t, const struct sct_adapter_info *info,
+                            sct_error *err);
 
 /* Reads a folder: what it says into *info, its strategies and tensors into *parts. EFILE with
  * file and key. Both are empty on failure. */

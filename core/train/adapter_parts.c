@@ -9,17 +9,29 @@
 
 #include "core/base/status.h"
 #include "core/io/file.h"
+#include "core/train/graphs.h"
 
 enum { ALONE = 1, COMPOSED = 2 }; /* format_version */
 
 /* ---- saving ---- */
 
+/* Where the values come from. */
+struct saved {
+    const struct sct_model *m;
+    const struct sct_optim *average; /* NULL: the parameters themselves */
+    struct sct_open_device *d;
+};
+
 /* Everything that is saved of a model (all), or what part `number` added of it; 0: the rest. */
-static sct_status gather(struct sct_adapter *a, const struct sct_model *m,
-                         struct sct_open_device *d, bool all, uint32_t number, sct_error *err)
+static sct_status gather(struct sct_adapter *a, const struct saved *s, bool all,
+                         uint32_t number, sct_error *err)
 {
-    for (uint32_t i = 0; i < m->n_param; i++) {
-        const struct sct_param *p = m->param[i];
+    uint32_t trained = 0;
+    for (uint32_t i = 0; i < s->m->n_param; i++) {
+        const struct sct_param *p = s->m->param[i];
+        const struct sct_tensor *t =
+            s->average && p->trainable ? &s->average->average[trained] : p->t;
+        trained += p->trainable;
         const bool head = sct_name_is_head(p->name);
         if ((!p->trainable && !p->is_index && !head) || (!all && p->part.number != number))
             continue;
@@ -27,9 +39,9 @@ static sct_status gather(struct sct_adapter *a, const struct sct_model *m,
         void *v = sct_calloc((size_t)n, 4);
         if (!v)
             return sct_nomem(err);
-        sct_status rc = p->trainable && sct_store_has(d->store, p->t)
-                            ? sct_store_read(d->store, p->t, v, err)
-                            : p->t->load(p->t, v, err);
+        sct_status rc = p->trainable && sct_store_has(s->d->store, t)
+                            ? sct_store_read(s->d->store, t, v, err)
+                            : t->load(t, v, err);
         if (rc == SCT_OK)
             rc = sct_adapter_put(a, p->given, &p->t->desc, v, err);
         sct_free(v);
@@ -90,12 +102,11 @@ static sct_status store_part(struct sct_adapter *all, const struct sct_adapter *
     return SCT_OK;
 }
 
-static sct_status save_part(struct sct_adapter *all, json_t *list, const struct sct_model *m,
-                            struct sct_open_device *d, const struct sct_part *p,
-                            uint32_t number, sct_error *err)
+static sct_status save_part(struct sct_adapter *all, json_t *list, const struct saved *s,
+                            const struct sct_part *p, uint32_t number, sct_error *err)
 {
     struct sct_adapter *a = sct_adapter_create(all->origin);
-    sct_status rc = a ? gather(a, m, d, false, number, err) : sct_nomem(err);
+    sct_status rc = a ? gather(a, s, false, number, err) : sct_nomem(err);
     if (rc == SCT_OK)
         rc = to_disk(&a, p, err);
     /* a form that has a peft_type is a folder of its own: this is none */
@@ -103,7 +114,7 @@ static sct_status save_part(struct sct_adapter *all, json_t *list, const struct 
     if (foreign) {
         sct_adapter_destroy(&a);
         a = sct_adapter_create(all->origin);
-        rc = a ? gather(a, m, d, false, number, err) : sct_nomem(err);
+        rc = a ? gather(a, s, false, number, err) : sct_nomem(err);
         if (rc == SCT_OK)
             rc = sct_strategy_save(&p->run, a, err);
     }
@@ -129,9 +140,10 @@ static sct_status save_part(struct sct_adapter *all, json_t *list, const struct 
 
 sct_status sct_adapter_parts_save(struct sct_adapter **disk, json_t *root, json_t *own,
                                   const char *dir, const struct sct_model *m,
-                                  struct sct_open_device *d, const struct sct_tuner *t,
-                                  sct_error *err)
+                                  const struct sct_optim *average, struct sct_open_device *d,
+                                  const struct sct_tuner *t, sct_error *err)
 {
+    const struct saved s = {m, average, d};
     struct sct_adapter *all = sct_adapter_create(dir);
     char type[sizeof t->name];
     (void)snprintf(type, sizeof type, "%s", t->n == 1 ? t->part[0].run.s->name : t->name);
@@ -140,7 +152,7 @@ sct_status sct_adapter_parts_save(struct sct_adapter **disk, json_t *root, json_
             *c = (char)(*c - 32);
     json_object_set_new(root, "peft_type", json_string(type));
     *disk = all;
-    sct_status rc = all ? gather(all, m, d, t->n == 1, 0, err) : sct_nomem(err);
+    sct_status rc = all ? gather(all, &s, t->n == 1, 0, err) : sct_nomem(err);
     if (rc == SCT_OK && t->n == 1) {
         rc = save_alone(all, root, own, disk, &t->part[0], err);
     } else if (rc == SCT_OK) {
@@ -148,7 +160,7 @@ sct_status sct_adapter_parts_save(struct sct_adapter **disk, json_t *root, json_
         json_object_set_new(own, "format_version", json_integer(COMPOSED));
         json_object_set_new(own, "strategies", list);
         for (uint32_t k = 0; rc == SCT_OK && k < t->n; k++)
-            rc = save_part(all, list, m, d, &t->part[k], k + 1, err);
+            rc = save_part(all, list, &s, &t->part[k], k + 1, err);
     }
     if (rc != SCT_OK)
         sct_adapter_destroy(disk);

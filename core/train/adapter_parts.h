@@ -14,6 +14,8 @@
 #include "core/train/device.h"
 #include "core/train/tuner.h"
 
+struct sct_optim;
+
 struct sct_adapter_part {
     const char *strategy, *label;
     struct sct_set *set; /* its options */
@@ -44,13 +46,14 @@ static inline struct sct_adapter *sct_adapter_parts_rest(const struct sct_adapte
     return p->rest ? p->rest : p->part[0].own;
 }
 
-/* The current values of what was trained, as a folder holds them. own: the object "sctrun" of
- * adapter_config.json, which receives what there is to say; root: the whole of it, which
- * receives the keys of a strategy alone. On success the caller owns *disk. */
+/* The current values of what was trained, or their moving averages, as a folder holds them.
+ * own: the object "sctrun" of adapter_config.json, which receives what there is to say; root:
+ * the whole of it, which receives the keys of a strategy alone. On success the caller owns
+ * *disk. */
 sct_status sct_adapter_parts_save(struct sct_adapter **disk, json_t *root, json_t *own,
                                   const char *dir, const struct sct_model *m,
-                                  struct sct_open_device *d, const struct sct_tuner *t,
-                                  sct_error *err);
+                                  const struct sct_optim *average, struct sct_open_device *d,
+                                  const struct sct_tuner *t, sct_error *err);
 
 /* Appends all tensors of a file under their names there. EFILE, ENOMEM. */
 sct_status sct_adapter_parts_stored(struct sct_adapter *a, const struct sct_st *st,

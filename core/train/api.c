@@ -43,7 +43,9 @@ static void on_progress(void *ctx, const struct sct_progress *p)
     const struct sct_finetune_event e = {.size = sizeof e,
                                          .epoch = p->epoch,
                                          .epochs = p->epochs,
-                                         .event = p->is_eval ? "eval" : "step",
+                                         .event = p->is_average ? "eval_ema"
+                                                  : p->is_eval  ? "eval"
+                                                                : "step",
                                          .text = "",
                                          .step = p->step,
                                          .steps = p->steps,
@@ -63,15 +65,18 @@ static const char *environment(const char *name)
 static void report(const struct sct_train_result *r, struct sct_finetune_result *out)
 {
     const struct sct_finetune_result x = {.size = out->size,
-                                          .best_epoch = r->best_epoch,
-                                          .best_top1 = r->best.top1,
-                                          .last_top1 = r->last.top1,
+                                          .best_epoch = r->plain.best_epoch,
+                                          .best_top1 = r->plain.best.top1,
+                                          .last_top1 = r->plain.last.top1,
                                           .seconds = r->seconds,
                                           .images_per_s = r->images_per_s,
                                           .trainable = r->trainable,
                                           .all = r->all,
                                           .steps = r->steps,
-                                          .peak_device_bytes = r->peak_device_bytes};
+                                          .peak_device_bytes = r->peak_device_bytes,
+                                          .ema_best_top1 = r->average.best.top1,
+                                          .ema_last_top1 = r->average.last.top1,
+                                          .ema_best_epoch = r->average.best_epoch};
     memcpy(out, &x, out->size < sizeof x ? out->size : sizeof x);
 }
 

@@ -28,6 +28,7 @@ static struct labels label_inputs(struct sct_graph *g)
 void sct_optim_fini(struct sct_optim *o)
 {
     sct_free(o->state);
+    sct_free(o->average);
     sct_arena_free(&o->arena);
     memset(o, 0, sizeof *o);
 }
@@ -43,12 +44,33 @@ static sct_status state_tensor(struct sct_optim *o, uint32_t at, const char *slo
     return SCT_OK;
 }
 
-static sct_status optim_init(struct sct_optim *o, const struct sct_model *m, uint32_t n,
-                             uint32_t kind, sct_error *err)
+/* A moving average starts at what its parameter starts at. */
+static sct_status load_average(const struct sct_tensor *t, void *dst, sct_error *err)
 {
+    const struct sct_tensor *of = t->data;
+    return of->load(of, dst, err);
+}
+
+static sct_status average_tensor(struct sct_optim *o, uint32_t at, const struct sct_param *p,
+                                 sct_error *err)
+{
+    const char *full = sct_arena_printf(&o->arena, "optim.ema.%s", p->name);
+    if (!full)
+        return sct_nomem(err);
+    o->average[at] = (struct sct_tensor){
+        .name = full, .desc = p->t->desc, .mutable = true, .load = load_average, .data = p->t};
+    return SCT_OK;
+}
+
+static sct_status optim_init(struct sct_optim *o, const struct sct_model *m, uint32_t n,
+                             const struct sct_optim_opts *opts, sct_error *err)
+{
+    const uint32_t kind = opts->kind;
+    const bool average = opts->ema > 0.0f;
     sct_optim_fini(o);
     o->state = sct_calloc((size_t)n * 2, sizeof *o->state);
-    if (!o->state)
+    o->average = average ? sct_calloc(n, sizeof *o->average) : NULL;
+    if (!o->state || (average && !o->average))
         return sct_nomem(err);
     for (uint32_t i = 0; i < m->n_param; i++) {
         const struct sct_param *p = m->param[i];
@@ -58,27 +80,35 @@ static sct_status optim_init(struct sct_optim *o, const struct sct_model *m, uin
         SCT_TRY(state_tensor(o, 2 * o->n, kind == SCT_OPTIM_ADAMW ? "m" : "momentum", p->name,
                              &d, err));
         SCT_TRY(state_tensor(o, 2 * o->n + 1, "v", p->name, &d, err));
+        if (average)
+            SCT_TRY(average_tensor(o, o->n, p, err));
         o->n++;
     }
     return SCT_OK;
 }
 
-static void update(struct sct_graph *g, const struct sct_param *p,
-                   const struct sct_tensor *state, sct_val grad, sct_val coef,
-                   const struct sct_optim_opts *opts)
+/* One step of trained parameter p, number i of them, and of its moving average. */
+static void update(struct sct_graph *g, const struct sct_param *p, const struct sct_optim *o,
+                   uint32_t i, sct_val grad, sct_val coef, const struct sct_optim_opts *opts)
 {
     struct sct_builder *b = sct_graph_builder(g);
+    const struct sct_tensor *state = &o->state[(size_t)2 * i];
     const sct_val w = sct_model_value(p), s0 = sct_graph_tensor(g, &state[0]);
+    sct_val next;
     sct_graph_label(g, "%s", p->name);
     if (opts->kind == SCT_OPTIM_ADAMW) {
         const struct sct_adamw_params a = {p->group.lr_mult,
                                            opts->weight_decay * p->group.wd_mult, opts->beta1,
                                            opts->beta2, opts->eps};
-        (void)sct_adamw(b, w, s0, sct_graph_tensor(g, &state[1]), grad, coef, &a);
+        next = sct_adamw(b, w, s0, sct_graph_tensor(g, &state[1]), grad, coef, &a);
     } else {
         const struct sct_sgd_params a = {
             p->group.lr_mult, opts->weight_decay * p->group.wd_mult, opts->momentum, 0};
-        (void)sct_sgd(b, w, s0, grad, coef, &a);
+        next = sct_sgd(b, w, s0, grad, coef, &a);
+    }
+    if (o->average) {
+        const struct sct_ema_params e = {opts->ema, opts->ema_warmup};
+        (void)sct_ema(b, sct_graph_tensor(g, &o->average[i]), next, &e);
     }
 }
 
@@ -127,7 +157,7 @@ static sct_status train_graph(struct sct_graph *g, const struct sct_model *m,
         if (grads)
             sct_graph_output(g, grad[n], name);
         else
-            update(g, p, &o->state[(size_t)2 * n], grad[n], coef, opts);
+            update(g, p, o, n, grad[n], coef, opts);
         n++;
     }
     return sct_graph_status(g, err);
@@ -145,7 +175,7 @@ sct_status sct_graph_train(struct sct_graph **out, const struct sct_model *m,
         return sct_fail(err, SCT_EUSAGE,
                         "nothing is trainable: the strategy adds no parameter and "
                         "the head is kept");
-    SCT_TRY(optim_init(o, m, n, opts->kind, err));
+    SCT_TRY(optim_init(o, m, n, opts, err));
     struct sct_graph *g = sct_graph_clone(m->g);
     sct_val *want = sct_calloc(n, sizeof *want), *grad = sct_calloc(n, sizeof *grad);
     sct_status rc =
@@ -204,6 +234,15 @@ sct_status sct_graph_eval(struct sct_graph **out, const struct sct_model *m,
     else
         sct_graph_destroy(&g);
     return rc;
+}
+
+void sct_graph_use_average(struct sct_graph *g, const struct sct_model *m,
+                           const struct sct_optim *o)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < m->n_param; i++)
+        if (m->param[i]->trainable)
+            g->value[m->param[i]->value].tensor = &o->average[n++];
 }
 
 static void watch_value(struct sct_graph *g, const struct sct_model *m,

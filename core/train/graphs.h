@@ -14,13 +14,16 @@ enum sct_optimizer { SCT_OPTIM_ADAMW, SCT_OPTIM_SGD };
 struct sct_optim_opts {
     uint32_t kind;                                                    /* enum sct_optimizer */
     float weight_decay, beta1, beta2, eps, momentum, clip, smoothing; /* clip 0: none */
+    float ema;           /* weight of a step in the moving average, 1 - decay; 0: none */
+    uint32_t ema_warmup; /* 1: as timm's ModelEmaV3 (ops.h, sct_ema) */
 };
 
 /* Optimiser state of a model's trainable parameters: tensors named "optim.<slot>.<parameter>".
  */
 struct sct_optim {
     struct sct_arena arena;
-    struct sct_tensor *state; /* [2 * n]: for parameter i at 2 i and 2 i + 1 */
+    struct sct_tensor *state;   /* [2 * n]: for parameter i at 2 i and 2 i + 1 */
+    struct sct_tensor *average; /* [n], or NULL without a moving average */
     uint32_t n;
 };
 
@@ -38,6 +41,11 @@ sct_status sct_graph_train(struct sct_graph **out, const struct sct_model *m,
  * (may be NULL) become outputs under their path. EUSAGE when a pattern matches nothing. */
 sct_status sct_graph_eval(struct sct_graph **out, const struct sct_model *m,
                           const char *const *sites, uint32_t n_sites, sct_error *err);
+
+/* In g, a graph of m, trained parameters are read from their moving averages. o must have them
+ * and live as long as g. */
+void sct_graph_use_average(struct sct_graph *g, const struct sct_model *m,
+                           const struct sct_optim *o);
 
 /* The graph that gathers what watches [first, first + n) of the model ask for. */
 sct_status sct_graph_calibrate(struct sct_graph **out, const struct sct_model *m,

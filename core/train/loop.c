@@ -9,6 +9,7 @@
 #include "core/base/status.h"
 #include "core/base/str.h"
 #include "core/io/file.h"
+#include "core/io/text.h"
 #include "core/train/schedule.h"
 
 struct loop {
@@ -17,7 +18,7 @@ struct loop {
     const char *dir;
     struct sct_exec *exec;
     struct sct_train_plans plans;
-    struct sct_evaluator eval;
+    struct sct_evaluator eval, average; /* average: where plans.optim.average is */
     struct sct_run_log log;
     struct sct_lr lr;
     uint32_t *order, at; /* of an epoch; items of it that are done, of features */
@@ -63,9 +64,20 @@ void sct_params_line(const struct sct_model *m, char *buf, size_t size)
                    b, all ? 100.0 * (double)trainable / (double)all : 0.0);
 }
 
+/* 1 - decay with the decay as it was typed: 1 - 0.9998f is off by 1e-4 of itself. */
+static float ema_weight(float decay)
+{
+    char text[32];
+    double typed = 0.0;
+    sct_format_f32(text, decay);
+    return decay > 0.0f && sct_scan_f64(text, &typed) ? (float)(1.0 - typed) : 0.0f;
+}
+
 struct sct_optim_opts sct_train_optim_opts(const struct sct_settings *s)
 {
     return (struct sct_optim_opts){.kind = s->optimizer,
+                                   .ema = ema_weight(s->ema),
+                                   .ema_warmup = s->ema_warmup,
                                    .weight_decay = s->weight_decay,
                                    .beta1 = 0.9f,
                                    .beta2 = 0.999f,
@@ -96,17 +108,27 @@ sct_status sct_train_extent(const struct sct_session *x, struct sct_train_extent
 
 /* ---- files ---- */
 
-static sct_status save(struct loop *l, const char *name, sct_error *err)
+/* The weights, or their moving averages, as the adapter <dir>/<name> or <dir>/ema/<name>. */
+static sct_status save(struct loop *l, bool average, const char *name, sct_error *err)
 {
     if (!l->dir)
         return SCT_OK;
     SCT_TRY(sct_session_describe(l->x, err));
-    char *path = sct_path_join(l->dir, name);
-    const sct_status rc = path ? sct_adapter_save(path, l->x->model, &l->x->device,
-                                                  &l->x->tuner, &l->x->info, err)
-                               : sct_nomem(err);
+    char *parent = average ? sct_path_join(l->dir, "ema") : sct_strdup(l->dir);
+    char *path = parent ? sct_path_join(parent, name) : NULL;
+    sct_status rc = path ? sct_dir_make(parent, err) : sct_nomem(err);
+    if (rc == SCT_OK)
+        rc = sct_adapter_save(path, l->x->model, average ? &l->plans.optim : NULL,
+                              &l->x->device, &l->x->tuner, &l->x->info, err);
     sct_free(path);
+    sct_free(parent);
     return rc;
+}
+
+static sct_status save_last(struct loop *l, sct_error *err)
+{
+    SCT_TRY(save(l, false, "last", err));
+    return l->plans.optim.average ? save(l, true, "last", err) : SCT_OK;
 }
 
 static sct_status write_args(struct loop *l, sct_error *err)
@@ -114,6 +136,9 @@ static sct_status write_args(struct loop *l, sct_error *err)
     struct sct_str s = {0};
     sct_str_add(&s, "# everything in force in this run; read again with -c\n");
     sct_opts_dump(l->x->run->opts, 0, &s);
+    sct_str_add(&s, l->x->run->n_group ? "groups:\n" : "");
+    for (uint32_t i = 0; i < l->x->run->n_group; i++)
+        sct_group_rule_dump(&l->x->run->group[i], &s);
     sct_str_add(&s, "options:\n");
     sct_tuner_dump(&l->x->tuner, 2, &s);
     char *path = sct_path_join(l->dir, "args.yaml"), *text = sct_str_take(&s);
@@ -149,7 +174,7 @@ static uint64_t device_bytes(const struct loop *l, uint64_t *peak)
 }
 
 static void tell(struct loop *l, uint32_t epoch, double loss, double lr, double speed,
-                 const struct sct_eval_result *e)
+                 const struct sct_eval_result *e, bool average)
 {
     if (!l->each)
         return;
@@ -166,6 +191,7 @@ static void tell(struct loop *l, uint32_t epoch, double loss, double lr, double 
             l->train_seconds / (double)l->step * (double)(l->extent.steps - l->step);
     if (e) {
         p.is_eval = 1;
+        p.is_average = average;
         p.eval = *e;
     }
     l->each(l->ctx, &p);
@@ -205,27 +231,39 @@ static sct_status log_step(struct loop *l, uint32_t epoch, double loss, double l
     l->window_images = 0;
     const struct sct_log_step s = {l->step, epoch, loss, lr, speed};
     SCT_TRY(sct_run_log_step(&l->log, &s, err));
-    tell(l, epoch, loss, lr, speed, NULL);
+    tell(l, epoch, loss, lr, speed, NULL, false);
+    return SCT_OK;
+}
+
+/* Of the weights or of their moving averages; each has a best of its own. */
+static sct_status measure(struct loop *l, bool average, uint32_t epoch, double train_loss,
+                          double lr, sct_error *err)
+{
+    struct sct_train_evals *r = average ? &l->r->average : &l->r->plain;
+    struct sct_eval_result e;
+    SCT_TRY(sct_evaluate(average ? &l->average : &l->eval, l->x->test_loader, l->x->test,
+                         l->s->test_limit, &e, NULL, NULL, err));
+    r->last = e;
+    if (e.top1 > r->best.top1 || r->best.images == 0) {
+        r->best = e;
+        r->best_epoch = epoch;
+        SCT_TRY(save(l, average, "best", err));
+    }
+    tell(l, epoch, train_loss, lr, e.seconds > 0 ? e.images / e.seconds : 0, &e, average);
     return SCT_OK;
 }
 
 static sct_status evaluate(struct loop *l, uint32_t epoch, double lr, sct_error *err)
 {
-    struct sct_eval_result e;
-    SCT_TRY(sct_evaluate(&l->eval, l->x->test_loader, l->x->test, l->s->test_limit, &e, NULL,
-                         NULL, err));
     const double train_loss = l->epoch_batches ? l->epoch_loss / (double)l->epoch_batches : 0;
-    const struct sct_log_eval row = {l->step, epoch,  train_loss, e.loss,
-                                     e.top1,  e.top5, lr,         e.images};
-    SCT_TRY(sct_run_log_eval(&l->log, &row, err));
-    l->r->last = e;
-    if (e.top1 > l->r->best.top1 || l->r->best.images == 0) {
-        l->r->best = e;
-        l->r->best_epoch = epoch;
-        SCT_TRY(save(l, "best", err));
-    }
-    tell(l, epoch, train_loss, lr, e.seconds > 0 ? e.images / e.seconds : 0, &e);
-    return SCT_OK;
+    SCT_TRY(measure(l, false, epoch, train_loss, lr, err));
+    if (l->plans.optim.average)
+        SCT_TRY(measure(l, true, epoch, train_loss, lr, err));
+    const struct sct_eval_result *e = &l->r->plain.last, *ema = &l->r->average.last;
+    const struct sct_log_eval row = {l->step,   epoch,     train_loss, e->loss,
+                                     e->top1,   e->top5,   lr,         e->images,
+                                     ema->loss, ema->top1, ema->top5};
+    return sct_run_log_eval(&l->log, &row, err);
 }
 
 static bool finished(const struct loop *l)
@@ -313,10 +351,13 @@ static sct_status prepare(struct loop *l, sct_error *err)
     sct_plan_memory(l->plans.train, &l->r->memory);
     SCT_TRY(sct_exec_create(&l->exec, &l->plans.train, l->x->device.store, err));
     SCT_TRY(sct_evaluator_of(&l->eval, l->x, &l->plans.eval, &l->plans.eval_f, err));
+    l->r->has_average = l->plans.optim.average != NULL;
+    if (l->r->has_average)
+        SCT_TRY(sct_evaluator_of(&l->average, l->x, &l->plans.average, &l->plans.eval_f, err));
     if (l->dir) {
         SCT_TRY(write_args(l, err));
         SCT_TRY(write_skipped(l, err));
-        SCT_TRY(sct_run_log_open(&l->log, l->dir, err));
+        SCT_TRY(sct_run_log_open(&l->log, l->dir, l->plans.optim.average != NULL, err));
     }
     return SCT_OK;
 }
@@ -354,9 +395,9 @@ sct_status sct_train(struct sct_session *x, const char *dir, double started,
     for (uint32_t e = 0; rc == SCT_OK && e < x->s->epochs && !finished(&l); e++)
         rc = one_epoch(&l, e, err);
     if (rc == SCT_OK)
-        rc = save(&l, "last", err);
+        rc = save_last(&l, err);
     else if (rc == SCT_EDATA && l.step)
-        (void)save(&l, "last", NULL); /* a picture that cannot be read costs no training */
+        (void)save_last(&l, NULL); /* a picture that cannot be read costs no training */
     if (rc == SCT_OK)
         rc = sct_run_log_close(&l.log, err);
     else
@@ -370,6 +411,7 @@ sct_status sct_train(struct sct_session *x, const char *dir, double started,
     if (l.exec && l.s->profile)
         print_profile(&l);
     sct_evaluator_close(&l.eval);
+    sct_evaluator_close(&l.average);
     sct_exec_destroy(&l.exec);
     sct_train_plans_fini(&l.plans, x);
     sct_free(l.order);

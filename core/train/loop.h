@@ -12,13 +12,20 @@ struct sct_progress {
     uint32_t epoch, epochs;
     double loss, lr, images_per_s, eta_seconds;
     uint64_t device_bytes;
-    int is_eval; /* eval below is fresh */
+    int is_eval;    /* eval below is fresh */
+    int is_average; /* it is of the moving averages */
     struct sct_eval_result eval;
 };
 
-struct sct_train_result {
+/* Evaluations of the weights, or of their moving averages. */
+struct sct_train_evals {
     struct sct_eval_result best, last;
     uint32_t best_epoch;
+};
+
+struct sct_train_result {
+    struct sct_train_evals plain, average; /* average: where has_average */
+    bool has_average;
     uint64_t trainable, head, all, steps;
     double seconds, images_per_s, first_step_seconds, train_seconds;
     uint64_t peak_device_bytes, peak_process_bytes;

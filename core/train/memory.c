@@ -8,15 +8,16 @@
 #include "core/base/str.h"
 #include "core/exec/store.h"
 
-/* Bytes that evaluation adds to a device that holds the training plan: its own arenas, and
- * packs of trained weights that only it uses. */
-static sct_status evaluation_bytes(const struct sct_train_plans *p, uint64_t *bytes,
-                                   sct_error *err)
+/* Adds the bytes that evaluation adds to a device that holds the training plan: its own arenas,
+ * and packs of trained weights that only it uses. */
+static sct_status evaluation_bytes(const struct sct_plan *eval, const struct sct_plan *train,
+                                   uint64_t *bytes, sct_error *err)
 {
     struct sct_plan_memory m;
-    SCT_TRY(sct_store_bytes_beside(p->eval, p->train, bytes, err));
-    sct_plan_memory(p->eval, &m);
-    *bytes += m.activations + m.accumulators + m.step + m.batch;
+    uint64_t stored = 0;
+    SCT_TRY(sct_store_bytes_beside(eval, train, &stored, err));
+    sct_plan_memory(eval, &m);
+    *bytes += stored + m.activations + m.accumulators + m.step + m.batch;
     return SCT_OK;
 }
 
@@ -74,7 +75,9 @@ sct_status sct_train_dry_run(struct sct_session *x, struct sct_train_result *r,
     sct_model_count(x->model, &r->trainable, &r->head, &r->all);
     SCT_TRY(sct_train_extent(x, &t, err));
     SCT_TRY(sct_train_plans_make(&p, x, t.steps, t.evals, true, err));
-    sct_status rc = evaluation_bytes(&p, &m->evaluation, err);
+    sct_status rc = evaluation_bytes(p.eval, p.train, &m->evaluation, err);
+    if (rc == SCT_OK && p.average)
+        rc = evaluation_bytes(p.average, p.train, &m->evaluation, err);
     if (rc == SCT_OK) {
         sct_plan_memory(p.train, &m->plan);
         m->calibration = x->calibration_bytes;

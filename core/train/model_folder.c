@@ -156,8 +156,8 @@ static sct_status get_act(struct work *w, const char *json, void *to)
     if (sct_told_gelu(name, to))
         return SCT_OK;
     return sct_fail(w->err, SCT_EFILE,
-                    "%s: %s%s%s \"%.60s\" is not built here; expected gelu, gelu_tanh or "
-                    "another name of these two",
+                    "%s: %s%s%s \"%.60s\" is not built here; expected gelu, gelu_tanh, "
+                    "quick_gelu or another name of these",
                     w->at.file, w->at.path, *w->at.path ? "." : "", json, name);
 }
 

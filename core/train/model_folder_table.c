@@ -115,6 +115,7 @@ static const struct {
     {"gelu_fast", SCT_GELU_TANH},
     {"gelu_pytorch_tanh", SCT_GELU_TANH},
     {"gelu_tanh", SCT_GELU_TANH},
+    {"quick_gelu", SCT_GELU_QUICK},
 };
 
 /* clang-format on */

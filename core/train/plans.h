@@ -9,6 +9,7 @@
 struct sct_train_plans {
     struct sct_optim optim;        /* named by the training plan */
     struct sct_plan *train, *eval; /* NULL once an exec has taken them */
+    struct sct_plan *average;      /* eval of the moving averages; NULL without any */
     struct sct_features train_f, eval_f;
 };
 

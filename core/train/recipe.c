@@ -9,7 +9,7 @@
 #include "core/io/text.h"
 #include "core/plug/module.h"
 
-const char *const sct_recipe_other_keys[] = {"recipe", "like",   "options", "tasks",
+const char *const sct_recipe_other_keys[] = {"recipe", "like",   "options", "groups", "tasks",
                                              "quirks", "expect", "note",    NULL};
 
 /* Splits "NAME/TASK" or "FILE.yaml:TASK"; task is empty where there is none. */
@@ -286,11 +286,29 @@ static uint32_t keys_text(const struct sct_recipe *r, bool options, const char *
     return n_inner;
 }
 
+/* Rules of all layers one after the other: of several that match, the last counts. */
+static void groups_text(const struct sct_recipe *r, struct sct_str *text)
+{
+    const char *head = "groups:\n";
+    for (uint32_t i = 0; i < r->n_layer; i++) {
+        const struct sct_cfg_node *list = sct_cfg_get(r->layer[i], "groups");
+        for (const struct sct_cfg_node *n = list ? list->first : NULL; n; n = n->next) {
+            sct_str_add(text, "%s  - {", head);
+            for (const struct sct_cfg_node *k = n->first; k; k = k->next)
+                sct_str_add(text, "%s%s: \"%s\"", k == n->first ? "" : ", ",
+                            k->key ? k->key : "", k->text ? k->text : "");
+            sct_str_add(text, "}\n");
+            head = "";
+        }
+    }
+}
+
 void sct_recipe_text(const struct sct_recipe *r, struct sct_str *text)
 {
     const char *inner[SCT_RECIPE_LAYERS];
     bool any = false;
     (void)keys_text(r, false, NULL, "", NULL, text);
+    groups_text(r, text);
     for (uint32_t i = 0; i < r->n_layer; i++)
         any |= sct_cfg_get(r->layer[i], "options") != NULL;
     if (!any)

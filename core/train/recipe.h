@@ -3,7 +3,7 @@
  *
  *     recipe: {about, source, weights, expect}
  *     like: NAME
- *     <settings>, options: {...}
+ *     <settings>, groups: [...], options: {...}
  *     tasks: {<task>: {expect, note, <settings>, options}}
  *     quirks: {<quirk>: {about, tasks: [...], off: {<settings>, options}}}
  *

@@ -9,6 +9,7 @@
 #include "core/io/text.h"
 #include "core/model/build.h"
 #include "core/plug/module.h"
+#include "core/train/optim_groups.h"
 
 void sct_session_say(const struct sct_session *x, int level, const char *fmt, ...)
 {
@@ -293,6 +294,22 @@ static sct_status decide(struct sct_session *x, uint32_t batch, sct_error *err)
     return rc;
 }
 
+/* A head that is in the file and not built is named, with the reason. */
+static sct_status no_head(const struct sct_session *x, sct_error *err)
+{
+    const struct sct_base_file *f = &x->base.file;
+    for (uint32_t i = 0; f->map && i < f->map->n_use; i++) {
+        const char *why = f->map->use[i].why;
+        if (why && strncmp(why, "a head ", 7) == 0)
+            return sct_fail(
+                err, SCT_EFILE,
+                "%s has no head that can be used: %.100s is left out, %s; train one, "
+                "and say --adapter DIR",
+                x->weights, f->named[i].name, why);
+    }
+    return sct_fail(err, SCT_EFILE, "%s has no head: say --adapter DIR", x->weights);
+}
+
 sct_status sct_session_model(struct sct_session *x, uint32_t batch, bool train, sct_error *err)
 {
     SCT_TRY(count_classes(x, err));
@@ -308,7 +325,7 @@ sct_status sct_session_model(struct sct_session *x, uint32_t batch, bool train, 
         (void)snprintf(name, sizeof name, "%s.weight", sct_arch_at(x->cfg.arch)->head);
         const struct sct_tensor *h = sct_weights_peek(x->base.w, name);
         if (!h || h->desc.nd != 2)
-            return sct_fail(err, SCT_EFILE, "%s has no head: say --adapter DIR", x->weights);
+            return no_head(x, err);
         const struct sct_source *src = x->train ? x->train : x->test;
         if (src && sct_source_classes(src) > h->desc.dim[0])
             return sct_fail(err, SCT_EDATA, "the data has %u classes, the head of %s %u",
@@ -326,7 +343,9 @@ sct_status sct_session_model(struct sct_session *x, uint32_t batch, bool train, 
     SCT_TRY(build(x, &x->model, batch, keep, err));
     SCT_TRY(sct_tuner_apply(&x->tuner, x->model, err));
     SCT_TRY(sct_graph_verify(x->model->g, err));
-    return x->adapter ? sct_stack_fill(&x->stack, x->model, err) : SCT_OK;
+    if (x->adapter)
+        SCT_TRY(sct_stack_fill(&x->stack, x->model, err));
+    return train ? sct_optim_groups(x->model, x->run, err) : SCT_OK;
 }
 
 sct_status sct_session_plain(struct sct_session *x, struct sct_model **m, sct_error *err)

@@ -121,7 +121,12 @@ static const struct sct_flag flags[] = {
     UINT(epochs, "passes over the training images", 10, 1, 100000, train),
     UINT(batch_size, "images of a step", 64, 1, 65536, train),
     FLT(lr, "learning rate", 1e-3, 0, 1000, train),
-    FLT(weight_decay, "weight decay of all that is trained", 1e-4, 0, 1000, train),
+    FLT(weight_decay, "weight decay", 1e-4, 0, 1000, train),
+    WORD(weight_decay_on,
+         "all that is trained; or matrices: not vectors, class token, position tables",
+         "all|matrices", train),
+    FLT(layer_decay, "factor of the learning rate from layer to layer, as timm; 1: none", 1,
+        0.001, 1, train),
     WORD(lr_schedule, "cosine (per step), constant, timm (cosine per epoch)",
          "cosine|constant|timm", train),
     FLT(warmup_epochs, "epochs of linear warm-up", 1, 0, 100000, train),
@@ -131,6 +136,9 @@ static const struct sct_flag flags[] = {
     FLT(momentum, "of sgd", 0.9, 0, 0.999999, train),
     FLT(clip_grad, "largest norm of the gradient; 0: no clipping", 0, 0, 1e9, train),
     FLT(smoothing, "label smoothing", 0, 0, 0.99, train),
+    FLT(ema, "decay of a moving average of what is trained, as 0.9998; 0: none", 0, 0,
+        0.9999999, train),
+    ONOFF(ema_warmup, "average over the steps done as long as that decays faster", 0, train),
     {{"seed", "of everything random", SCT_OPT_UINT, OFF(seed_low), 0, 0, 0, NULL},
      NULL,
      train,
@@ -225,6 +233,17 @@ static sct_status add_set(struct sct_settings_run *r, const char *key, const cha
     return SCT_OK;
 }
 
+static sct_status add_group(struct sct_settings_run *r, const struct sct_cfg_node *item,
+                            const char *text, sct_error *err)
+{
+    SCT_TRY(sct_grow((void **)&r->group, &r->cap_group, (uint64_t)r->n_group + 1,
+                     sizeof *r->group, err));
+    SCT_TRY(item ? sct_group_rule_yaml(&r->group[r->n_group], r->arena, item, err)
+                 : sct_group_rule_text(&r->group[r->n_group], r->arena, text, err));
+    r->n_group++;
+    return SCT_OK;
+}
+
 static sct_status read_option(struct sct_settings_run *r, const struct sct_cfg_node *n,
                               const char *of, uint32_t part, sct_error *err)
 {
@@ -235,13 +254,17 @@ static sct_status read_option(struct sct_settings_run *r, const struct sct_cfg_n
     return add_set(r, n->key, n->text ? n->text : "", where, of, part, err);
 }
 
-/* Option keys, and strategy options under `options:`, of all or in a mapping of one. skip: keys
- * that are something else. part: the file is that strategy's own; 0: none's. */
+/* Option keys, rules under `groups:`, and strategy options under `options:`, of all or in a
+ * mapping of one. skip: keys that are something else. part: the file is that strategy's own; 0:
+ * none's. */
 static sct_status read_map(struct sct_settings_run *r, const struct sct_cfg_node *map,
                            const char *const *skip, uint32_t part, sct_error *err)
 {
-    const struct sct_cfg_node *options = NULL;
+    const struct sct_cfg_node *options = NULL, *groups = NULL;
     SCT_TRY(sct_cfg_feed(map, r->opts, skip, err));
+    SCT_TRY(sct_cfg_child(map, "groups", SCT_CFG_SEQUENCE, &groups, err));
+    for (const struct sct_cfg_node *n = groups ? groups->first : NULL; n; n = n->next)
+        SCT_TRY(add_group(r, n, NULL, err));
     SCT_TRY(sct_cfg_child(map, "options", SCT_CFG_MAPPING, &options, err));
     for (const struct sct_cfg_node *n = options ? options->first : NULL; n; n = n->next) {
         if (n->kind != SCT_CFG_MAPPING || part)
@@ -256,7 +279,7 @@ static sct_status read_map(struct sct_settings_run *r, const struct sct_cfg_node
 static sct_status read_config(struct sct_settings_run *r, const char *path, uint32_t part,
                               sct_error *err)
 {
-    static const char *const skip[] = {"options", NULL};
+    static const char *const skip[] = {"options", "groups", NULL};
     struct sct_cfg *cfg = NULL;
     SCT_TRY(sct_cfg_load(&cfg, path, err));
     const sct_status rc = read_map(r, sct_cfg_root(cfg), skip, part, err);
@@ -336,6 +359,11 @@ static sct_status flag_set(struct sct_settings_run *r, const char *text, sct_err
     return add_set(r, key, eq + 1, "--set", of, 0, err);
 }
 
+/* Flags that may come again and again; they are read after the files. */
+static const struct {
+    const char *name, *needs;
+} repeated[] = {{"--set", "KEY=VALUE"}, {"--group", "'PATTERN lr=X wd=Y'"}};
+
 /* "-c FILE", "--config FILE" and "--config=FILE"; *used words, 0: something else. */
 static const char *valued(int argc, char *const *argv, const char *letter, const char *name,
                           int *used)
@@ -364,11 +392,14 @@ static sct_status read_flags(struct sct_settings_run *r, int argc, char *const *
             *config = v;
             continue;
         }
-        v = valued(argc - i, argv + i, NULL, "--set", &used);
-        if (used && !v)
-            return sct_fail(err, SCT_EUSAGE, "--set needs KEY=VALUE");
+        for (size_t k = 0; !used && k < sizeof repeated / sizeof repeated[0]; k++) {
+            v = valued(argc - i, argv + i, NULL, repeated[k].name, &used);
+            if (used && !v)
+                return sct_fail(err, SCT_EUSAGE, "%s needs %s", repeated[k].name,
+                                repeated[k].needs);
+        }
         if (used)
-            continue; /* after the files: see below */
+            continue;
         SCT_TRY(sct_opts_arg(r->opts, argc - i, argv + i, &used, err));
         if (!used && argv[i][0] == '-')
             return sct_opts_unknown(r->opts, argv[i], "command line", err);
@@ -380,14 +411,17 @@ static sct_status read_flags(struct sct_settings_run *r, int argc, char *const *
     return SCT_OK;
 }
 
-static sct_status read_sets(struct sct_settings_run *r, int argc, char *const *argv,
-                            sct_error *err)
+static sct_status read_repeated(struct sct_settings_run *r, int argc, char *const *argv,
+                                sct_error *err)
 {
     for (int i = 0; i < argc; i++) {
         int used;
-        const char *v = valued(argc - i, argv + i, NULL, "--set", &used);
+        const char *v = valued(argc - i, argv + i, NULL, repeated[0].name, &used);
         if (v)
             SCT_TRY(flag_set(r, v, err));
+        v = valued(argc - i, argv + i, NULL, repeated[1].name, &used);
+        if (v)
+            SCT_TRY(add_group(r, NULL, v, err));
     }
     return SCT_OK;
 }
@@ -410,6 +444,7 @@ static sct_status read_all(struct sct_settings_run *r, int argc, char *const *ar
     if (config)
         SCT_TRY(read_config(r, config, 0, err));
     SCT_TRY(read_adapters(r, err));
+    r->n_group = 0;
     SCT_TRY(read_own(r, "configs/strategies", err));
     SCT_TRY(read_recipe(r, err));
     if (demo && !r->s.data && !r->s.weights && !r->s.model && !r->s.adapter && !config) {
@@ -420,7 +455,7 @@ static sct_status read_all(struct sct_settings_run *r, int argc, char *const *ar
     if (config)
         SCT_TRY(read_config(r, config, 0, err));
     SCT_TRY(read_adapters(r, err));
-    return read_sets(r, argc, argv, err);
+    return read_repeated(r, argc, argv, err);
 }
 
 sct_status sct_settings_init(struct sct_settings_run *r, int argc, char *const *argv,
@@ -438,6 +473,7 @@ void sct_settings_fini(struct sct_settings_run *r)
 {
     sct_opts_destroy(&r->opts);
     sct_free(r->set);
+    sct_free(r->group);
     if (r->arena)
         sct_arena_free(r->arena);
     sct_free(r->arena);

@@ -10,6 +10,10 @@
 #include <stdbool.h>
 
 #include "core/io/config.h"
+#include "core/train/group_rule.h"
+
+/* --weight-decay-on */
+enum sct_decay_on { SCT_DECAY_ALL, SCT_DECAY_MATRICES };
 
 struct sct_settings {
     /* strategy and adapter are LISTs (core/io/option.h) */
@@ -28,6 +32,8 @@ struct sct_settings {
     uint32_t format, dtype; /* export */
     float lr, weight_decay, warmup_epochs, smoothing, drop_path, momentum, clip_grad;
     float warmup_lr, min_lr, crop_pct;
+    float layer_decay, ema; /* groups of the optimiser, moving average */
+    uint32_t weight_decay_on, ema_warmup;
 };
 
 /* One "KEY=VALUE" for a strategy, from --set or from `options:` of a YAML file. */
@@ -43,6 +49,8 @@ struct sct_settings_run {
     struct sct_opts *opts;
     struct sct_set *set; /* weakest first */
     uint32_t n_set, cap_set;
+    struct sct_group_rule *group; /* weakest first */
+    uint32_t n_group, cap_group;
     struct sct_arena *arena;
     const char *const *word; /* arguments that are no flags */
     uint32_t n_word;

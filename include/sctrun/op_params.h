@@ -104,6 +104,13 @@ struct sct_sgd_params {
     uint32_t nesterov;
 };
 
+/* weight: 1 - decay, in (0, 1]; warmup: the weight of step t (from 0) is at least
+ * (1 + t)^(-2/3) */
+struct sct_ema_params {
+    float weight;
+    uint32_t warmup;
+};
+
 struct sct_observe_params { /* skip: prefix tokens not counted; any_class: all in row 0 */
     uint32_t skip, any_class;
 };

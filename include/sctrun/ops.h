@@ -610,6 +610,15 @@ static inline sct_val sct_sgd(struct sct_builder *b, sct_val p, sct_val buf, sct
     return sct_emit_(b, SCT_OP_SGD, in, coef.id ? 4 : 3, params, sizeof *params);
 }
 
+/* (average, x) -> average, in place: average += weight (x - average), weight = 1 - decay; with
+ * warmup max(weight, (1 + t)^(-2/3)), t the step from 0 (timm's ModelEmaV2, ModelEmaV3). */
+static inline sct_val sct_ema(struct sct_builder *b, sct_val average, sct_val x,
+                              const struct sct_ema_params *params)
+{
+    const sct_val in[2] = {average, x};
+    return sct_emit_(b, SCT_OP_EMA, in, 2, params, sizeof *params);
+}
+
 /* ---- observers -------------------------------------------------------------------------- */
 
 /* acc [L][C] += weight * x*x over tokens skip.. of x [B][N][C], into row label[image][0] (row 0

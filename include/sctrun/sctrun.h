@@ -23,8 +23,9 @@ SCT_EXPORT const char *sct_version(void);
 /* Text of a status; static storage. */
 SCT_EXPORT const char *sct_status_string(sct_status s);
 
-/* Called on the calling thread; text lives for the call. event: "log", "step", "eval". stop:
- * the callback may set *stop to 1 to end the run after the step, saved. */
+/* Called on the calling thread; text lives for the call. event: "log", "step", "eval",
+ * "eval_ema" (of the moving averages, with --ema). stop: the callback may set *stop to 1 to end
+ * the run after the step, saved. */
 struct sct_finetune_event {
     uint32_t size, epoch, epochs;
     const char *event, *text; /* text: of a log line, else "" */
@@ -46,6 +47,8 @@ struct sct_finetune_result {
     uint32_t size, best_epoch;
     double best_top1, last_top1, seconds, images_per_s; /* top-1 in per cent */
     uint64_t trainable, all, steps, peak_device_bytes;
+    double ema_best_top1, ema_last_top1; /* with --ema, else 0 */
+    uint32_t ema_best_epoch;
 };
 
 /* What `sctrun train argv...` does; the run folder is --output, which must be given. callback

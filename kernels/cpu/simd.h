@@ -12,7 +12,7 @@
     X(layernorm) X(layernorm_dx) X(layernorm_dx_add) X(layernorm_dg) \
     X(add) X(mul) X(scale) X(gelu) X(gelu_dx) \
     X(linear_dw) X(sum_to) X(slot_sum) X(obs_sumsq_label) \
-    X(adamw) X(sgd) X(obs_sumsq) X(sum_all) X(sumsq) \
+    X(adamw) X(sgd) X(ema) X(obs_sumsq) X(sum_all) X(sumsq) \
     X(sct_module) X(sct_module_dx) X(lora_module) X(lora_module_dx) \
     X(linear_grouped) X(linear_grouped_dx) X(linear_grouped_dw)
 /* clang-format on */

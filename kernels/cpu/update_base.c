@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * update_base.c - AdamW and SGD, in place, as torch.optim computes them.
+ * update_base.c - AdamW and SGD, in place, as torch.optim computes them; moving averages.
  * What is one number for all elements is made in double, once a call. */
 #include "kernels/cpu/cpu_base.h"
 #include "kernels/cpu/cpu_layout.h"
+#include "kernels/ema_weight.h"
 
 #include <math.h>
 
@@ -42,4 +43,14 @@ void sgd_base(const struct sct_kargs *k)
         buf[i] = momentum * buf[i] + g;
         p[i] -= lr * (a->nesterov ? g + momentum * buf[i] : buf[i]);
     }
+}
+
+void ema_base(const struct sct_kargs *k)
+{
+    const struct cpu_range r = cpu_split(k, sct_desc_count(&k->d->out[0]), GRAIN);
+    const float *restrict x = k->in[1];
+    float *restrict average = k->out[0];
+    const float weight = (float)ema_weight(k);
+    for (size_t i = r.first; i < r.end; i++)
+        average[i] += weight * (x[i] - average[i]);
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * update_tmpl.h - what runs once a step: ADAMW, SGD, OBS_SUMSQ, SUM_ALL, SUMSQ.
+ * update_tmpl.h - what runs once a step: ADAMW, SGD, EMA, OBS_SUMSQ, SUM_ALL, SUMSQ.
  * Updates are in place (out[i] is in[i]); scalars are prepared in double. */
 #include <math.h>
 
 #include "kernels/cpu/simd.h"
 #include "kernels/cpu/vec_math.h"
+#include "kernels/ema_weight.h"
 
 enum { GRAIN = 1024 };
 
@@ -52,6 +53,19 @@ void KERNEL(sgd)(const struct sct_kargs *k)
         const vf b = v_fma(momentum, v_load_n(buf + i, n), g);
         v_store_n(p + i, v_fnma(lr, a->nesterov ? v_fma(momentum, b, g) : b, x), n);
         v_store_n(buf + i, b, n);
+    }
+}
+
+/* (average, x): average += weight (x - average) */
+void KERNEL(ema)(const struct sct_kargs *k)
+{
+    const float *x_in = k->in[1];
+    float *average = k->out[0];
+    const vf weight = v_set1((float)ema_weight(k));
+    const struct cpu_range r = cpu_split(k, (size_t)sct_desc_count(&k->d->in[0]), GRAIN);
+    for (size_t i = r.first; i < r.end; i += VW) {
+        const vf a = v_load_n(average + i, r.end - i), x = v_load_n(x_in + i, r.end - i);
+        v_store_n(average + i, v_fma(weight, v_sub(x, a), a), r.end - i);
     }
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * optim.cl - one step of AdamW and SGD (torch.optim's arithmetic), in place.
+ * optim.cl - one step of AdamW and SGD (torch.optim's arithmetic), of a moving average, in place.
  * Learning rate and step number come from the state words; log_b1, log_b2 from the host in
  * double, so that 1 - b^t = -expm1(t log b) has no cancellation. */
 
@@ -51,5 +51,23 @@ void sgd(__global float *p, ulong p_off, __global float *buf, ulong buf_off, CG 
             const float v = momentum * buf[i] + d;
             buf[i] = v;
             p[i] = p[i] - lr * (nesterov ? d + momentum * v : v);
+        }
+}
+
+/* cbrt(n n) rather than pow: n is exact, and 1 gives 1. */
+KERNEL(LANES)
+
+void ema(__global float *a, ulong a_off, CG float *x, ulong x_off, CG uint *st, ulong rows,
+         uint cols, float weight, uint warmup)
+{
+    const ulong step = (ulong)st[ST_STEP_LO] | (ulong)st[ST_STEP_HI] << 32;
+    const float n = (float)(step + 1);
+    const float w = warmup ? fmax(weight, 1.0f / cbrt(n * n)) : weight;
+    a += a_off;
+    x += x_off;
+    ROWS (r, rows)
+        COLS (c, cols) {
+            const ulong i = r * cols + c;
+            a[i] = fma(w, x[i] - a[i], a[i]);
         }
 }

@@ -211,6 +211,21 @@ void cases_sgd(struct case_sink *s)
     }
 }
 
+void cases_ema(struct case_sink *s)
+{
+    for (uint32_t i = 0; i < CASE_SIZES + 1; i++) {
+        const uint32_t n = i < CASE_SIZES ? case_size(i) : 96 * 96;
+        const struct sct_ema_params p = {i % 4 == 3 ? 1.0f : 2e-4f, i % 2 == 0};
+        struct sct_case c = epilogue(SCT_OP_EMA, i < CASE_SIZES ? case_flags(i) : CASE_BIG, n);
+        case_params(&c, &p, sizeof p);
+        c.out_scope = SCT_PERSIST;
+        set_step(&c, i);
+        case_add(&c, SCT_PERSIST, SCT_F32, DIMS(n, 2));
+        case_add(&c, SCT_PERSIST, SCT_F32, DIMS(n, 2));
+        case_emit(s, &c);
+    }
+}
+
 /* ---- observers ---- */
 
 void cases_obs_sumsq_label(struct case_sink *s)

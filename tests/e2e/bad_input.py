@@ -157,7 +157,7 @@ def architecture_files():
             ("word", {"dim": "wide"}, ["dim", "wide"]),
             ("arch", {"arch": "resnet"}, ["arch", "vit", "resnet"]),
             ("typo", {"patchsize": 8}, ["patchsize", "patch_size"]),
-            ("pool", {"pool": "max"}, ["pool", "token or avg", "max"]),
+            ("pool", {"pool": "max"}, ["pool", "token, avg or token_avg", "max"]),
             ("cls", {"class_token": False}, ["class_token"]),
             ("mean", {"mean": "[1, 2]"}, ["mean"]),
             ("std", {"std": "[0, 0, 0]"}, ["std"]),
@@ -516,8 +516,8 @@ def adapter_folders():
     key("k11", own + ("preprocess", "mean"), [1, 2], "mean")
     key("k12", own + ("class_names",), ["a"], "class names")
     key("k13", own + ("options",), {"k": 8}, "options")
-    key("k14", arch + ("pool",), "max", "token or avg", "sctrun.base.config.pool", "max")
-    key("k15", arch + ("gelu",), "relu", "erf or tanh", "relu")
+    key("k14", arch + ("pool",), "max", "token, avg or token_avg", "sctrun.base.config.pool", "max")
+    key("k15", arch + ("gelu",), "relu", "erf, tanh or quick", "relu")
     key("k16", arch + ("arch",), "resnet", "vit", "sctrun.base.config.arch", "resnet")
     key("k17", arch + ("reg_tokens_of_later",), 4, "sctrun.base.config.reg_tokens_of_later")
     bad(edited("sct/last", "strategy", lambda c: c["sctrun"].update(strategy="magic")), "magic",

@@ -581,7 +581,7 @@ def architecture_variants():
     """The keys of an architecture file reach the model and the adapter folder."""
     vtab()
     for name, keys in {"avg": {"pool": "avg"}, "fc": {"pool": "avg", "fc_norm": True},
-                       "tanh": {"gelu": "tanh"}, "mlp": {"mlp": 64},
+                       "tanh": {"gelu": "tanh"}, "quick": {"gelu": "quick"}, "mlp": {"mlp": 64},
                        "ratio": {"mlp_ratio": 2}, "nocls": {"class_token": False, "pool": "avg"},
                        "eps": {"eps": "1e-3"}}.items():
         model(name + ".yaml", **keys)
@@ -590,7 +590,7 @@ def architecture_variants():
         equal("%.9g" % r["loss"], "%.9g" % log(name)[1][-1]["eval_loss"], name)
     model()
     train("plain", "--max-steps", 2, strategy="sct", weights="random")
-    for name in ("avg", "fc", "tanh", "mlp", "nocls", "eps"):
+    for name in ("avg", "fc", "tanh", "quick", "mlp", "nocls", "eps"):
         check(losses(name)[0] != losses("plain")[0], name, "changes nothing")
 
 

@@ -172,7 +172,7 @@ def what_is_in_a_folder():
 @test
 def variants():
     """timm's names are kept; transformers has none for most of them, and says which."""
-    refused = {"clip": "pre_norm", "distilled": "distilled", "layer_scale": "no_embed_class",
+    refused = {"clip": "pre_norm", "clip_quick": "pre_norm", "distilled": "distilled", "layer_scale": "no_embed_class",
                "qk_norm": "qk_norm", "registers": "reg_tokens", "registers_avg": "class_token",
                "registers_embedded": "reg_tokens"}
     equal(sorted(f[:-12] for f in os.listdir(VARIANTS)), sorted(refused))

@@ -14,6 +14,17 @@ WINDOWS = {"arch": "swin", "image_size": 32, "patch_size": 2, "dim": 2, "depths"
 FORMATS = ("timm", "hf4", "hf5")
 
 
+def raw_tensors(path):
+    """name -> (dtype, shape, bytes) of a safetensors file."""
+    data = read(path)
+    n = struct.unpack_from("<Q", data)[0]
+    header = json.loads(data[8:8 + n])
+    header.pop("__metadata__", None)
+    return {k: (t["dtype"], t["shape"], data[8 + n + t["data_offsets"][0]:
+                                             8 + n + t["data_offsets"][1]])
+            for k, t in header.items()}
+
+
 def logits(*args):
     png("p.png", 21, 17, picture(5, 1, 21, 17))
     return sctrun("predict", "--image", "p.png", "--json", *args).jsonl[0]["logits"]
@@ -117,7 +128,7 @@ def contradictions():
             ("id2label", {"0": "a", "1": "b"}, "id2label says 2 classes", "head.weight) has 3"),
             ("num_attention_heads", 0, "num_attention_heads", "from 1 to 1024"),
             ("num_attention_heads", "4", "num_attention_heads", "whole number"),
-            ("hidden_act", "quick_gelu", "hidden_act \"quick_gelu\" is not built here"),
+            ("hidden_act", "silu", "hidden_act \"silu\" is not built here"),
             ("layer_norm_eps", 0, "layer_norm_eps", "above 0"),
             ("layer_norm_eps", 1e-60, "layer_norm_eps", "above 0"),
             ("num_channels", 1, "another num_channels than 3"),
@@ -134,7 +145,7 @@ def contradictions():
             ("model_args__embed_dim", 16, "model_args.embed_dim makes dim 16"),
             ("model_args__init_values", 0.1, "layer_scale true", "ls1.gamma is not there"),
             ("model_args__block_fn", "x", "model_args.block_fn: models with it are not built"),
-            ("model_args__global_pool", "map", "token or avg"),
+            ("model_args__global_pool", "map", "token, avg or token_avg"),
             ("num_classes", 7, "num_classes says 7 classes", "has 3")):
         export("timm", "f")
         edit("f", **{key: value})
@@ -158,6 +169,12 @@ def defaults_of_a_library():
     export("timm", "t", eps="1e-6")
     edit("t", architecture="vit_tiny_patch16_224")
     equal(facts(inspect("t"))["eps"], ("1e-06", "said"))
+    edit("t", architecture="vit_base_patch16_clip_quickgelu_224")
+    tree = json.loads(read("t/config.json"))
+    del tree["model_args"]["act_layer"]
+    write("t/config.json", json.dumps(tree))
+    equal([facts(inspect("t"))[k] for k in ("eps", "gelu")],
+          [("1e-05", "said"), ("quick", "said")])
 
 
 @test
@@ -211,7 +228,8 @@ def folders_of_transformers():
                             ("deit_class", "1e-12", {"reg_tokens": "1", "distilled": "false"}),
                             ("dinov2", "1e-06", {"layer_scale": "true", "reg_tokens": "0"}),
                             ("dinov2_reg", "1e-06", {"reg_tokens": "2", "no_embed_class": "true"}),
-                            ("clip", "1e-05", {"pre_norm": "true", "no_patch_bias": "true"})):
+                            ("clip", "1e-05", {"pre_norm": "true", "no_patch_bias": "true"}),
+                            ("clip_quick", "1e-05", {"pre_norm": "true", "gelu": "quick"})):
         r = inspect(os.path.join(hub, name))
         f = {k: v[0] for k, v in facts(r).items()}
         equal((f["heads"], f["eps"], f["mlp"], r["error"]), ("4", eps, "24", None), name)
@@ -221,9 +239,39 @@ def folders_of_transformers():
     png("p.png", 21, 17, picture(5, 1, 21, 17))
     r = sctrun("predict", "--weights", os.path.join(hub, "deit"), "--image", "p.png", "--json")
     check(r.jsonl[0]["name"] in ("apple", "pear", "plum"), r.out)
+    equal([facts(inspect(os.path.join(hub, n)))["gelu"] for n in ("clip", "clip_quick")],
+          [("erf", "said"), ("quick", "said")])
     shutil.copytree(os.path.join(hub, "clip"), "clip")
-    edit("clip", hidden_act="quick_gelu")
-    fails(FILE, ["hidden_act \"quick_gelu\" is not built here"], "inspect", "clip")
+    edit("clip", drop=["hidden_act"])
+    equal(facts(inspect("clip"))["gelu"], ("quick", "said"))  # what CLIPVisionConfig takes
+    # DINOv2's classifier sees the class token and the mean: its labels, a model of it, a fresh head
+    r = sctrun("predict", "--weights", os.path.join(hub, "dinov2_class"), "--image", "p.png",
+               "--json")
+    check(r.jsonl[0]["name"] in ("apple", "pear", "plum"), r.out)
+    equal(facts(inspect(os.path.join(hub, "dinov2_class")))["pool"][0], "token_avg")
+    sctrun("export", "--weights", os.path.join(hub, "dinov2_class"), "--format", "onnx", "--output",
+           "d.onnx")
+    for form, what in (("timm", "pool: token_avg"), ("hf4", "pool")):
+        fails(USAGE, [what], "export", "--weights", os.path.join(hub, "dinov2_class"), "--format",
+              form, "--output", "no")
+    vtab()
+    for name, width in (("own", 16), ("token", 8)):
+        model("token.yaml", image_size=8, patch_size=4, dim=8, depth=2, heads=4, mlp=24,
+              layer_scale=True)
+        keys = [] if name == "own" else ["--model", "token.yaml"]
+        sctrun("train", "--weights", os.path.join(hub, "dinov2_class"), "--data", "data", "--strategy",
+               "linear", "--max-steps", 1, "--batch-size", 8, "--output", name, *keys)
+        equal(tensors(name)["head.weight"][1], [3, width])
+        sctrun("eval", "--adapter", name + "/last", "--data", "data")
+    # a head that is not built is left out, by name
+    for name, width, why in (("clip_quick", 8, "the patches' mean without a norm"),):
+        shutil.copytree(os.path.join(hub, name), name + "_head")
+        all_ = raw_tensors(os.path.join(hub, name, "model.safetensors"))
+        all_["classifier.weight"] = ("F32", [3, width], floats([0.0] * 3 * width))
+        all_["classifier.bias"] = ("F32", [3], floats([0.0] * 3))
+        save_tensors(name + "_head/model.safetensors", all_)
+        fails(FILE, ["no head that can be used", "classifier.", why, "--adapter"], "predict",
+              "--weights", name + "_head", "--image", "p.png")
     shutil.copytree(os.path.join(hub, "dinov2"), "dinov2")
     edit("dinov2", use_swiglu_ffn=True)
     fails(FILE, ["another use_swiglu_ffn than false"], "inspect", "dinov2")

@@ -28,6 +28,9 @@ PRESETS = {
     "vit_base_patch16_clip_224": 85799424,
     "vit_base_patch32_clip_224": 87456000,
     "vit_large_patch14_clip_224": 303179776,
+    "vit_base_patch16_clip_quickgelu_224": 85799424,
+    "vit_base_patch32_clip_quickgelu_224": 87456000,
+    "vit_large_patch14_clip_quickgelu_224": 303179776,
     "vit_small_patch8_224": 21670272,
 }
 

@@ -102,7 +102,7 @@ static sct_status check_write(struct tuned *t, const struct sct_adapter_folder *
     (void)snprintf(path, sizeof path, "%s/lora", dir);
     sct_status rc = sct_device_open(&d, &o, err);
     if (rc == SCT_OK)
-        rc = sct_adapter_save(path, t->m, &d, &t->tuner, &info, err);
+        rc = sct_adapter_save(path, t->m, NULL, &d, &t->tuner, &info, err);
     if (rc == SCT_OK)
         rc = sct_adapter_folder_open(&ours, path, err);
     if (rc == SCT_OK) {

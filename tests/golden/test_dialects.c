@@ -197,9 +197,13 @@ static void check(const struct golden *g, const struct sample *s, float *first)
 static const struct {
     const char *name, *four, *five;
 } hub[] = {
-    {"deit", "hf4-deit", "hf5-deit"},       {"deit_class", "hf4-deit-class", "hf5-deit-class"},
-    {"dinov2", "hf4-dinov2", "hf5-dinov2"}, {"dinov2_reg", "hf4-dinov2-reg", "hf5-dinov2-reg"},
+    {"deit", "hf4-deit", "hf5-deit"},
+    {"deit_class", "hf4-deit-class", "hf5-deit-class"},
+    {"dinov2", "hf4-dinov2", "hf5-dinov2"},
+    {"dinov2_reg", "hf4-dinov2-reg", "hf5-dinov2-reg"},
+    {"dinov2_class", "hf4-dinov2", "hf5-dinov2"},
     {"clip", "hf-clip", "hf-clip"},
+    {"clip_quick", "hf-clip", "hf-clip"},
 };
 
 static sct_status load_head(const struct sct_tensor *t, void *dst, sct_error *err)

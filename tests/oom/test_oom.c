@@ -61,7 +61,7 @@ static const struct sct_model_config windowed = {.name = "windowed",
 static sct_status train_plan(struct sct_model *m, struct test_dev *d, sct_error *err)
 {
     const struct sct_optim_opts o = {
-        .beta1 = 0.9f, .beta2 = 0.999f, .eps = 1e-8f, .clip = 1.0f};
+        .beta1 = 0.9f, .beta2 = 0.999f, .eps = 1e-8f, .clip = 1.0f, .ema = 0.5f};
     const struct sct_plan_opts po = {.checkpoint = SCT_CHECKPOINT_BLOCK};
     struct sct_optim optim = {0};
     struct sct_graph *g = NULL;
@@ -255,7 +255,7 @@ static sct_status composed(sct_error *err)
     if (rc == SCT_OK)
         rc = sct_tuner_apply(&t, m, err);
     if (rc == SCT_OK)
-        rc = sct_adapter_save(path, m, &d, &t, &info, err);
+        rc = sct_adapter_save(path, m, NULL, &d, &t, &info, err);
     if (rc == SCT_OK)
         rc = stack(path, w, err);
     sct_model_destroy(&m);

@@ -196,6 +196,10 @@ static void more_params(void)
         PARAMS(module) M(scale), M(first);
         END("sct_module_params", first, GROWS);
     }
+    {
+        PARAMS(ema) M(weight), M(warmup);
+        END("sct_ema_params", warmup, GROWS);
+    }
 }
 
 static void program(void)

@@ -4,8 +4,8 @@
 whose names the dialect table has beside ViT and Swin, with random weights (F16, small and exact),
 the same weights as version 5 names them, and logits of two images.
 
-DINOv2 and CLIP have no head that is built here (DINOv2's sees class token and mean, CLIP's an
-unnormalised mean), so theirs is a matrix of this script behind the class token of the last norm.
+DINOv2 and CLIP have no head in their plain classes, and CLIP's classifier, which sees an unnormalised
+mean, is not built here, so theirs is a matrix of this script behind the class token of the last norm.
 
     pip install --no-deps --target NEW transformers==5.23.0 'huggingface_hub==2.4.0' tokenizers httpx2 httpcore2
     python3 tools/golden/make_hub.py tests/golden/hub NEW
@@ -34,6 +34,9 @@ def models():
         "dinov2_reg": lambda: t.Dinov2WithRegistersModel(t.Dinov2WithRegistersConfig(
             **SIZE, mlp_ratio=3, num_register_tokens=2)),
         "clip": lambda: t.CLIPVisionModel(t.CLIPVisionConfig(**MLP, hidden_act="gelu")),
+        "clip_quick": lambda: t.CLIPVisionModel(t.CLIPVisionConfig(**MLP)),
+        "dinov2_class": lambda: t.Dinov2ForImageClassification(t.Dinov2Config(
+            **SIZE, mlp_ratio=3, **LABELS)),
     }
 
 
@@ -44,7 +47,8 @@ def processors():
         "deit": t.DeiTImageProcessor(size={"height": 10, "width": 10}, crop_size=bit["crop_size"]),
         "deit_class": t.ViTImageProcessor(size={"height": 8, "width": 8}),
         "dinov2": t.BitImageProcessor(**bit), "dinov2_reg": t.BitImageProcessor(**bit, resample=2),
-        "clip": t.CLIPImageProcessor(**bit),
+        "clip": t.CLIPImageProcessor(**bit), "clip_quick": t.CLIPImageProcessor(**bit),
+        "dinov2_class": t.BitImageProcessor(**bit),
     }
 
 
@@ -93,7 +97,7 @@ def main(out, new):
         os.makedirs(folder + "/golden", exist_ok=True)
         model = draw(make())
         f = {"images": torch.from_numpy(rng.integers(0, 256, (2, 8, 8, 3), dtype=np.uint8))}
-        if not name.startswith("deit"):
+        if not name.startswith("deit") and name != "dinov2_class":
             f["head.weight"] = torch.from_numpy(rng.standard_normal((3, 8)).astype(np.float32))
             f["head.bias"] = torch.from_numpy(rng.standard_normal(3).astype(np.float32))
         f["logits"] = logits(model, f).float()

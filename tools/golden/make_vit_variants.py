@@ -42,6 +42,9 @@ VARIANTS = {
     'registers_avg': (VisionTransformer,
                       dict(reg_tokens=1, class_token=False, global_pool='avg'),
                       dict(reg_tokens=1, class_token='false', pool='avg', fc_norm='true')),
+    'clip_quick': (VisionTransformer, dict(pre_norm=True, act_layer='quick_gelu',
+                                           norm_layer=partial(LayerNorm, eps=1e-5)),
+                   dict(pre_norm='true', no_patch_bias='true', gelu='quick', eps='1e-5')),
 }
 
 

@@ -117,7 +117,7 @@ sct_status check_train(const struct check *c, const struct check_run *r,
         rc = sct_train(&x, dir, sct_now(), note_loss, out, NULL, &t, err);
     if (rc == SCT_OK)
         rc = hash_adapter(dir, out->adapter, err);
-    out->eval_loss = t.last.loss;
+    out->eval_loss = t.plain.last.loss;
     out->trainable = t.trainable;
     out->head = t.head;
     sct_session_close(&x);
