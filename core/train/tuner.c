@@ -179,6 +179,9 @@ sct_status sct_tuner_open(struct sct_tuner *t, const char *strategies,
         char *name = sct_arena_printf(&t->arena, "%.*s", (int)len, w);
         rc = name ? open_part(t, name, err) : sct_nomem(err);
     }
+    if (rc == SCT_OK && t->n == 0)
+        rc = sct_fail(err, SCT_EUSAGE,
+                      "strategy: expected a name or a list of names, found none");
     for (uint32_t i = 0; i < n_set && rc == SCT_OK; i++) {
         struct sct_part *p;
         rc = part_of(t, &set[i], &p, err);
@@ -262,9 +265,10 @@ sct_status sct_tuner_apply(struct sct_tuner *t, struct sct_model *m, sct_error *
 void sct_tuner_dump(const struct sct_tuner *t, uint32_t indent, struct sct_str *out)
 {
     for (uint32_t k = 0; k < t->n; k++) {
+        const struct sct_option *o = t->part[k].run.s->options;
         if (t->n > 1)
             sct_str_add(out, "%*s%s:%s\n", (int)indent, "", t->part[k].label,
-                        t->part[k].run.s->options ? "" : " {}");
+                        o && o->key ? "" : " {}");
         sct_opts_dump(t->part[k].opts, t->n > 1 ? indent + 2 : indent, out);
     }
 }

@@ -141,6 +141,12 @@ def options():
     write("bad.yaml", "strategy: {lora: sct}\n")
     refused(["bad.yaml:1:11", "expected a single value"], [], args=["-c", "bad.yaml"])
     refused(["\"magic\""], ["lora", "magic"], code=PLUGIN)
+    write("bad.yaml", "strategy: null\n")
+    refused(["strategy: expected a name"], [], args=["-c", "bad.yaml"])
+    composed("f", ["linear", "lora"], args=["--max-steps", 1])  # one of them without options
+    contains(read("f/args.yaml").decode(), "  linear: {}\n")
+    sctrun("train", "-c", "f/args.yaml", "--output", "f2")
+    equal(adapter_bytes("f2"), adapter_bytes("f"))
 
 
 @test

@@ -20,8 +20,9 @@ struct tuned {
 /* Opens strategy `name` with options {"key": "value"}. */
 sct_status tuned_open_strategy(struct sct_tuner *t, const char *name, const json_t *options,
                                sct_error *err);
-/* row is an object of "cases" of cases.json, or of compose.json. The strategy's names must be exactly those of the file: anything
- * missing or left over is an error. On failure *t is empty. */
+/* row is an object of "cases" of cases.json, or of compose.json. The strategy's names must be
+ * exactly those of the file: anything missing or left over is an error. On failure *t is empty.
+ */
 sct_status tuned_open(struct tuned *t, const struct golden *g, const json_t *row,
                       sct_error *err);
 void tuned_close(struct tuned *t);
