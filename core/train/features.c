@@ -77,21 +77,27 @@ static sct_status allocate(struct sct_features *f, sct_error *err)
     return f->data && f->rows && f->labels && f->mix && f->weight ? SCT_OK : sct_nomem(err);
 }
 
-/* Plans the frozen part; runs it unless dry. */
+/* Plans the frozen part; runs it unless dry. *fits: it has room on the device. */
 static sct_status run_part(struct sct_features *f, struct sct_session *x,
-                           const struct sct_features_of *of, bool dry, sct_error *err)
+                           const struct sct_features_of *of, bool dry, bool *fits,
+                           sct_error *err)
 {
+    sct_error own = SCT_ERROR_INIT;
     struct sct_plan_opts po;
     struct sct_plan *plan = NULL;
     struct sct_plan_memory m;
     struct sct_exec *e = NULL;
     SCT_TRY(sct_session_plan_opts(x, &po, err));
     po.checkpoint = SCT_CHECKPOINT_NONE;
-    SCT_TRY(sct_plan_create(&plan, f->part.g, x->device.be, x->device.dev, &x->device.info, &po,
-                            err));
+    sct_status rc = sct_plan_create(&plan, f->part.g, x->device.be, x->device.dev,
+                                    &x->device.info, &po, &own);
+    *fits = rc != SCT_ENOMEM;
+    if (!*fits) /* the whole model will not fit either, and says what it would take */
+        return SCT_OK;
+    if (rc != SCT_OK)
+        return sct_fail(err, rc, "%s", own.msg);
     sct_plan_memory(plan, &m);
     f->device_bytes = m.total;
-    sct_status rc = SCT_OK;
     if (!dry) {
         sct_session_say(x, SCT_LOG_INFO,
                         "features of %u %s images: computed once, %.1f MB (--feature-bytes)",
@@ -140,7 +146,12 @@ sct_status sct_features_make(struct sct_features *f, struct sct_session *x, stru
         sct_features_fini(f);
         return SCT_OK;
     }
-    rc = run_part(f, x, of, dry, err);
+    bool fits = true;
+    rc = run_part(f, x, of, dry, &fits, err);
+    if (rc == SCT_OK && !fits) {
+        sct_features_fini(f);
+        return SCT_OK;
+    }
     if (rc == SCT_OK)
         rc = sct_frozen_cut(g, &f->part, err);
     if (rc != SCT_OK)

@@ -539,9 +539,10 @@ def intervals():
 @option("micro_batch")
 def micro_batch():
     model()
+    whole = ["--batch-size", 128, "--feature-bytes", 0]
     for n in (1, 2, 8):  # sixteen slots, so a lane gets an eighth part of 128 at most
-        contains(dry_text("--micro-batch", n, "--batch-size", 128), "x %d image(s)" % n)
-    a, b = (dry("--micro-batch", n, "--threads", 1, "--batch-size", 128)["memory"]["activations"] for n in (1, 8))
+        contains(dry_text("--micro-batch", n, *whole), "x %d image(s)" % n)
+    a, b = (dry("--micro-batch", n, "--threads", 1, *whole)["memory"]["activations"] for n in (1, 8))
     check(b > 3 * a, "activations of one and of eight images:", a, b)
 
 
@@ -570,7 +571,8 @@ def memory_limit():
     check(parts <= m["total"] <= parts + (1 << 20), m)
     check(m["largest"] <= m["total"])
     no_leftovers("tiny.yaml")
-    dry("--memory-limit", m["total"])
+    dry("--memory-limit", m["device"])
+    dry("--memory-limit", dry("--feature-bytes", 0)["memory"]["total"], "--feature-bytes", 0)
     args = ["train", "--model", "tiny.yaml", "--weights", "random", "--data",
             "task:sprites_shape", "--strategy", "linear"]
     for extra in (["--dry-run"], ["--output", "o"]):
