@@ -7,6 +7,7 @@
  * Orders: FMA_CHAIN and VERTICAL give the same bits on every vector ISA (and differ from
  * portable C, which has no FMA); ISA_ORDER is for sums across the lanes of a register. */
 #include "backends/cpu/cpu.h"
+#include "kernels/cpu/conv_grid.h"
 #include "kernels/cpu/simd.h"
 #include "kernels/cpu/simd_size.h"
 
@@ -103,6 +104,15 @@ static void choose_grouped(const struct sct_opdesc *d, struct sct_choice *c)
     c->scratch = grouped_scratch(d->in[1].dim[backward ? 1 : 2], NR);
 }
 
+/* Kernels of CONV_GRID work in vectors, of which a tile has two across. */
+static void choose_conv_grid(const struct sct_opdesc *d, struct sct_choice *c)
+{
+    if (d->op == SCT_OP_CONV_GRID_DW)
+        c->scratch = conv_dw_scratch(d, NR / 2);
+    else
+        c->scratch = conv_scratch(d, d->op == SCT_OP_CONV_GRID_DX, NR / 2);
+}
+
 static void choose_sct_module(const struct sct_opdesc *d, struct sct_choice *c)
 {
     c->pack_in[2] = d->op == SCT_OP_SCT_MODULE ? PANEL : PANEL_T;
@@ -161,6 +171,9 @@ const struct cpu_row ROWS[] = {
     ROW(LINEAR_GROUPED, linear_grouped, ISA_TILE, FMA_CHAIN, all_f32, choose_grouped),
     ROW(LINEAR_GROUPED_DX, linear_grouped_dx, ISA_TILE, FMA_CHAIN, all_f32, choose_grouped),
     ROW(LINEAR_GROUPED_DW, linear_grouped_dw, ISA_TILE, FMA_CHAIN, all_f32, choose_linear_dw),
+    ROW(CONV_GRID, conv_grid, "", FMA_CHAIN, all_f32, choose_conv_grid),
+    ROW(CONV_GRID_DX, conv_grid_dx, "", FMA_CHAIN, all_f32, choose_conv_grid),
+    ROW(CONV_GRID_DW, conv_grid_dw, "", FMA_CHAIN, all_f32, choose_conv_grid),
 };
 const size_t ROWS_COUNT = sizeof ROWS / sizeof ROWS[0];
 

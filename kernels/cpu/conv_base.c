@@ -6,53 +6,20 @@
  * outside. So a sum runs over the elements (a, b) in order and inside one over the channels in
  * order, whatever the tile, and what is outside is never multiplied. The gradient of the input
  * is the same walk with the kernel turned round and its two sides swapped. Eight is what
- * Convpass needs; its two kernels are 1152 of the seven million multiplications that a block of
- * a ViT-B spends on a token, so a row for a vector ISA would not be seen. */
+ * Convpass needs. */
 #include <string.h>
 
+#include "kernels/cpu/conv_grid.h"
 #include "kernels/cpu/cpu_base.h"
-#include "kernels/cpu/cpu_layout.h"
 
 enum { TOKENS = 4, COLS = 8 };
-
-/* The last h w of n tokens are the grid. */
-struct grid {
-    size_t images, n, first, h, w, kh, kw;
-};
-
-static struct grid grid_of(const struct sct_kargs *k, const struct sct_desc *x,
-                           const struct sct_desc *weight)
-{
-    const struct sct_grid_params *p = k->d->params;
-    const struct grid g = {x->dim[0],     x->dim[1], x->dim[1] - (size_t)p->h * p->w,
-                           p->h,          p->w,      weight->dim[2],
-                           weight->dim[3]};
-    return g;
-}
-
-/* The tokens of x0 .. x0 + n - 1 in a row for which kernel column b is inside, counted from x0;
- * those of `first` meet column first + x0 + b - kw / 2. */
-static struct cpu_range inside(const struct grid *g, size_t x0, size_t n, size_t b)
-{
-    const size_t half = g->kw / 2, before = b + x0 < half ? half - b - x0 : 0,
-                 end = g->w + half > b + x0 ? g->w + half - b - x0 : 0;
-    const struct cpu_range r = {before, end < n ? end : n};
-    return r;
-}
-
-/* Whether row y meets a row with kernel row a, and which. */
-static int row_inside(const struct grid *g, size_t y, size_t a, size_t *to)
-{
-    *to = y + a - g->kh / 2;
-    return y + a >= g->kh / 2 && *to < g->h;
-}
 
 /* ---- forward, and the gradient of the input ---- */
 
 /* One walk: `depth` channels read, `width` written. panel: [kh kw][depth][COLS] of the columns
  * that are being written. */
 struct walk {
-    struct grid g;
+    struct conv_grid g;
     const float *x, *bias;
     float *y, *panel;
     size_t depth, width, col, cols;
@@ -80,14 +47,14 @@ static void store(const struct walk *c, const float *sum, size_t token, size_t n
 /* n <= TOKENS tokens of row y of an image whose grid begins at token `first`. */
 static void row_tile(const struct walk *c, size_t first, size_t y, size_t x0, size_t n)
 {
-    const struct grid *g = &c->g;
+    const struct conv_grid *g = &c->g;
     float sum[TOKENS * COLS] = {0};
     size_t to;
     for (size_t a = 0; a < g->kh; a++) {
-        if (!row_inside(g, y, a, &to))
+        if (!conv_row_inside(g, y, a, &to))
             continue;
         for (size_t b = 0; b < g->kw; b++) {
-            const struct cpu_range r = inside(g, x0, n, b);
+            const struct cpu_range r = conv_inside(g, x0, n, b);
             if (r.first >= r.end)
                 continue;
             const size_t token = first + to * g->w + x0 + r.first + b - g->kw / 2;
@@ -105,7 +72,7 @@ static void row_tile(const struct walk *c, size_t first, size_t y, size_t x0, si
 /* Row y of an image's grid; row h: the tokens in front of it. */
 static void row(const struct walk *c, size_t image, size_t y)
 {
-    const struct grid *g = &c->g;
+    const struct conv_grid *g = &c->g;
     const size_t token = image * g->n, centre = (g->kh / 2) * g->kw + g->kw / 2;
     for (size_t t = 0; y == g->h && t < g->first; t++) {
         float sum[COLS] = {0};
@@ -117,49 +84,31 @@ static void row(const struct walk *c, size_t image, size_t y)
         row_tile(c, token + g->first, y, x0, g->w - x0 < TOKENS ? g->w - x0 : TOKENS);
 }
 
-/* Columns col.. of w [out][in][kh][kw]; turned: as the gradient of the input wants it. */
-static void pack(const struct walk *c, const float *w, int turned)
-{
-    const size_t taps = c->g.kh * c->g.kw;
-    float *to = c->panel;
-    memset(to, 0, taps * c->depth * COLS * sizeof *to);
-    for (size_t e = 0; e < taps; e++)
-        for (size_t k = 0; k < c->depth; k++, to += COLS)
-            for (size_t j = 0; j < c->cols; j++)
-                to[j] = turned ? w[(k * c->width + c->col + j) * taps + taps - 1 - e]
-                               : w[((c->col + j) * c->depth + k) * taps + e];
-}
-
 static void convolve(struct walk *c, const struct sct_kargs *k, const float *w, int turned)
 {
     const struct cpu_range rows = cpu_split(k, c->g.images * (c->g.h + 1), 1);
     for (c->col = 0; c->col < c->width; c->col += COLS) {
         c->cols = c->width - c->col < COLS ? c->width - c->col : COLS;
-        pack(c, w, turned);
+        const struct conv_panel p = {c->depth, c->width, c->col, c->cols, COLS};
+        conv_pack(&c->g, &p, w, turned, c->panel);
         for (size_t r = rows.first; r < rows.end; r++)
             row(c, r / (c->g.h + 1), r % (c->g.h + 1));
     }
 }
 
-/* Of one panel, w [..][..][kh][kw] with `depth` channels on the side that is read. */
-static uint64_t panel_bytes(const struct sct_opdesc *d, uint64_t depth)
-{
-    return (uint64_t)d->in[1].dim[2] * d->in[1].dim[3] * depth * COLS * sizeof(float);
-}
-
 uint64_t conv_grid_base_scratch(const struct sct_opdesc *d)
 {
-    return panel_bytes(d, d->in[1].dim[1]);
+    return conv_scratch(d, 0, COLS);
 }
 
 uint64_t conv_grid_dx_base_scratch(const struct sct_opdesc *d)
 {
-    return panel_bytes(d, d->in[1].dim[0]);
+    return conv_scratch(d, 1, COLS);
 }
 
 void conv_grid_base(const struct sct_kargs *k)
 {
-    struct walk c = {.g = grid_of(k, &k->d->in[0], &k->d->in[1]),
+    struct walk c = {.g = conv_grid_of(k, &k->d->in[0], &k->d->in[1]),
                      .x = k->in[0],
                      .bias = k->d->n_in > 2 ? k->in[2] : NULL,
                      .y = k->out[0],
@@ -171,7 +120,7 @@ void conv_grid_base(const struct sct_kargs *k)
 
 void conv_grid_dx_base(const struct sct_kargs *k)
 {
-    struct walk c = {.g = grid_of(k, &k->d->in[0], &k->d->in[1]),
+    struct walk c = {.g = conv_grid_of(k, &k->d->in[0], &k->d->in[1]),
                      .x = k->in[0],
                      .y = k->out[0],
                      .panel = cpu_share(k, conv_grid_dx_base_scratch(k->d)),
@@ -186,7 +135,7 @@ enum { OUTS = 4, INS = COLS };
 
 /* One kernel element of outs x ins weights; dy and x at their first column. */
 struct element {
-    const struct grid *g;
+    const struct conv_grid *g;
     const float *dy, *x;
     size_t out, in, outs, ins;
     float sum[OUTS * INS];
@@ -214,15 +163,15 @@ static void add_run(struct element *e, size_t token, size_t meets, size_t n)
 /* Kernel element (a, b) over all tokens in order. */
 static void add_images(struct element *e, size_t a, size_t b)
 {
-    const struct grid *g = e->g;
-    const struct cpu_range r = inside(g, 0, g->w, b);
+    const struct conv_grid *g = e->g;
+    const struct cpu_range r = conv_inside(g, 0, g->w, b);
     size_t to;
     for (size_t m = 0; m < g->images; m++) {
         const size_t token = m * g->n, grid = token + g->first;
         if (a == g->kh / 2 && b == g->kw / 2 && g->first)
             add_run(e, token, token, g->first);
         for (size_t y = 0; r.first < r.end && y < g->h; y++)
-            if (row_inside(g, y, a, &to))
+            if (conv_row_inside(g, y, a, &to))
                 add_run(e, grid + y * g->w + r.first,
                         grid + to * g->w + r.first + b - g->kw / 2, r.end - r.first);
     }
@@ -230,7 +179,7 @@ static void add_images(struct element *e, size_t a, size_t b)
 
 void conv_grid_dw_base(const struct sct_kargs *k)
 {
-    const struct grid g = grid_of(k, &k->d->in[1], &k->d->in[0]);
+    const struct conv_grid g = conv_grid_of(k, &k->d->in[1], &k->d->in[0]);
     const size_t out = k->d->in[0].dim[0], in = k->d->in[0].dim[1], taps = g.kh * g.kw;
     const struct cpu_range mine = cpu_split(k, (out + OUTS - 1) / OUTS * taps, 1);
     for (size_t q = mine.first; q < mine.end; q++) {

@@ -14,7 +14,8 @@
     X(linear_dw) X(sum_to) X(slot_sum) X(obs_sumsq_label) \
     X(adamw) X(sgd) X(ema) X(obs_sumsq) X(sum_all) X(sumsq) \
     X(sct_module) X(sct_module_dx) X(lora_module) X(lora_module_dx) \
-    X(linear_grouped) X(linear_grouped_dx) X(linear_grouped_dw)
+    X(linear_grouped) X(linear_grouped_dx) X(linear_grouped_dw) \
+    X(conv_grid) X(conv_grid_dx) X(conv_grid_dw)
 /* clang-format on */
 
 #define SIMD_DECLARE(OP)                                                                       \

@@ -95,7 +95,7 @@ VEC void tile_switch(const struct tile *t, size_t mr, const bool two)
 }
 
 /* All NR columns. */
-static void tile_run(const struct tile *t, size_t mr)
+static inline void tile_run(const struct tile *t, size_t mr)
 {
     tile_switch(t, mr, true);
 }

@@ -103,6 +103,48 @@ START_TEST(test_refused)
 
 END_TEST
 
+/* x [1][7][6] with a weight and a bias that do not fit it, or a grid that does not. */
+static const struct {
+    uint32_t op, nd, w[4], bias, h, width;
+    const char *words;
+} misfits[] = {
+    {SCT_OP_LINEAR_GROUPED, 2, {4, 6}, 0, 0, 0, "expected [groups][out/groups][in/groups]"},
+    {SCT_OP_LINEAR_GROUPED, 3, {2, 4, 2}, 0, 0, 0, "[2][4][2] f32 does not fit input"},
+    {SCT_OP_LINEAR_GROUPED, 3, {2, 4, 3}, 4, 0, 0, "bias is [4] f32, expected [8]"},
+    {SCT_OP_LINEAR_GROUPED, 3, {65536, 65536, 1}, 0, 0, 0, "does not fit input"},
+    {SCT_OP_LINEAR_GROUPED_DX, 3, {2, 2, 5}, 0, 0, 0, "does not fit gradient"},
+    {SCT_OP_CONV_GRID, 3, {6, 6, 3}, 0, 2, 3, "expected [out][in][kh][kw]"},
+    {SCT_OP_CONV_GRID, 4, {6, 6, 3, 2}, 0, 2, 3, "expected a kernel with odd sides"},
+    {SCT_OP_CONV_GRID, 4, {6, 5, 3, 3}, 0, 2, 3, "does not fit input"},
+    {SCT_OP_CONV_GRID, 4, {5, 6, 3, 3}, 6, 2, 3, "bias is [6] f32, expected [5]"},
+    {SCT_OP_CONV_GRID, 4, {6, 6, 3, 3}, 0, 2, 4, "the tokens of its grid, 2 x 4"},
+    {SCT_OP_CONV_GRID, 4, {6, 6, 3, 3}, 0, 0, 3, "the tokens of its grid, 0 x 3"},
+    {SCT_OP_CONV_GRID, 4, {6, 6, 3, 3}, 0, 65536, 65536, "the tokens of its grid"},
+    {SCT_OP_CONV_GRID_DX, 4, {5, 6, 3, 3}, 0, 2, 3, "does not fit gradient"},
+};
+
+START_TEST(test_misfits)
+{
+    struct sct_graph *g = sct_graph_create(1, 4);
+    struct sct_builder *b = sct_graph_builder(g);
+    struct sct_tensor w = tensor("w", 0, 0, 0), bias = tensor("b", 1, misfits[_i].bias, 0);
+    w.desc = sct_desc_make(SCT_F32, misfits[_i].nd, misfits[_i].w);
+    const struct sct_grid_params p = {misfits[_i].h, misfits[_i].width, 0, 0, 0, 0};
+    const sct_val in[3] = {sct_feed(b, input(g, 7, 6)), sct_graph_tensor(g, &w),
+                           misfits[_i].bias ? sct_graph_tensor(g, &bias) : sct_none()};
+    const int grid = misfits[_i].op >= SCT_OP_CONV_GRID;
+    ck_assert_uint_eq(sct_emit_(b, misfits[_i].op, in, misfits[_i].bias ? 3 : 2,
+                                grid ? &p : NULL, grid ? sizeof p : 0)
+                          .id,
+                      0);
+    sct_error err = SCT_ERROR_INIT;
+    ck_assert_int_eq(sct_graph_status(g, &err), SCT_EINVAL);
+    ck_assert_msg(strstr(err.msg, misfits[_i].words), "%s", err.msg);
+    sct_graph_destroy(&g);
+}
+
+END_TEST
+
 START_TEST(test_foreign_values)
 {
     struct sct_graph *g = sct_graph_create(1, 4);
@@ -246,6 +288,7 @@ Suite *graph_suite(void)
     tcase_add_test(t, test_shapes);
     tcase_add_test(t, test_sticky_error);
     tcase_add_test(t, test_refused);
+    tcase_add_loop_test(t, test_misfits, 0, sizeof misfits / sizeof misfits[0]);
     tcase_add_test(t, test_foreign_values);
     tcase_add_test(t, test_huge_shapes);
     tcase_add_test(t, test_parameter_sizes);
