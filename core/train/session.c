@@ -91,6 +91,7 @@ sct_status sct_session_open(struct sct_session *x, struct sct_settings_run *run,
     x->seed = run->s.seed_low;
     x->log = log;
     x->log_ctx = log_ctx;
+    sct_strategy_host_log(log, log_ctx);
     const sct_status rc = open_all(x, need, env, err);
     if (rc != SCT_OK)
         sct_session_close(x);
@@ -190,10 +191,17 @@ static sct_status decide(struct sct_session *x, uint32_t batch, sct_error *err)
         rc = sct_strategy_load(&x->tuner.run, plain, x->adapter, err);
     } else {
         struct sct_plan_opts o;
-        if (!x->s->dry_run)
-            sct_session_say(x, SCT_LOG_INFO, "calibrating %s on %u images",
-                            x->tuner.run.s->name, sct_source_count(x->train));
+        plain->dry_run = x->s->dry_run;
         rc = sct_session_plan_opts(x, &o, err);
+        if (rc == SCT_OK)
+            rc = sct_strategy_observe(&x->tuner.run, plain, err);
+        const struct sct_calibration_size size =
+            sct_calibration_size(plain, sct_source_count(x->train));
+        if (rc == SCT_OK && size.images && !x->s->dry_run)
+            sct_session_say(x, SCT_LOG_INFO, "calibrating %s on %u images",
+                            x->tuner.run.s->name, size.images);
+        if (rc == SCT_OK && size.batch > batch)
+            rc = sct_session_open_loaders(x, size.batch, err);
         if (rc == SCT_OK)
             rc = sct_calibrate(&x->tuner, plain, &x->device, x->train_loader, x->train, x->seed,
                                &o, x->s->dry_run ? &x->calibration_bytes : NULL, err);
@@ -280,6 +288,7 @@ sct_status sct_session_describe(struct sct_session *x, sct_error *err)
 
 void sct_session_close(struct sct_session *x)
 {
+    sct_strategy_host_log(NULL, NULL);
     sct_loader_destroy(&x->train_loader);
     sct_loader_destroy(&x->test_loader);
     sct_source_destroy(&x->train);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * strategies.c - the strategy of a run: options, calibration.
- * One calibration run per protocol: watches that agree on it share the passes over the data. */
+ * One calibration run per protocol and kind: watches that agree share the passes over the data.
+ */
 #include "core/train/strategies.h"
 
 #include <string.h>
@@ -60,10 +61,31 @@ struct calibration {
     struct sct_readings *out;
 };
 
-static bool same_protocol(const struct sct_protocol *a, const struct sct_protocol *b)
+/* Sums over values gather in one run of the plan, squares of gradients in one a batch. */
+static bool share_run(const struct sct_watch_item *x, const struct sct_watch_item *y)
 {
-    return a->train_mode == b->train_mode && a->batch == b->batch &&
+    const struct sct_protocol *a = &x->protocol, *b = &y->protocol;
+    return x->what == y->what && a->train_mode == b->train_mode && a->batch == b->batch &&
            a->max_batches == b->max_batches && a->shuffle == b->shuffle && a->list == b->list;
+}
+
+static uint32_t batch_of(const struct sct_model *m, const struct sct_protocol *p)
+{
+    return p->batch ? p->batch : m->g->batch;
+}
+
+struct sct_calibration_size sct_calibration_size(const struct sct_model *plain, uint32_t count)
+{
+    struct sct_calibration_size s = {0, 0};
+    for (uint32_t i = 0; i < plain->n_watch; i++) {
+        const struct sct_protocol *p = &plain->watch[i].protocol;
+        const uint32_t batch = batch_of(plain, p);
+        const uint64_t most = p->max_batches ? (uint64_t)p->max_batches * batch : count;
+        const uint32_t images = most < count ? (uint32_t)most : count;
+        s.batch = batch > s.batch ? batch : s.batch;
+        s.images = images > s.images ? images : s.images;
+    }
+    return s;
 }
 
 static sct_status feed(struct sct_exec *x, const struct sct_batch *b, const float *weight,
@@ -78,13 +100,16 @@ static sct_status feed(struct sct_exec *x, const struct sct_batch *b, const floa
     return sct_exec_feed(x, "weight", weight, rows, err);
 }
 
-/* All batches through one plan. In evaluation mode accumulators live for the whole run: one
- * prologue, one epilogue; in train mode every batch is a step. */
+/* All batches through one plan. Sums over values live for the whole run: one prologue, one
+ * epilogue, every image counts 1. For squares of gradients every batch is a step, whose loss is
+ * the mean over its images. */
 static sct_status run_batches(struct calibration *c, struct sct_exec *x,
-                              const struct sct_protocol *p, float *ones, uint32_t *seen,
+                              const struct sct_watch_item *w, float *ones, uint32_t *seen,
                               sct_error *err)
 {
-    const uint32_t batch = c->m->g->batch, rows = batch;
+    const struct sct_protocol *p = &w->protocol;
+    const uint32_t batch = batch_of(c->m, p), rows = batch;
+    const bool steps = w->what == SCT_WATCH_GRAD_SUMSQ;
     struct sct_step_state st = {c->seed, 0, 0.0f, batch};
     for (uint32_t k = 0; !p->max_batches || k < p->max_batches; k++) {
         struct sct_batch b;
@@ -95,18 +120,18 @@ static sct_status run_batches(struct calibration *c, struct sct_exec *x,
             ones[i] = i < b.valid ? 1.0f : 0.0f;
         for (uint32_t i = 0; i < b.valid; i++)
             seen[b.labels[i][0]]++;
-        SCT_TRY(feed(x, &b, p->train_mode ? b.weight : ones, rows, err));
+        SCT_TRY(feed(x, &b, steps ? b.weight : ones, rows, err));
         st.valid = b.valid;
         st.step = k;
-        if (k == 0 || p->train_mode)
+        if (k == 0 || steps)
             SCT_TRY(sct_exec_begin(x, &st, err));
         else
             SCT_TRY(sct_exec_state(x, &st, err));
         SCT_TRY(sct_exec_body(x, b.valid, err));
-        if (p->train_mode)
+        if (steps)
             SCT_TRY(sct_exec_end(x, err));
     }
-    return p->train_mode ? SCT_OK : sct_exec_end(x, err);
+    return steps ? SCT_OK : sct_exec_end(x, err);
 }
 
 /* x: NULL in a dry run, where every reading is 1. */
@@ -145,7 +170,7 @@ static sct_status run_plan(struct calibration *c, struct sct_plan **plan, const 
     struct sct_exec *x = NULL;
     sct_status rc = sct_exec_create(&x, plan, c->d->store, err);
     if (rc == SCT_OK)
-        rc = run_batches(c, x, &c->m->watch[watch[0]].protocol, ones, seen, err);
+        rc = run_batches(c, x, &c->m->watch[watch[0]], ones, seen, err);
     if (rc == SCT_OK)
         rc = collect(c, p, x, watch, n, seen, err);
     sct_exec_destroy(&x);
@@ -156,17 +181,17 @@ static sct_status run_protocol(struct calibration *c, const uint32_t *watch, uin
                                sct_error *err)
 {
     const struct sct_protocol *p = &c->m->watch[watch[0]].protocol;
-    const uint32_t count = sct_source_count(c->source);
+    const uint32_t count = sct_source_count(c->source), batch = batch_of(c->m, p);
     struct sct_optim state = {0};
     struct sct_graph *g = NULL;
     struct sct_plan *plan = NULL;
-    float *ones = sct_calloc(c->m->g->batch, sizeof *ones);
+    float *ones = sct_calloc(batch, sizeof *ones);
     uint32_t *seen = sct_calloc(c->m->cfg.classes, sizeof *seen),
              *order = sct_calloc(count, sizeof *order);
     sct_status rc = ones && seen && order ? SCT_OK : sct_nomem(err);
     if (rc == SCT_OK) {
         sct_order_epoch(c->seed, 0, count, p->shuffle != 0, order);
-        rc = sct_loader_begin(c->loader, order, count, c->m->g->batch, 0, err);
+        rc = sct_loader_begin(c->loader, order, count, batch, 0, err);
     }
     if (rc == SCT_OK)
         rc = sct_graph_calibrate(&g, c->m, watch, n, &state, err);
@@ -190,7 +215,7 @@ static sct_status run_protocol(struct calibration *c, const uint32_t *watch, uin
     return rc;
 }
 
-/* Groups of watches with one protocol, each run once. */
+/* Groups of watches that share a run. */
 static sct_status all_protocols(struct calibration *c, sct_error *err)
 {
     const uint32_t n = c->m->n_watch;
@@ -200,7 +225,7 @@ static sct_status all_protocols(struct calibration *c, sct_error *err)
     for (uint32_t i = 0; i < n && rc == SCT_OK; i++) {
         uint32_t k = 0;
         for (uint32_t j = i; j < n; j++) {
-            if (done[j] || !same_protocol(&c->m->watch[i].protocol, &c->m->watch[j].protocol))
+            if (done[j] || !share_run(&c->m->watch[i], &c->m->watch[j]))
                 continue;
             done[j] = 1;
             group[k++] = j;
@@ -218,7 +243,6 @@ sct_status sct_calibrate(struct sct_tuner *t, struct sct_model *plain,
                          const struct sct_source *source, uint64_t seed,
                          const struct sct_plan_opts *plan, uint64_t *dry_bytes, sct_error *err)
 {
-    SCT_TRY(sct_strategy_observe(&t->run, plain, err));
     struct calibration c = {plain, d,    loader,    source,
                             plan,  seed, dry_bytes, sct_readings_create()};
     if (!c.out)

@@ -20,8 +20,17 @@ sct_status sct_tuner_open(struct sct_tuner *t, const char *name, const struct sc
                           uint32_t n_set, sct_error *err);
 void sct_tuner_close(struct sct_tuner *t);
 
-/* Runs what the watches of `plain` ask for over the training images and lets the strategy
- * choose. loader: over the training source, evaluation transform; batch images at once.
+/* The most images of a batch, and of a list of `count`, that the watches of `plain` ask for; 0
+ * without watches. */
+struct sct_calibration_size {
+    uint32_t batch, images;
+};
+
+struct sct_calibration_size sct_calibration_size(const struct sct_model *plain, uint32_t count);
+
+/* After sct_strategy_observe: runs what the watches of `plain` ask for over the training images
+ * and lets the strategy choose. loader: over the training source, evaluation transform, for
+ * batches of sct_calibration_size() images.
  * dry_bytes: NULL, or nothing is run: the strategy chooses by readings that are all 1, and
  * *dry_bytes receives the device bytes that the largest of the runs would take. */
 sct_status sct_calibrate(struct sct_tuner *t, struct sct_model *plain,
