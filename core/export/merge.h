@@ -57,7 +57,8 @@ sct_status sct_merge_find(struct sct_merge *m, const struct sct_model *adapted,
 void sct_merge_fini(struct sct_merge *m);
 
 /* Values of the parameter of that name; elements, pairs, then scales and shifts folded in: each
- * product is computed in f64 and the result rounded once. EFILE, ENOMEM, as loading a tensor. */
+ * product is computed in f64 and the result rounded once. EFILE, ENOMEM, as loading a tensor.
+ */
 sct_status sct_merge_load(const struct sct_merge *m, const char *name, float *dst,
                           sct_error *err);
 
