@@ -270,6 +270,23 @@ def not_merged():
 
 
 @test
+def memory_of_entries():
+    """Entries of every matrix of a ViT-B/16: their sums are kept, not those of 85 million weights, so
+    there is room for a copy a slot."""
+    vtab()
+    r = sctrun("train", "--model", "vit_base_patch16_224", "--weights", "random", "--data", "data",
+               "--strategy", "spt", "--set", "structured=unstructured", "--batch-size", 64, "--backend",
+               "cpu", "--dry-run")
+    out = r.out + r.err
+    trained, megabytes, slots = (float(re.search(p, out).group(1).replace(",", "")) for p in (
+        r"trainable params: ([\d,]+)", r"accumulators +([\d.]+) MB", r"(\d+) slot"))
+    check(300e3 < trained < 500e3, out)
+    equal(slots, 16)
+    # those of vectors are whole: 82,944 biases, 38,400 of norms
+    check(megabytes < 16 * 4 * (trained + 121344) / 1e6, out)
+
+
+@test
 def another_model():
     """A plan that does not fit the model is refused."""
     setup()
