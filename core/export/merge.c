@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * merge.c - two graphs in lockstep; low-rank pairs, and scales with shifts.
+ * merge.c - two graphs in lockstep; low-rank pairs, scales with shifts, and single elements.
  * Every value of the plain graph is paired with one of the adapted graph, starting with the
  * logits; a value that is reached again must have the same partner. So when the walk ends, both
  * graphs are the same expression but for what was folded. */
@@ -49,6 +49,14 @@ static const struct sct_tensor *stored(const struct sct_graph *g, uint32_t v)
     return g->value[v].source == SCT_SRC_TENSOR ? g->value[v].tensor : NULL;
 }
 
+/* The stored tensor that v is but for elements that are added to it, or NULL. */
+static const struct sct_tensor *sparsely_stored(const struct sct_graph *g, uint32_t v)
+{
+    for (const struct sct_gnode *n; (n = made_by_op(g, v, SCT_OP_SCATTER_ADD_EL));)
+        v = n->in[0];
+    return stored(g, v);
+}
+
 /* A linear layer without bias whose weight is stored. */
 static const struct sct_gnode *projection(const struct sct_graph *g, uint32_t v)
 {
@@ -61,12 +69,13 @@ static bool read_pair(const struct sct_graph *g, const struct sct_gnode *add,
                       struct sct_merge_pair *p, uint32_t *x)
 {
     const struct sct_range_params *range = add->params;
-    const struct sct_gnode *scale = made_by_op(g, add->in[1], SCT_OP_SCALE);
-    const struct sct_gnode *up = scale ? projection(g, scale->in[0]) : NULL;
+    const uint32_t update = certain(g, add->in[1]);
+    const struct sct_gnode *scale = made_by_op(g, update, SCT_OP_SCALE);
+    const struct sct_gnode *up = projection(g, scale ? certain(g, scale->in[0]) : update);
     const struct sct_gnode *down = up ? projection(g, up->in[0]) : NULL;
     if (!down)
         return false;
-    const struct sct_scale_params *s = scale->params;
+    const struct sct_scale_params one = {1.0f, 0.0f}, *s = scale ? scale->params : &one;
     *p = (struct sct_merge_pair){NULL, stored(g, down->in[1]), stored(g, up->in[1]), s->mul,
                                  range->first};
     *x = certain(g, down->in[0]);
@@ -83,8 +92,8 @@ static sct_status fold(struct walk *w, uint32_t *a, uint32_t weight)
     uint32_t v = *a, x;
     while ((n = made_by_op(g, v, SCT_OP_ADD_CH)) && read_pair(g, n, &p, &x))
         v = n->in[0];
-    if (v == *a || !(linear = made_by_op(g, v, SCT_OP_LINEAR)) || !stored(g, linear->in[1]) ||
-        w->partner[weight])
+    if (v == *a || !(linear = made_by_op(g, v, SCT_OP_LINEAR)) ||
+        !sparsely_stored(g, linear->in[1]) || w->partner[weight])
         return SCT_OK;
     for (uint32_t u = *a; u != v; u = made_by(g, u)->in[0]) {
         (void)read_pair(g, made_by(g, u), &p, &x);
@@ -94,7 +103,7 @@ static sct_status fold(struct walk *w, uint32_t *a, uint32_t weight)
     for (uint32_t u = *a; u != v; u = made_by(g, u)->in[0]) {
         struct sct_merge *m = w->m;
         (void)read_pair(g, made_by(g, u), &p, &x);
-        p.weight = stored(g, linear->in[1])->name;
+        p.weight = sparsely_stored(g, linear->in[1])->name;
         SCT_TRY(
             sct_grow((void **)&m->pair, &m->cap, (uint64_t)m->n + 1, sizeof *m->pair, w->err));
         m->pair[m->n++] = p;
@@ -148,6 +157,24 @@ static sct_status fold_affine(struct walk *w, uint32_t *a, const struct sct_gnod
     return SCT_OK;
 }
 
+/* Follows *a through what is added to single elements of a stored tensor, and notes it. */
+static sct_status fold_elements(struct walk *w, uint32_t *a)
+{
+    struct sct_merge *m = w->m;
+    const struct sct_tensor *to = sparsely_stored(w->a, *a);
+    for (const struct sct_gnode *n; to && (n = made_by_op(w->a, *a, SCT_OP_SCATTER_ADD_EL));
+         *a = n->in[0]) {
+        const struct sct_merge_some s = {to->name, stored(w->a, n->in[1]),
+                                         stored(w->a, n->in[2])};
+        if (!s.index || !s.delta)
+            return SCT_OK;
+        SCT_TRY(sct_grow((void **)&m->some, &m->cap_some, (uint64_t)m->n_some + 1,
+                         sizeof *m->some, w->err));
+        m->some[m->n_some++] = s;
+    }
+    return SCT_OK;
+}
+
 static sct_status differ(const struct walk *w, uint32_t a)
 {
     const struct sct_gnode *n = made_by(w->a, a);
@@ -184,6 +211,8 @@ static sct_status compare(struct walk *w, struct both v)
         SCT_TRY(fold_affine(w, &v.a, y));
     if (y && y->op == SCT_OP_LINEAR)
         SCT_TRY(fold(w, &v.a, y->in[1]));
+    if (!y)
+        SCT_TRY(fold_elements(w, &v.a));
     const struct sct_gnode *x = made_by(w->a, v.a);
     if (!x && !y)
         return same_source(&w->a->value[v.a], &w->b->value[v.b]) ? SCT_OK : differ(w, v.a);
@@ -220,6 +249,7 @@ void sct_merge_fini(struct sct_merge *m)
 {
     sct_free(m->pair);
     sct_free(m->affine);
+    sct_free(m->some);
     *m = (struct sct_merge){.model = NULL};
 }
 
@@ -242,7 +272,8 @@ static void add_product(float *w, const struct sct_merge_pair *p, const float *a
     }
 }
 
-static float *values(const struct sct_tensor *t, sct_error *err)
+/* Elements of 4 bytes, f32 or i32 as its desc says. */
+static void *values(const struct sct_tensor *t, sct_error *err)
 {
     float *v = sct_calloc((size_t)sct_desc_count(&t->desc), sizeof *v);
     if (!v) {
@@ -266,6 +297,22 @@ static sct_status fold_pair(const struct sct_merge_pair *p, float *w, sct_error 
     sct_free(sum);
     sct_free(a);
     sct_free(b);
+    if (done)
+        return SCT_OK;
+    return own.code == SCT_OK ? sct_nomem(err) : sct_fail(err, own.code, "%s", own.msg);
+}
+
+static sct_status fold_some(const struct sct_merge_some *s, float *w, sct_error *err)
+{
+    sct_error own = SCT_ERROR_INIT;
+    const uint64_t n = sct_desc_count(&s->delta->desc);
+    int32_t *index = values(s->index, &own);
+    float *delta = index ? values(s->delta, &own) : NULL;
+    for (uint64_t k = 0; delta && k < n; k++)
+        w[index[k]] += delta[k];
+    const bool done = delta != NULL;
+    sct_free(index);
+    sct_free(delta);
     if (done)
         return SCT_OK;
     return own.code == SCT_OK ? sct_nomem(err) : sct_fail(err, own.code, "%s", own.msg);
@@ -297,6 +344,9 @@ sct_status sct_merge_load(const struct sct_merge *m, const char *name, float *ds
     if (!p)
         return sct_fail(err, SCT_EINVAL, "the model has no parameter %s", name);
     SCT_TRY(p->t->load(p->t, dst, err));
+    for (uint32_t i = m->n_some; i-- > 0;)
+        if (strcmp(m->some[i].weight, name) == 0)
+            SCT_TRY(fold_some(&m->some[i], dst, err));
     for (uint32_t i = 0; i < m->n; i++)
         if (strcmp(m->pair[i].weight, name) == 0)
             SCT_TRY(fold_pair(&m->pair[i], dst, err));
