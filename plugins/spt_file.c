@@ -103,7 +103,10 @@ sct_status spt_file_names(const struct spt_file *f, const char *list, uint32_t f
     char entry[NAME], name[NAME];
     for (size_t i = 0;; i++) {
         (void)snprintf(entry, sizeof entry, "%s/%zu", list, i);
-        const char *json = f->h->get_key(f->t, entry);
+        const char *json = f->h->get_key(f->t, entry), *empty = f->h->get_key(f->t, list);
+        if (!json && i == 0 && !(empty && strcmp(empty, "[]") == 0))
+            return f->h->fail(f->err, SCT_EFILE, "%s: %s: expected a list of names", f->path,
+                              list);
         if (!json)
             return SCT_OK;
         const size_t n = strlen(json);

@@ -62,7 +62,8 @@ static uint32_t hash(uint32_t x)
  * Pareto distribution, so that every matrix has some entries and few have many. */
 static float made_up(const struct spt_plan *p, uint32_t t, uint32_t j)
 {
-    const float level = p->t[t].kind == SPT_MATRIX ? ldexpf(1.0f, -(int)(hash(t) % 5)) : 8.0f;
+    const float most = p->t[t].kind == SPT_MATRIX ? 1.0f : 256.0f;
+    const float level = most * exp2f(-5.0f * (float)(hash(t) >> 8) / 16777216.0f);
     return level / ((float)(hash(hash(t) ^ j) >> 8) + 1.0f);
 }
 

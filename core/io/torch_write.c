@@ -234,7 +234,7 @@ static sct_status members(struct pickler *p, const char *key, const json_t *v,
 {
     const char *name;
     json_t *x;
-    if (!json_is_object(v) && json_array_size(v) > 0)
+    if (!json_is_object(v) && !(json_is_array(v) && json_array_size(v) == 0))
         return bad(p, key, "a mapping");
     code(p, "}(");
     json_object_foreach((json_t *)(uintptr_t)v, name, x)

@@ -15,5 +15,8 @@ Suite *init_suite(void);
 Suite *dialect_suite(void);
 Suite *guess_suite(void);
 Suite *fuse_suite(void);
+Suite *spt_suite(void);
+Suite *spt_file_suite(void);
+Suite *table_suite(void);
 
 #endif
