@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/base/mem.h"
 #include "core/io/file.h"
 #include "core/io/torch_values.h"
 #include "core/peft/table.h"
@@ -362,6 +363,63 @@ START_TEST(test_published_wants_a_vit)
 
 END_TEST
 
+/* ---- memory that is short ---- */
+
+/* Candidates, selection, both forms of a file, an adapter. */
+static sct_status everything(const struct sct_model *m, const char *path, sct_error *err)
+{
+    const struct spt_options o = small(SPT_LORA);
+    static const float *made_up[64];
+    struct spt_plan p, q = {0};
+    struct sct_adapter *a = NULL;
+    SCT_TRY(spt_plan_init(&p, &o, HOST, m, err));
+    sct_status rc = spt_select(&p, &o, HOST, made_up, err);
+    if (rc == SCT_OK)
+        rc = spt_plan_write(&p, &o, HOST, path, err);
+    if (rc == SCT_OK)
+        rc = spt_plan_init(&q, &o, HOST, m, err);
+    if (rc == SCT_OK)
+        rc = spt_plan_read(&q, &o, HOST, path, err);
+    if (rc == SCT_OK) {
+        a = sct_adapter_create("adapter");
+        rc = a ? spt_plan_save(&q, HOST, a, err) : sct_fail(err, SCT_ENOMEM, "short");
+        spt_plan_clear(&q, HOST);
+    }
+    if (rc == SCT_OK)
+        rc = spt_plan_load(&q, &o, HOST, a, err);
+    sct_adapter_destroy(&a);
+    spt_plan_fini(&p, HOST);
+    spt_plan_fini(&q, HOST);
+    return rc;
+}
+
+/* Every allocation fails once: ENOMEM with a message, and nothing is lost (sanitizers). */
+START_TEST(test_short_of_memory)
+{
+    char path[128];
+    sct_error err = SCT_ERROR_INIT;
+    struct sct_model *m = NULL;
+    const struct sct_build_opts build = {1, 0, false};
+    struct sct_weights *w = sct_weights_create("random", true, 0);
+    ck_assert_int_eq(sct_model_build(&m, &spt_toy, w, &build, &err), SCT_OK);
+    (void)snprintf(path, sizeof path, "%s", in_folder(_i ? "plan.pth" : "plan.json"));
+    sct_status rc = SCT_ENOMEM;
+    uint64_t n = 0;
+    while (rc != SCT_OK) {
+        err = (sct_error)SCT_ERROR_INIT;
+        (void)sct_mem_fail_at(++n, 0);
+        rc = everything(m, path, &err);
+        ck_assert_msg(rc == SCT_OK || (rc == SCT_ENOMEM && err.msg[0]), "%llu: %d %s",
+                      (unsigned long long)n, (int)rc, err.msg);
+    }
+    (void)sct_mem_fail_at(0, 0);
+    ck_assert_uint_gt(n, 50);
+    sct_model_destroy(&m);
+    sct_weights_destroy(&w);
+}
+
+END_TEST
+
 /* ---- adapters ---- */
 
 START_TEST(test_adapter)
@@ -412,6 +470,7 @@ Suite *spt_file_suite(void)
     tcase_add_test(c, test_bad_published);
     tcase_add_test(c, test_published_wants_a_vit);
     tcase_add_test(c, test_adapter);
+    tcase_add_loop_test(c, test_short_of_memory, 0, 2);
     suite_add_tcase(s, c);
     return s;
 }
