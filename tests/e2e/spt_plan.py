@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""spt.py - how strategy spt comes to its plan: scores, selection under a budget, plan files. What a plan
+"""spt_plan.py - how strategy spt comes to its plan: scores, selection under a budget, plan files. What a plan
 trains is in spt_tuned.py."""
 import math
 
@@ -20,6 +20,8 @@ def spt(name, *options, args=(), code=OK, plan_out=True, **kw):
     given = {"r": 1, "budget": "0.0015", "step": "0.00002", "max": "0.02", "batch": 8, "batches": 2,
              **({"plan_out": name + ".json"} if plan_out else {}),
              **dict(o.split("=") for o in options)}
+    if "--drop-path" not in args:
+        args = (*args, "--drop-path", 0)
     return train(name, "--max-steps", 1, "--test-limit", 2, "--json",
                  *[x for k, v in given.items() for x in ("--set", "%s=%s" % (k, v))], *args,
                  strategy="spt", code=code, **kw)
