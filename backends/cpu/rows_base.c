@@ -147,6 +147,7 @@ const struct cpu_row cpu_rows_base[] = {
     ROW(LINEAR, linear, ORDER_BASE, linear_accepts, linear_choose),
     ROW(LINEAR_DX, linear_dx, ORDER_BASE, linear_dx_accepts, linear_dx_choose),
     ROW(LINEAR_DW, linear_dw, ORDER_BASE, f32, NULL),
+    ROW(LINEAR_DW_EL, linear_dw_el, ORDER_BASE, f32, NULL),
     ROW(SUM_TO, sum_to, ORDER_BASE, f32, NULL),
     ROW(LAYERNORM, layernorm, ORDER_BASE, f32, NULL),
     ROW(LAYERNORM_DX, layernorm_dx, ORDER_BASE, f32, NULL),

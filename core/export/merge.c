@@ -1,15 +1,23 @@
 /* SPDX-License-Identifier: MIT
  * merge.c - two graphs in lockstep; low-rank pairs, scales with shifts (merge_rows.c: linear
- * layers on channels; merge_front.c: bottlenecks). Every value of the plain graph is paired
- * with one of the adapted graph, starting with the logits; a value that is reached again must
- * have the same partner. So when the walk ends, both graphs are the same expression but for
- * what was folded. */
+ * layers on channels; merge_front.c: bottlenecks), and single elements. Every value of the
+ * plain graph is paired with one of the adapted graph, starting with the logits; a value that
+ * is reached again must have the same partner. So when the walk ends, both graphs are the same
+ * expression but for what was folded. */
 #include "core/export/merge_walk.h"
 
 #include <string.h>
 
 #include "core/base/status.h"
 #include "core/export/merge_front.h"
+
+/* The stored tensor that v is but for elements that are added to it, or NULL. */
+static const struct sct_tensor *sparsely_stored(const struct sct_graph *g, uint32_t v)
+{
+    for (const struct sct_gnode *n; (n = made_by_op(g, v, SCT_OP_SCATTER_ADD_EL));)
+        v = n->in[0];
+    return stored(g, v);
+}
 
 /* A linear layer without bias whose weight is stored. */
 static const struct sct_gnode *projection(const struct sct_graph *g, uint32_t v)
@@ -24,13 +32,16 @@ static bool read_pair(const struct sct_graph *g, uint32_t v, struct sct_merge_pa
                       uint32_t *x, uint32_t *to)
 {
     const struct sct_gnode *add = made_by_op(g, v, SCT_OP_ADD_CH);
-    const struct sct_gnode *scale = add ? made_by_op(g, add->in[1], SCT_OP_SCALE) : NULL;
-    const struct sct_gnode *up = scale ? projection(g, scale->in[0]) : NULL;
+    if (!add)
+        return false;
+    const struct sct_range_params *range = add->params;
+    const uint32_t update = certain(g, add->in[1]);
+    const struct sct_gnode *scale = made_by_op(g, update, SCT_OP_SCALE);
+    const struct sct_gnode *up = projection(g, scale ? certain(g, scale->in[0]) : update);
     const struct sct_gnode *down = up ? projection(g, up->in[0]) : NULL;
     if (!down)
         return false;
-    const struct sct_range_params *range = add->params;
-    const struct sct_scale_params *s = scale->params;
+    const struct sct_scale_params one = {1.0f, 0.0f}, *s = scale ? scale->params : &one;
     *p = (struct sct_merge_pair){stored(g, down->in[1]), stored(g, up->in[1]), s->mul,
                                  range->first};
     *x = certain(g, down->in[0]);
@@ -84,7 +95,7 @@ static bool folds(const struct walk *w, uint32_t v, const struct sct_gnode *y,
         if (f.kind != SCT_MERGE_AFFINE && !linear)
             return false;
         if (f.kind == SCT_MERGE_PAIR &&
-            (!stored(w->a, layer->in[1]) || x != certain(w->a, layer->in[0])))
+            (!sparsely_stored(w->a, layer->in[1]) || x != certain(w->a, layer->in[0])))
             return false;
     }
     return true;
@@ -141,6 +152,24 @@ static const char *source_name(const struct sct_value *v)
     return v->tensor ? v->tensor->name : v->name;
 }
 
+/* Follows *a through what is added to single elements of a stored tensor, and notes it. */
+static sct_status fold_elements(struct walk *w, uint32_t *a)
+{
+    struct sct_merge *m = w->m;
+    const struct sct_tensor *to = sparsely_stored(w->a, *a);
+    for (const struct sct_gnode *n; to && (n = made_by_op(w->a, *a, SCT_OP_SCATTER_ADD_EL));
+         *a = n->in[0]) {
+        const struct sct_merge_some s = {to->name, stored(w->a, n->in[1]),
+                                         stored(w->a, n->in[2])};
+        if (!s.index || !s.delta)
+            return SCT_OK;
+        SCT_TRY(sct_grow((void **)&m->some, &m->cap_some, (uint64_t)m->n_some + 1,
+                         sizeof *m->some, w->err));
+        m->some[m->n_some++] = s;
+    }
+    return SCT_OK;
+}
+
 static sct_status differ(const struct walk *w, uint32_t a)
 {
     const struct sct_gnode *n = made_by(w->a, a);
@@ -175,6 +204,8 @@ static sct_status compare(struct walk *w, struct both v)
     const struct sct_gnode *y = made_by(w->b, v.b);
     if (y && (y->op == SCT_OP_LINEAR || y->op == SCT_OP_LAYERNORM))
         SCT_TRY(fold(w, &v.a, y));
+    if (!y)
+        SCT_TRY(fold_elements(w, &v.a));
     const struct sct_gnode *x = made_by(w->a, v.a);
     if (!x && !y)
         return same_source(&w->a->value[v.a], &w->b->value[v.b]) ? SCT_OK : differ(w, v.a);
@@ -214,6 +245,7 @@ void sct_merge_fini(struct sct_merge *m)
 {
     sct_free(m->fold);
     sct_free(m->front);
+    sct_free(m->some);
     *m = (struct sct_merge){.model = NULL};
 }
 
@@ -236,7 +268,8 @@ static void add_product(float *w, const struct sct_merge_pair *p, const float *a
     }
 }
 
-static float *values(const struct sct_tensor *t, sct_error *err)
+/* Elements of 4 bytes, f32 or i32 as its desc says. */
+static void *values(const struct sct_tensor *t, sct_error *err)
 {
     float *v = sct_calloc((size_t)sct_desc_count(&t->desc), sizeof *v);
     if (!v) {
@@ -260,6 +293,22 @@ static sct_status fold_pair(const struct sct_merge_pair *p, float *w, sct_error 
     sct_free(sum);
     sct_free(a);
     sct_free(b);
+    if (done)
+        return SCT_OK;
+    return own.code == SCT_OK ? sct_nomem(err) : sct_fail(err, own.code, "%s", own.msg);
+}
+
+static sct_status fold_some(const struct sct_merge_some *s, float *w, sct_error *err)
+{
+    sct_error own = SCT_ERROR_INIT;
+    const uint64_t n = sct_desc_count(&s->delta->desc);
+    int32_t *index = values(s->index, &own);
+    float *delta = index ? values(s->delta, &own) : NULL;
+    for (uint64_t k = 0; delta && k < n; k++)
+        w[index[k]] += delta[k];
+    const bool done = delta != NULL;
+    sct_free(index);
+    sct_free(delta);
     if (done)
         return SCT_OK;
     return own.code == SCT_OK ? sct_nomem(err) : sct_fail(err, own.code, "%s", own.msg);
@@ -307,6 +356,9 @@ static sct_status load_folded(const struct sct_merge *m, const char *name, float
     if (!p)
         return sct_fail(err, SCT_EINVAL, "the model has no parameter %s", name);
     SCT_TRY(p->t->load(p->t, dst, err));
+    for (uint32_t i = m->n_some; i-- > 0;)
+        if (strcmp(m->some[i].weight, name) == 0)
+            SCT_TRY(fold_some(&m->some[i], dst, err));
     for (uint32_t i = m->n; i-- > 0;) {
         const struct sct_merge_fold *f = &m->fold[i];
         const bool bias = f->bias && strcmp(f->bias, name) == 0;

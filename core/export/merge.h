@@ -2,8 +2,9 @@
  * merge.h - what a strategy added, folded into the weights of the plain model.
  *
  * Nothing is asked of the strategy: the adapted graph is compared with the plain one, from the
- * logits backwards. The two may differ in values of parameters, in random ops (the identity
- * after training), in low-rank pairs beside a linear layer,
+ * logits backwards. The two may differ in values of parameters, in what is added to single
+ * elements of a parameter (train_some), in random ops (the identity after training), in
+ * low-rank pairs beside a linear layer,
  *
  *   y = x W^T + bias;  y[first..] += scale * (x A^T) B^T      =>      W[first..] += scale * B A
  *
@@ -52,6 +53,12 @@ struct sct_merge_affine {
     const struct sct_tensor *scale, *shift;
 };
 
+/* Of a parameter: delta [n] is added to its elements index [n] (i32, flat). */
+struct sct_merge_some {
+    const char *weight; /* its name */
+    const struct sct_tensor *index, *delta;
+};
+
 /* Rows index [n] (i32) of a layer become keep times themselves plus mul times (m [n][cols]
  * times the rows `from`, plus c [n]), where `from` is index, or first .. first + cols - 1. */
 struct sct_merge_rows {
@@ -76,7 +83,8 @@ struct sct_merge {
     const struct sct_model *model; /* the adapted one */
     struct sct_merge_fold *fold;   /* of one layer: the last to run comes first */
     struct sct_merge_front *front; /* one a layer */
-    uint32_t n, cap, n_front, cap_front;
+    struct sct_merge_some *some;   /* of one parameter: the last to be added comes first */
+    uint32_t n, cap, n_front, cap_front, n_some, cap_some;
 };
 
 /* Fills *m, which borrows from both models. plain may be the adapted model itself: nothing is
@@ -87,9 +95,10 @@ sct_status sct_merge_find(struct sct_merge *m, const struct sct_model *adapted,
 /* Accepts an empty one. */
 void sct_merge_fini(struct sct_merge *m);
 
-/* Values of the parameter of that name, with what stands behind its layer folded in, in the
- * order in which it runs, then what stands in front of it: each product is computed in f64 and
- * each result rounded once. EFILE, ENOMEM, as loading a tensor. */
+/* Values of the parameter of that name, with what is added to its elements, then what stands
+ * behind its layer folded in, in the order in which it runs, then what stands in front of it:
+ * each product is computed in f64 and each result rounded once. EFILE, ENOMEM, as loading a
+ * tensor. */
 sct_status sct_merge_load(const struct sct_merge *m, const char *name, float *dst,
                           sct_error *err);
 

@@ -66,6 +66,7 @@ static sct_status count_uses(struct fuse *f)
 sct_status sct_fuse(struct sct_graph *g, sct_fuse_has has, void *ctx, sct_error *err)
 {
     struct fuse f = {.g = g, .has = has, .ctx = ctx};
+    SCT_TRY(fuse_gradients_of_some(g, has, ctx, err));
     /* a rule may add at most one value a node */
     f.uses = sct_calloc((size_t)g->n_value + g->n_node + 1, sizeof *f.uses);
     f.dead = sct_calloc(g->n_node + 1u, 1);

@@ -9,7 +9,8 @@
 
 #include "core/ir/graph.h"
 
-/* Says whether the device has a row for this (complete, shaped) node. */
+/* Says whether the device has a row for this (complete, shaped) node. Its inputs may be values
+ * that the pass has just made. */
 typedef bool (*sct_fuse_has)(void *ctx, const struct sct_gnode *node);
 
 /* Rewrites g where has() agrees. The graph is sorted and pruned afterwards. */

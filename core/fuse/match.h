@@ -53,4 +53,8 @@ bool fuse_linear_add(struct fuse *f, uint32_t n);
 bool fuse_linear_dx_add(struct fuse *f, uint32_t n);
 bool fuse_layernorm_dx_add(struct fuse *f, uint32_t n);
 
+/* The rule that comes first, since it makes nodes: see some.c. */
+sct_status fuse_gradients_of_some(struct sct_graph *g, sct_fuse_has has, void *ctx,
+                                  sct_error *err);
+
 #endif

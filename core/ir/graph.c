@@ -145,6 +145,17 @@ sct_val sct_graph_input(struct sct_graph *g, const char *name, uint32_t dtype, u
     return v;
 }
 
+sct_status sct_graph_rebatch(struct sct_graph *g, uint32_t batch, sct_error *err)
+{
+    if (batch == 0)
+        return sct_fail(err, SCT_EINVAL, "a graph for batches of no images");
+    g->batch = batch;
+    for (uint32_t i = 1; i < g->n_value; i++)
+        if (g->value[i].source == SCT_SRC_BATCH)
+            g->value[i].desc.dim[0] = batch;
+    return sct_graph_infer(g, g->b < batch ? g->b : batch, err);
+}
+
 void sct_graph_output(struct sct_graph *g, sct_val v, const char *name)
 {
     if (!v.id || v.id >= g->n_value)

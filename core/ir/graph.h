@@ -98,6 +98,9 @@ void sct_graph_redirect(struct sct_graph *g, uint32_t from, uint32_t to, uint32_
 sct_status sct_graph_prune(struct sct_graph *g, sct_error *err);
 /* Stable order: every node after its inputs, otherwise as they were. EINVAL on a cycle. */
 sct_status sct_graph_sort(struct sct_graph *g, sct_error *err);
+/* The graph is for batches of `batch` images from here on: inputs and shapes follow. The graph
+ * must be sorted. */
+sct_status sct_graph_rebatch(struct sct_graph *g, uint32_t batch, sct_error *err);
 /* Shapes again, for b images a micro-batch (graph must be sorted). Batch stays. */
 sct_status sct_graph_infer(struct sct_graph *g, uint32_t b, sct_error *err);
 /* Arity, ranges, order, shapes as inferred, every source with a tensor. */

@@ -56,6 +56,18 @@ sct_status infer_linear_dx_add(const struct sct_infer *i)
     return sct_infer_same(i, 0, 0);
 }
 
+sct_status infer_linear_dw_el(const struct sct_infer *i)
+{
+    SCT_TRY(sct_infer_want_dtype(i, 0, SCT_F32));
+    SCT_TRY(sct_check_rows(i, 1, "gradient"));
+    SCT_TRY(sct_check_rows(i, 2, "input"));
+    SCT_TRY(sct_check_like_rows(i, 2, "input", 1, sct_desc_last(&i->in[2])));
+    SCT_TRY(
+        sct_check_index(i, 3, (uint64_t)sct_desc_last(&i->in[1]) * sct_desc_last(&i->in[2])));
+    SCT_TRY(sct_check_dims(i, 0, "accumulator", 1, i->in[3].dim));
+    return sct_infer_same(i, 0, 0);
+}
+
 sct_status infer_layernorm_dx_add(const struct sct_infer *i)
 {
     const struct sct_desc *x = &i->in[1];

@@ -93,6 +93,11 @@ const char *sct_adapter_name(const struct sct_adapter *a, size_t i)
     return i < a->n ? a->item[i].name : NULL;
 }
 
+const char *sct_adapter_key_name(const struct sct_adapter *a, size_t i)
+{
+    return i < a->n_key ? a->key[i].key : NULL;
+}
+
 sct_status sct_adapter_fill_param(const struct sct_adapter *a, const char *name,
                                   struct sct_model *m, struct sct_param *p, sct_error *err)
 {

@@ -38,6 +38,7 @@ sct_status sct_adapter_put_key(struct sct_adapter *a, const char *key, const cha
                                sct_error *err);
 const char *sct_adapter_get_key(const struct sct_adapter *a, const char *key);
 const char *sct_adapter_name(const struct sct_adapter *a, size_t i);
+const char *sct_adapter_key_name(const struct sct_adapter *a, size_t i);
 struct sct_adapter_tensor *sct_adapter_find(const struct sct_adapter *a, const char *name);
 
 /* Copies tensor `name` into a trainable parameter of the model; an index list is compared.

@@ -8,12 +8,15 @@
 #include "core/base/status.h"
 #include "core/peft/edit.h"
 #include "core/peft/pattern.h"
+#include "core/peft/table.h"
 
-static void (*log_sink)(int level, const char *line);
+static void (*log_sink)(void *ctx, int level, const char *line);
+static void *log_ctx;
 
-void sct_strategy_host_log(void (*log)(int level, const char *line))
+void sct_strategy_host_log(void (*log)(void *ctx, int level, const char *line), void *ctx)
 {
     log_sink = log;
+    log_ctx = ctx;
 }
 
 static void *host_alloc(size_t n)
@@ -31,7 +34,7 @@ static void host_log(int level, const char *fmt, ...)
     (void)vsnprintf(line, sizeof line, fmt, ap);
     va_end(ap);
     if (log_sink)
-        log_sink(level, line);
+        log_sink(log_ctx, level, line);
 }
 
 /* ---- look ---- */
@@ -214,6 +217,11 @@ static uint64_t host_random_key(const sct_model *m, const struct sct_site *site,
     return m->part.again ? sct_hash_str(key, m->part.label) : key;
 }
 
+static int host_dry_run(const sct_model *m)
+{
+    return m->dry_run;
+}
+
 const struct sct_strategy_host *sct_strategy_host_table(void)
 {
     static const struct sct_strategy_host h = {
@@ -242,6 +250,12 @@ const struct sct_strategy_host *sct_strategy_host_table(void)
         .put_key = sct_adapter_put_key,
         .get_key = sct_adapter_get_key,
         .tensor_name = sct_adapter_name,
+        .dry_run = host_dry_run,
+        .table_read = sct_table_read,
+        .table_new = sct_adapter_create,
+        .table_close = sct_adapter_destroy,
+        .table_write = sct_table_write,
+        .key_name = sct_adapter_key_name,
     };
     return &h;
 }

@@ -7,8 +7,8 @@
 #include "core/peft/readings.h"
 
 const struct sct_strategy_host *sct_strategy_host_table(void);
-/* Where host->log goes; NULL is silence. Set once, before strategies run. */
-void sct_strategy_host_log(void (*log)(int level, const char *line));
+/* Where host->log goes; NULL is silence. Of all strategies of the process: the last one set. */
+void sct_strategy_host_log(void (*log)(void *ctx, int level, const char *line), void *ctx);
 
 /* A strategy with its state. The caller fills state from options between create and use. */
 struct sct_strategy_run {

@@ -6,9 +6,16 @@
 #include "core/ir/build.h"
 #include "core/plan/plan.h"
 
+/* n_value: what has a class. What the pass makes beside that are accumulators. */
+struct judge {
+    struct sct_plan *p;
+    uint32_t n_value;
+};
+
 static bool has_row(void *ctx, const struct sct_gnode *node)
 {
-    struct sct_plan *p = ctx;
+    const struct judge *j = ctx;
+    const struct sct_plan *p = j->p;
     struct sct_opdesc d;
     struct sct_choice c;
     memset(&d, 0, sizeof d);
@@ -24,7 +31,7 @@ static bool has_row(void *ctx, const struct sct_gnode *node)
         return false;
     for (uint32_t i = 0; i < node->n_in; i++) {
         d.in[i] = p->g->value[node->in[i]].desc;
-        d.cls[i] = p->val[node->in[i]].cls;
+        d.cls[i] = node->in[i] < j->n_value ? p->val[node->in[i]].cls : SCT_SEG_BODY;
         if (d.cls[i] > d.segment)
             d.segment = d.cls[i];
     }
@@ -33,5 +40,6 @@ static bool has_row(void *ctx, const struct sct_gnode *node)
 
 sct_status sct_plan_fuse(struct sct_plan *p, sct_error *err)
 {
-    return sct_fuse(p->g, has_row, p, err);
+    struct judge j = {p, p->g->n_value};
+    return sct_fuse(p->g, has_row, &j, err);
 }

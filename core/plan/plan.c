@@ -14,6 +14,19 @@ static bool stop_after(struct sct_plan *p, const char *pass)
     return p->stopped;
 }
 
+/* After fusing, which makes some accumulators smaller. */
+static sct_status count_slots(struct sct_plan *p, sct_error *err)
+{
+    p->accum_bytes = 0;
+    for (uint32_t v = 1; v < p->g->n_value; v++)
+        if (!p->g->value[v].removed && p->val[v].root == v && p->val[v].scope == SCT_SLOTS)
+            p->accum_bytes += sct_desc_count(&p->g->value[v].desc) * 4;
+    p->slots = p->opts.slots ? p->opts.slots : sct_plan_slots(p->accum_bytes, p->g->batch);
+    if (p->slots > p->g->batch)
+        p->slots = p->g->batch;
+    return sct_plan_segment(p, err);
+}
+
 /* Everything up to and including the shape, on graphs of one image a micro-batch. */
 static sct_status front(struct sct_plan *p, bool recompute, sct_error *err)
 {
@@ -25,16 +38,10 @@ static sct_status front(struct sct_plan *p, bool recompute, sct_error *err)
     SCT_TRY(sct_plan_segment(p, err));
     if (stop_after(p, "segment"))
         return SCT_OK;
-    p->accum_bytes = 0;
-    for (uint32_t v = 1; v < p->g->n_value; v++)
-        if (!p->g->value[v].removed && p->val[v].root == v && p->val[v].scope == SCT_SLOTS)
-            p->accum_bytes += sct_desc_count(&p->g->value[v].desc) * 4;
-    p->slots = p->opts.slots ? p->opts.slots : sct_plan_slots(p->accum_bytes, p->g->batch);
-    if (p->slots > p->g->batch)
-        p->slots = p->g->batch;
     if (!p->opts.no_fuse)
         SCT_TRY(sct_plan_fuse(p, err));
     SCT_TRY(sct_plan_segment(p, err));
+    SCT_TRY(count_slots(p, err));
     if (stop_after(p, "fuse"))
         return SCT_OK;
     if (recompute)

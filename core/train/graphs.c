@@ -307,9 +307,15 @@ sct_status sct_graph_calibrate(struct sct_graph **out, const struct sct_model *m
 {
     *out = NULL;
     sct_optim_fini(o);
+    const struct sct_protocol *p = n ? &m->watch[watch[0]].protocol : NULL;
     struct sct_graph *g = sct_graph_clone(m->g);
     if (!g)
         return sct_nomem(err);
+    sct_status rc = p && p->batch ? sct_graph_rebatch(g, p->batch, err) : SCT_OK;
+    if (rc != SCT_OK) {
+        sct_graph_destroy(&g);
+        return rc;
+    }
     const struct labels l = label_inputs(g);
     bool grads = false;
     for (uint32_t i = 0; i < n; i++) {
@@ -320,8 +326,9 @@ sct_status sct_graph_calibrate(struct sct_graph **out, const struct sct_model *m
         else
             grads = true;
     }
-    sct_status rc = grads ? watch_grads(g, m, watch, n, &l, o, err) : SCT_OK;
-    if (n && !m->watch[watch[0]].protocol.train_mode)
+    if (grads)
+        rc = watch_grads(g, m, watch, n, &l, o, err);
+    if (p && !p->train_mode)
         sct_graph_strip_random(g);
     if (rc == SCT_OK)
         rc = sct_graph_sort(g, err);

@@ -47,7 +47,8 @@ sct_status sct_graph_eval(struct sct_graph **out, const struct sct_model *m,
 void sct_graph_use_average(struct sct_graph *g, const struct sct_model *m,
                            const struct sct_optim *o);
 
-/* The graph that gathers what watches [first, first + n) of the model ask for. */
+/* The graph that gathers what the watches watch[0..n) of the model ask for; they have one
+ * protocol and one kind. Batches are those of the protocol, or the model's. */
 sct_status sct_graph_calibrate(struct sct_graph **out, const struct sct_model *m,
                                const uint32_t *watch, uint32_t n, struct sct_optim *o,
                                sct_error *err);

@@ -161,6 +161,7 @@ sct_status sct_session_open(struct sct_session *x, struct sct_settings_run *run,
     x->seed = run->s.seed_low;
     x->log = log;
     x->log_ctx = log_ctx;
+    sct_strategy_host_log(log, log_ctx);
     const sct_status rc = open_all(x, need, env, err);
     if (rc != SCT_OK)
         sct_session_close(x);
@@ -253,7 +254,11 @@ static sct_status calibrate(struct sct_session *x, struct sct_model *plain, sct_
 {
     char dir[sizeof x->device.opts.cache_dir + 16] = "";
     struct sct_plan_opts o;
+    plain->dry_run = x->s->dry_run != 0;
     SCT_TRY(sct_tuner_observe(&x->tuner, plain, err));
+    const uint32_t batch = sct_calibration_batch(plain);
+    if (batch > plain->g->batch)
+        SCT_TRY(sct_session_open_loaders(x, batch, err));
     SCT_TRY(sct_session_plan_opts(x, &o, err));
     struct sct_readings_cache cache = {.model = plain,
                                        .device = &x->device,
@@ -391,6 +396,7 @@ sct_status sct_session_describe(struct sct_session *x, sct_error *err)
 
 void sct_session_close(struct sct_session *x)
 {
+    sct_strategy_host_log(NULL, NULL);
     sct_loader_destroy(&x->train_loader);
     sct_loader_destroy(&x->test_loader);
     sct_source_destroy(&x->train);

@@ -169,6 +169,8 @@ sct_status sct_session_open_loaders(struct sct_session *x, uint32_t batch, sct_e
     uint64_t budget;
     SCT_TRY(sct_parse_bytes(s->cache_bytes, "--cache-bytes", &budget, err));
     SCT_TRY(sct_parse_bytes(s->feature_bytes, "--feature-bytes", &x->feature_bytes, err));
+    sct_loader_destroy(&x->train_loader);
+    sct_loader_destroy(&x->test_loader);
     uint32_t side;
     (void)sct_preprocess_fixed(&x->pre, &x->pre.train, &side);
     const uint64_t image = (uint64_t)x->pre.size * x->pre.size * 3 + 1; /* and its state */

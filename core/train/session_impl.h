@@ -13,7 +13,7 @@ sct_status sct_session_open_data(struct sct_session *x, uint32_t need, sct_error
 sct_status sct_session_open_preprocess(struct sct_session *x, sct_error *err);
 /* --skip-bad: reads all images once; x->skipped, x->n_skipped. */
 sct_status sct_session_skip_bad(struct sct_session *x, sct_error *err);
-/* x->train_loader, x->test_loader. */
+/* x->train_loader, x->test_loader, for batches up to `batch`; replaces those that are open. */
 sct_status sct_session_open_loaders(struct sct_session *x, uint32_t batch, sct_error *err);
 
 #endif

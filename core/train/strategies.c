@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * strategies.c - calibration.
- * One run per protocol: watches that agree on it share the passes over the data, of whichever
- * strategy they are. */
+ * One run per protocol and kind: watches that agree share the passes over the data, of
+ * whichever strategy they are. */
 #include "core/train/strategies.h"
 
 #include <string.h>
@@ -24,10 +24,27 @@ struct calibration {
     uint32_t *slot; /* reading of every watch: its place in out */
 };
 
-static bool same_protocol(const struct sct_protocol *a, const struct sct_protocol *b)
+/* Sums over values gather in one run of the plan, squares of gradients in one a batch. */
+static bool share_run(const struct sct_watch_item *x, const struct sct_watch_item *y)
 {
-    return a->train_mode == b->train_mode && a->batch == b->batch &&
+    const struct sct_protocol *a = &x->protocol, *b = &y->protocol;
+    return x->what == y->what && a->train_mode == b->train_mode && a->batch == b->batch &&
            a->max_batches == b->max_batches && a->shuffle == b->shuffle && a->list == b->list;
+}
+
+static uint32_t batch_of(const struct sct_model *m, const struct sct_protocol *p)
+{
+    return p->batch ? p->batch : m->g->batch;
+}
+
+uint32_t sct_calibration_batch(const struct sct_model *plain)
+{
+    uint32_t most = 0;
+    for (uint32_t i = 0; i < plain->n_watch; i++) {
+        const uint32_t batch = batch_of(plain, &plain->watch[i].protocol);
+        most = batch > most ? batch : most;
+    }
+    return most;
 }
 
 static sct_status feed(struct sct_exec *x, const struct sct_batch *b, const float *weight,
@@ -42,13 +59,16 @@ static sct_status feed(struct sct_exec *x, const struct sct_batch *b, const floa
     return sct_exec_feed(x, "weight", weight, rows, err);
 }
 
-/* All batches through one plan. In evaluation mode accumulators live for the whole run: one
- * prologue, one epilogue; in train mode every batch is a step. */
+/* All batches through one plan. Sums over values live for the whole run: one prologue, one
+ * epilogue, every image counts 1. For squares of gradients every batch is a step, whose loss is
+ * the mean over its images. */
 static sct_status run_batches(struct calibration *c, struct sct_exec *x,
-                              const struct sct_protocol *p, float *ones, uint32_t *seen,
+                              const struct sct_watch_item *w, float *ones, uint32_t *seen,
                               sct_error *err)
 {
-    const uint32_t batch = c->m->g->batch, rows = batch;
+    const struct sct_protocol *p = &w->protocol;
+    const uint32_t batch = batch_of(c->m, p), rows = batch;
+    const bool steps = w->what == SCT_WATCH_GRAD_SUMSQ;
     struct sct_step_state st = {c->seed, 0, 0.0f, batch};
     for (uint32_t k = 0; !p->max_batches || k < p->max_batches; k++) {
         struct sct_batch b;
@@ -59,18 +79,18 @@ static sct_status run_batches(struct calibration *c, struct sct_exec *x,
             ones[i] = i < b.valid ? 1.0f : 0.0f;
         for (uint32_t i = 0; i < b.valid; i++)
             seen[b.labels[i][0]]++;
-        SCT_TRY(feed(x, &b, p->train_mode ? b.weight : ones, rows, err));
+        SCT_TRY(feed(x, &b, steps ? b.weight : ones, rows, err));
         st.valid = b.valid;
         st.step = k;
-        if (k == 0 || p->train_mode)
+        if (k == 0 || steps)
             SCT_TRY(sct_exec_begin(x, &st, err));
         else
             SCT_TRY(sct_exec_state(x, &st, err));
         SCT_TRY(sct_exec_body(x, b.valid, err));
-        if (p->train_mode)
+        if (steps)
             SCT_TRY(sct_exec_end(x, err));
     }
-    return p->train_mode ? SCT_OK : sct_exec_end(x, err);
+    return steps ? SCT_OK : sct_exec_end(x, err);
 }
 
 /* x: NULL in a dry run, where every reading is 1. */
@@ -110,7 +130,7 @@ static sct_status run_plan(struct calibration *c, struct sct_plan **plan, const 
     struct sct_exec *x = NULL;
     sct_status rc = sct_exec_create(&x, plan, c->d->store, err);
     if (rc == SCT_OK)
-        rc = run_batches(c, x, &c->m->watch[watch[0]].protocol, ones, seen, err);
+        rc = run_batches(c, x, &c->m->watch[watch[0]], ones, seen, err);
     if (rc == SCT_OK)
         rc = collect(c, p, x, watch, n, seen, err);
     sct_exec_destroy(&x);
@@ -121,17 +141,17 @@ static sct_status run_protocol(struct calibration *c, const uint32_t *watch, uin
                                sct_error *err)
 {
     const struct sct_protocol *p = &c->m->watch[watch[0]].protocol;
-    const uint32_t count = sct_source_count(c->source);
+    const uint32_t count = sct_source_count(c->source), batch = batch_of(c->m, p);
     struct sct_optim state = {0};
     struct sct_graph *g = NULL;
     struct sct_plan *plan = NULL;
-    float *ones = sct_calloc(c->m->g->batch, sizeof *ones);
+    float *ones = sct_calloc(batch, sizeof *ones);
     uint32_t *seen = sct_calloc(c->m->cfg.classes, sizeof *seen),
              *order = sct_calloc(count, sizeof *order);
     sct_status rc = ones && seen && order ? SCT_OK : sct_nomem(err);
     if (rc == SCT_OK) {
         sct_order_epoch(c->seed, 0, count, p->shuffle != 0, order);
-        rc = sct_loader_begin(c->loader, order, count, c->m->g->batch, 0, err);
+        rc = sct_loader_begin(c->loader, order, count, batch, 0, err);
     }
     if (rc == SCT_OK)
         rc = sct_graph_calibrate(&g, c->m, watch, n, &state, err);
@@ -171,13 +191,13 @@ static uint32_t first_of(const struct sct_model *m, uint32_t i)
     return j;
 }
 
-/* Writes the watches to be computed whose protocol is that of watch i, in order; 0: another one
- * before i has that protocol. group may be NULL. */
+/* Writes the watches to be computed that share a run with watch i, in order; 0: another one
+ * before i does. group may be NULL. */
 static uint32_t group_of(const struct sct_model *m, uint32_t i, uint32_t *group)
 {
     uint32_t k = 0;
     for (uint32_t j = 0; j < m->n_watch; j++) {
-        if (!same_protocol(&m->watch[i].protocol, &m->watch[j].protocol))
+        if (!share_run(&m->watch[i], &m->watch[j]))
             continue;
         if (j < i)
             return 0;
@@ -220,7 +240,7 @@ static void say_run(const struct calibration *c, const uint32_t *watch, uint32_t
     char line[320], who[200];
     const struct sct_protocol *p = &c->m->watch[watch[0]].protocol;
     const uint32_t count = sct_source_count(c->source);
-    const uint64_t most = (uint64_t)p->max_batches * (p->batch ? p->batch : c->m->g->batch);
+    const uint64_t most = (uint64_t)p->max_batches * batch_of(c->m, p);
     if (!c->cache->say)
         return;
     who_asked(c, watch, n, who, sizeof who);
@@ -253,7 +273,7 @@ static sct_status measure(struct calibration *c, uint32_t *watch, uint32_t n, ui
     return SCT_OK;
 }
 
-/* Groups of watches with one protocol, each run once. */
+/* Groups of watches that share a run. */
 static sct_status all_protocols(struct calibration *c, sct_error *err)
 {
     const uint32_t n = c->m->n_watch;

@@ -12,9 +12,13 @@
  * asked for it. */
 uint32_t sct_calibration_runs(const struct sct_model *plain);
 
+/* Most images of a batch that the watches of `plain` ask for; 0 without watches. */
+uint32_t sct_calibration_batch(const struct sct_model *plain);
+
 /* After sct_tuner_observe: runs what the watches of `plain` ask for over the training images
  * and lets every strategy choose by what it asked for. Watches that are equal are computed
- * once. loader: over the training source, evaluation transform; batch images at once.
+ * once. loader: over the training source, evaluation transform, for batches of
+ * sct_calibration_batch() images.
  * dry_bytes: NULL, or nothing is run: the strategies choose by readings that are all 1, and
  * *dry_bytes receives the device bytes that the largest of the runs would take.
  * cache: where readings are looked for first, and kept; its say receives what is done.

@@ -652,6 +652,7 @@ static inline sct_val sct_obs_sumsq(struct sct_builder *b, sct_val acc, sct_val 
  * [k][R]){scale, first} -> y with scale * linear(linear(x, a), b) added to channels
  * first..first+k-1; and t = linear(x, a) LORA_MODULE_DX    (dx, dy, a, b){scale, first} -> dx +
  * linear_dx(dt, a); and dt = linear_dx(du, b); and du = scale * dy[first..first+k-1]
+ * LINEAR_DW_EL      (acc [K], dy, x, idx [K]) -> acc + gather_el(linear_dw(0, dy, x), idx)
  */
 
 #undef SCT_UNARY_

@@ -37,15 +37,17 @@ typedef struct sct_adapter sct_adapter;
 /* What can be watched. id: site id for values, parameter id for gradients. */
 enum sct_watch {
     SCT_WATCH_SUMSQ_LABEL, /* per label and channel: sum of squares over images and tokens */
-    SCT_WATCH_GRAD_SUMSQ,  /* per element: sum over batches of the squared batch gradient */
+    SCT_WATCH_GRAD_SUMSQ,  /* per element: sum over batches of the squared gradient of the mean
+                            * loss of the batch; batches of 1 give squares of image gradients */
 };
 
 enum sct_list { SCT_LIST_TRAIN, SCT_LIST_TEST };
 
-/* How a calibration run goes over the data. Watches with equal protocols share one run. */
+/* How a calibration run goes over the data. Watches of one kind with equal protocols share one
+ * run. In a dry run nothing is measured: every reading is 1. */
 struct sct_protocol {
     uint32_t size;
-    uint32_t train_mode;  /* 1: drop path and dropout on, loss gradient available */
+    uint32_t train_mode;  /* 1: drop path and dropout on */
     uint32_t batch;       /* images a batch; 0: the run's batch size */
     uint32_t max_batches; /* 0: the whole list once */
     uint32_t shuffle, list;
@@ -80,6 +82,21 @@ struct sct_option {
     size_t offset; /* into the strategy's state */
     double def, min, max;
     const char *def_str; /* STRING: default; CHOICE: the words; COUNT: default */
+};
+
+/* How a value of a table is written into a PyTorch file, where it is not written as what it
+ * is. */
+enum sct_table_as {
+    SCT_TABLE_TENSOR, /* numbers: a tensor, float32 if it is one number, int64 if they are a
+                         list */
+    SCT_TABLE_SIZES,  /* a mapping of lists: a mapping of torch.Size */
+    SCT_TABLE_NUMPY,  /* a mapping of whole numbers: a mapping of numpy.int64 */
+};
+
+/* A row a value at the top; the table of rows ends with a NULL name. */
+struct sct_table_form {
+    const char *name;
+    uint32_t form; /* enum sct_table_as */
 };
 
 struct sct_strategy_host {
@@ -146,6 +163,26 @@ struct sct_strategy_host {
     const char *(*get_key)(const sct_adapter *, const char *key);
     /* Names in the order they were put, NULL past the end. */
     const char *(*tensor_name)(const sct_adapter *, size_t i);
+
+    /* ---- files of a strategy's own ---- */
+    /* 1: nothing is measured, and nothing may be written (--dry-run). */
+    int (*dry_run)(const sct_model *);
+    /* A file as a table: what tensors and keys are to an adapter. Mappings and lists are opened
+     * up, with '/' between the names and numbers that lead to a value: key "structured/0" is
+     * the first of a list of strings, tensor "sparse/blocks.0.attn.q.weight" a list of numbers
+     * (i32 [n]; f32 [n] unless all are whole). Single values are keys; so are an empty list
+     * ("[]") and mapping ("{}"). Read from JSON, and from what torch.save made of plain values
+     * and tensors of at most one dimension. EFILE. The caller ends *out by table_close. */
+    sct_status (*table_read)(const char *path, sct_adapter **out, sct_error *);
+    /* An empty table, to be filled by put and put_key; NULL when memory is short. */
+    sct_adapter *(*table_new)(const char *what);
+    void (*table_close)(sct_adapter **);
+    /* Keys in the order they were put, then tensors, into a file that appears complete or not
+     * at all: JSON, or with forms what torch.save makes of it. EFAIL: the system's reason. */
+    sct_status (*table_write)(const char *path, const sct_adapter *,
+                              const struct sct_table_form *forms, sct_error *);
+    /* Keys in the order they were put, NULL past the end. */
+    const char *(*key_name)(const sct_adapter *, size_t i);
 };
 
 struct sct_strategy {

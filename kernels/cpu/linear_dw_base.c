@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * linear_dw_base.c - acc [out][in] += dy^T x, continuing each element's sum in row order; and
- * the same for every group of channels.
- * Rows go in chunks that fit the cache; the tile is loaded from acc and stored back. */
+ * linear_dw_base.c - acc [out][in] += dy^T x, continuing each element's sum in row order; all
+ * elements, or some; and the same for every group of channels. Rows go in chunks that fit the
+ * cache; the tile is loaded from acc and stored back. */
 #include "kernels/cpu/base_gemm.h"
 #include "kernels/cpu/cpu_base.h"
 
@@ -90,5 +90,32 @@ void linear_grouped_dw_base(const struct sct_kargs *k)
         w.dy += w.out;
         w.x += w.in;
         w.acc += w.out * w.in;
+    }
+}
+
+/* A group of elements goes along a row of dy and x at a time, which then lies in the cache. */
+enum { ELEMENTS = 64 };
+
+void linear_dw_el_base(const struct sct_kargs *k)
+{
+    const size_t rows = sct_desc_rows(&k->d->in[1]), out = sct_desc_last(&k->d->in[1]),
+                 in = sct_desc_last(&k->d->in[2]);
+    const struct cpu_range e = cpu_split(k, sct_desc_count(&k->d->in[3]), ELEMENTS);
+    const int32_t *idx = k->in[3];
+    float *acc = k->out[0];
+    for (size_t first = e.first; first < e.end; first += ELEMENTS) {
+        const size_t n = e.end - first < ELEMENTS ? e.end - first : ELEMENTS;
+        uint32_t o[ELEMENTS], i[ELEMENTS];
+        float sum[ELEMENTS];
+        memcpy(sum, acc + first, n * sizeof *sum);
+        for (size_t j = 0; j < n; j++) {
+            o[j] = (uint32_t)((size_t)idx[first + j] / in);
+            i[j] = (uint32_t)((size_t)idx[first + j] % in);
+        }
+        const float *dy = k->in[1], *x = k->in[2];
+        for (size_t r = 0; r < rows; r++, dy += out, x += in)
+            for (size_t j = 0; j < n; j++)
+                sum[j] += dy[o[j]] * x[i[j]];
+        memcpy(acc + first, sum, n * sizeof *sum);
     }
 }

@@ -116,3 +116,22 @@ void REF(linear_dw)(const struct sct_kargs *k)
                 acc[o * in + i] = (REAL)((double)acc[o * in + i] + sum);
             }
 }
+
+/* Each element in the order of linear_dw, so that it is the same number. */
+void REF(linear_dw_el)(const struct sct_kargs *k)
+{
+    const struct sct_desc *d = &k->d->in[1];
+    const size_t out = sct_desc_last(d), in = sct_desc_last(&k->d->in[2]);
+    const size_t images = ref_images(d), rows = ref_rows(d) / images, n = k->d->in[3].dim[0];
+    const int32_t *idx = k->in[3];
+    const REAL *dy = k->in[1], *x = k->in[2];
+    REAL *acc = k->out[0];
+    for (size_t b = 0; b < images; b++, dy += rows * out, x += rows * in)
+        for (size_t e = 0; e < n; e++) {
+            const size_t o = (size_t)idx[e] / in, i = (size_t)idx[e] % in;
+            double sum = 0.0;
+            for (size_t r = 0; r < rows; r++)
+                sum += (double)dy[r * out + o] * (double)x[r * in + i];
+            acc[e] = (REAL)((double)acc[e] + sum);
+        }
+}

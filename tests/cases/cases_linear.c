@@ -97,6 +97,30 @@ void cases_linear_dw(struct case_sink *s)
     case_emit(s, &c);
 }
 
+void cases_linear_dw_el(struct case_sink *s)
+{
+    for (uint32_t i = 0; i < SHAPES; i++) {
+        const struct shape d = shape(i);
+        const uint32_t all = d.out * d.in, k = 1 + (all < 400 ? all / 2 : 199);
+        struct sct_case c = start(SCT_OP_LINEAR_DW_EL, &d);
+        c.terms = d.b * d.n + 1;
+        c.flops = 2.0 * d.b * d.n * k;
+        case_slots(&c, DIMS(k));
+        case_body(&c, DIMS(d.b, d.n, d.out));
+        case_body(&c, DIMS(d.b, d.n, d.in));
+        case_index(&c, k, all);
+        case_emit(s, &c);
+    }
+    struct sct_case c =
+        case_new(SCT_OP_LINEAR_DW_EL, CASE_SMALL, 3, "b=3 no tokens in=17 out=10 k=70");
+    c.terms = 4;
+    case_slots(&c, DIMS(70));
+    case_body(&c, DIMS(3, 10));
+    case_body(&c, DIMS(3, 17));
+    case_index(&c, 70, 170);
+    case_emit(s, &c);
+}
+
 void cases_sum_to(struct case_sink *s)
 {
     for (uint32_t i = 0; i < CASE_SIZES + 2; i++) {

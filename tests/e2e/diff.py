@@ -137,7 +137,7 @@ def trouble():
     fails(FILE, ["cut/adapter_model.safetensors"], "diff", "cut", a)
     shutil.copytree(a, "bad")
     write("bad/adapter_config.json", '{"sctrun": {"format_version": 1}}')
-    fails(FILE, ["bad/adapter_config.json", "strategy"], "diff", a, "bad")
+    fails(FILE, ["bad/adapter_config.json", "sctrun.base"], "diff", a, "bad")
 
 
 main()

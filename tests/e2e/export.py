@@ -225,6 +225,23 @@ def onnxruntime_agrees_on_lora():
 
 
 @test
+def onnxruntime_agrees_on_spt():
+    """Modules, whole vectors and single entries, as a small budget chooses them."""
+    runtime()
+    for type in ("lora", "adapter"):
+        args = trained("spt", *[x for o in ("type=" + type, "r=2", "budget=0.004", "step=0.0002",
+                                            "max=0.01", "batches=2", "batch=8")
+                                for x in ("--set", o)])
+        kinds = {n.rsplit(".", 2)[-2 if n.endswith("weight") else -1]
+                 for n in tensors("run") if n.startswith("spt.blocks")}
+        half = "up" if type == "adapter" else "lora_B"
+        check({half, "delta"} <= kinds, type, kinds)
+        compare(args)
+        for folder in ("out", "dump", "run"):
+            shutil.rmtree(folder)
+
+
+@test
 def onnxruntime_agrees_on_bottlenecks():
     runtime()
     for s, form in (("adapter", "houlsby"), ("adapter", "noah"), ("adaptformer", "original"),

@@ -66,6 +66,19 @@ else:
         compare("opencl", "vit_tiny_patch16_224", 8, "sct")
 
     @test
+    def cpu_spt():
+        """Scoring takes more than training with single pictures: weights, gradients, sums."""
+        write("task.yaml", "label: shape\nimage_size: 64\ntrain: 16\nval: 0\ntest: 4\n")
+        args = ["train", "--strategy", "spt", "--model", "vit_tiny_patch16_224", "--weights", "random",
+                "--data", "task:./task.yaml", "--train-list", "train", "--batch-size", 1, "--max-steps",
+                1, "--threads", 2, "--json", "--set", "batch=16", "--set", "budget=0.05", "--set",
+                "step=0.001", "--checkpoint", "block"]
+        plan = sctrun(*args, "--dry-run").json["memory"]
+        run = sctrun(*args, "--output", "run", timeout=170).json
+        check(plan["calibration"] > plan["total"] + plan["evaluation"], plan)
+        near(plan["calibration"], run["peak_device_bytes"], "calibration of spt:")
+
+    @test
     def dry_run_runs_nothing():
         r = sctrun("train", "--strategy", "sct", "--model", "vit_huge_patch14_224", "--weights",
                    "random", "--data", "task:sprites_color", "--dry-run", "--json", timeout=20)

@@ -50,9 +50,11 @@ def published_table_of_sct():
 
 
 @test
-def published_table_of_noah():
-    """The means over the groups of tasks that NOAH prints beside the two rows."""
-    groups = {"lora_vtab": (79.5, 84.6, 59.8), "adapter_vtab": (79.0, 84.1, 58.5)}
+def published_tables():
+    """The means over the groups of tasks that NOAH prints beside its two rows, and those of the run of
+    SPT in its issue 1."""
+    groups = {"lora_vtab": (79.5, 84.6, 59.8), "adapter_vtab": (79.0, 84.1, 58.5),
+              "spt_vtab": (81.1, 85.4, 58.9)}
     for name, want in groups.items():
         found = [float(shown(name + "/" + t)["expect"]) for t in shown(name)["tasks"]]
         equal(len(found), 19)
@@ -64,6 +66,11 @@ def published_table_of_noah():
     equal(r["trainable"] - r["head"], 156768)
     kept, off = (settings("adapter_vtab/dtd", *q) for q in ([], ["--quirks", "none"]))
     equal((kept["option.init"], off["option.init"]), ("trunc_normal", "zero"))
+    kept, off = (settings("spt_vtab_moco/dtd", *q) for q in ([], ["--quirks", "none"]))
+    for key, words in (("init", ("trunc_normal", "zero")), ("norms", ("counted", "trained")),
+                       ("mode", ("train", "eval"))):
+        equal((kept["option." + key], off["option." + key]), words)
+    check("mean" not in off, off)
 
 
 @test

@@ -175,7 +175,15 @@ static struct sct_model_config config_of(const struct golden_variant *v)
 sct_status golden_model(struct sct_model **m, const struct golden_variant *v,
                         struct sct_weights *w, uint32_t batch, bool keep_head, sct_error *err)
 {
-    const struct sct_model_config cfg = config_of(v);
+    return golden_model_drop(m, v, w, batch, keep_head, 0.0f, err);
+}
+
+sct_status golden_model_drop(struct sct_model **m, const struct golden_variant *v,
+                             struct sct_weights *w, uint32_t batch, bool keep_head,
+                             float drop_path, sct_error *err)
+{
+    struct sct_model_config cfg = config_of(v);
+    cfg.drop_path = drop_path;
     const struct sct_build_opts o = {.batch = batch, .seed = 1, .keep_head = keep_head};
     const struct sct_preprocess pre = {.mean = {0.5f, 0.5f, 0.5f}, .std = {0.5f, 0.5f, 0.5f}};
     SCT_TRY(sct_model_build(m, &cfg, w, &o, err));

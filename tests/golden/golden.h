@@ -61,6 +61,10 @@ sct_status golden_weights(struct sct_weights **w, const struct golden *g,
 /* keep_head: the file's head, frozen; otherwise a fresh one. */
 sct_status golden_model(struct sct_model **m, const struct golden_variant *v,
                         struct sct_weights *w, uint32_t batch, bool keep_head, sct_error *err);
+/* The same with stochastic depth up to that rate. */
+sct_status golden_model_drop(struct sct_model **m, const struct golden_variant *v,
+                             struct sct_weights *w, uint32_t batch, bool keep_head,
+                             float drop_path, sct_error *err);
 
 /* Ways to plan the same graph: the numbers must not depend on them. */
 struct golden_plan {

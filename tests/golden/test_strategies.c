@@ -200,6 +200,7 @@ static const struct fused {
     {"sct_form_b", 2, 0},
     {"ict", 3, 6},
     {"lora", 6, 12},
+    {"spt_lora", 8, 7},
     /* a core and V of FacT's q, k and v are such a pair too */
     {"fact_tt", 9, 0},
     {"fact_tk", 9, 0},

@@ -134,6 +134,62 @@ static sct_status full_plan(sct_error *err)
     return model_and_plan(&tiny, "full", err);
 }
 
+/* Two lists of entries of one weight, one of a bias, and a low-rank pair beside them. */
+static sct_status train_entries(struct sct_model *m, sct_error *err)
+{
+    static const uint32_t first[] = {0, 5, 9}, second[] = {64, 70}, wide[] = {2, 8},
+                          tall[] = {24, 2};
+    const struct sct_strategy_host *h = sct_strategy_host_table();
+    uint32_t weight, bias;
+    struct sct_site site;
+    (void)h->params(m, "blocks.0.attn.qkv.weight", &weight, 1);
+    (void)h->params(m, "blocks.0.attn.qkv.bias", &bias, 1);
+    SCT_TRY(h->train_some(m, weight, "first", first, 3, NULL, err));
+    SCT_TRY(h->train_some(m, weight, "second", second, 2, NULL, err));
+    SCT_TRY(h->train_some(m, bias, "bias", first, 3, NULL, err));
+    (void)h->sites(m, "stage[0].block[0].attn.qkv", &site, 1);
+    struct sct_builder *b = h->edit_begin(m, &site);
+    const sct_val a = h->new_param(m, "a", wide, 2, "normal(0, 0.02)", NULL),
+                  c = h->new_param(m, "b", tall, 2, "zeros", NULL);
+    sct_val y = sct_linear(b, sct_linear(b, site.in, a, sct_none()), c, sct_none());
+    y = sct_droppath(b, y, 0.1f, h->random_key(m, &site, "path"));
+    return h->edit_commit(m, sct_add_ch(b, site.out, y, 0), err);
+}
+
+/* They are trained, and merged into the weights of a folder. */
+static sct_status entries_plan_and_export(sct_error *err)
+{
+    char dir[] = "/tmp/sctrun-oom-XXXXXX";
+    const struct sct_build_opts o = {4, 1, false};
+    struct sct_preprocess pre;
+    struct test_dev d;
+    struct sct_model *m = NULL, *plain = NULL;
+    if (test_dev_open(&d, "ref", NULL, NULL, err) != 0)
+        return err->code;
+    sct_preprocess_default(&pre);
+    pre.size = tiny.image;
+    struct sct_weights *w = sct_weights_create("random", true, 1);
+    sct_status rc =
+        w ? sct_model_build(&m, &tiny, w, &o, err) : sct_fail(err, SCT_ENOMEM, "weights");
+    if (rc == SCT_OK)
+        rc = sct_model_build(&plain, &tiny, w, &o, err);
+    if (rc == SCT_OK)
+        rc = train_entries(m, err);
+    if (rc == SCT_OK)
+        rc = train_plan(m, &d, err);
+    const struct sct_export x = {.model = m, .plain = plain, .pre = &pre};
+    if (rc == SCT_OK && !mkdtemp(dir))
+        rc = sct_fail(err, SCT_EFAIL, "no temporary folder");
+    if (rc == SCT_OK)
+        rc = sct_export_folder(&x, "timm", SCT_ST_F32, dir, err);
+    sct_dir_discard(dir);
+    sct_model_destroy(&m);
+    sct_model_destroy(&plain);
+    sct_weights_destroy(&w);
+    test_dev_close(&d);
+    return rc;
+}
+
 static const char *no_env(const char *name)
 {
     (void)name;
@@ -376,5 +432,6 @@ int main(int argc, char **argv)
     bad |= sweep("linear: model, training plan, exec", linear_plan, every);
     bad |= sweep("linear, Swin: model, training plan, exec", swin_plan, every);
     bad |= sweep("full: model, training plan, exec", full_plan, every);
+    bad |= sweep("entries: training plan, exec, merging", entries_plan_and_export, every);
     return bad;
 }

@@ -340,6 +340,14 @@ static void strategy(void)
         M(key), M(help), M(type), M(offset), M(def), M(min), M(max), M(def_str);
         END("sct_option", def_str, FIXED);
     }
+    printf("[table forms]\ntensor %d\nsizes %d\nnumpy %d\n", SCT_TABLE_TENSOR, SCT_TABLE_SIZES,
+           SCT_TABLE_NUMPY);
+    {
+        typedef struct sct_table_form T;
+        printf("[struct sct_table_form]\n");
+        M(name), M(form);
+        END("sct_table_form", form, FIXED);
+    }
 }
 
 static void strategy_tables(void)
@@ -350,8 +358,9 @@ static void strategy_tables(void)
         M(abi), M(size), M(alloc), M(free), M(log), M(fail), M(sites), M(params), M(param_name);
         M(param_desc), M(classes), M(watch), M(reading), M(edit_begin), M(edit_commit);
         M(new_param), M(new_index), M(train), M(train_some), M(random_key), M(get), M(put);
-        M(put_key), M(get_key), M(tensor_name);
-        END("sct_strategy_host", tensor_name, GROWS);
+        M(put_key), M(get_key), M(tensor_name), M(dry_run), M(table_read), M(table_new);
+        M(table_close), M(table_write), M(key_name);
+        END("sct_strategy_host", key_name, GROWS);
     }
     {
         typedef struct sct_strategy T;

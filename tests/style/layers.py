@@ -28,7 +28,7 @@ MAY = {
     'core/fuse': ['core/base', 'core/ir'],
     'core/model': ['core/base', 'core/ir'],
     'core/plan': ['core/base', 'core/ir', 'core/fuse'],
-    'core/peft': ['core/base', 'core/ir', 'core/plug'],
+    'core/peft': ['core/base', 'core/ir', 'core/io', 'core/plug'],
     'core/exec': ['core/base', 'core/ir', 'core/plan', 'core/plug'],
     'core/data': ['core/base'],
     'core/io': ['core/base'],

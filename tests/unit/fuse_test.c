@@ -46,12 +46,11 @@ static bool anything(void *ctx, const struct sct_gnode *node)
     return true;
 }
 
-/* Fuses what leads to y; returns how many nodes of op there are then. */
-static uint32_t finish(struct made *m, sct_val y, uint32_t op)
+/* Fuses what leads to the outputs; returns how many nodes of op there are then. */
+static uint32_t fused(struct made *m, uint32_t op)
 {
     sct_error err = SCT_ERROR_INIT;
     uint32_t n = 0;
-    sct_graph_output(m->g, sct_emit_rows(m->b, y), "y");
     ck_assert_int_eq(sct_graph_status(m->g, &err), SCT_OK);
     ck_assert_int_eq(sct_graph_sort(m->g, &err), SCT_OK);
     ck_assert_int_eq(sct_graph_prune(m->g, &err), SCT_OK);
@@ -61,6 +60,12 @@ static uint32_t finish(struct made *m, sct_val y, uint32_t op)
         n += m->g->node[k].op == op;
     sct_graph_destroy(&m->g);
     return n;
+}
+
+static uint32_t finish(struct made *m, sct_val y, uint32_t op)
+{
+    sct_graph_output(m->g, sct_emit_rows(m->b, y), "y");
+    return fused(m, op);
 }
 
 /* x with x[put] += w from[get] */
@@ -141,6 +146,35 @@ START_TEST(test_linear_add_operands)
 
 END_TEST
 
+/* The gradient of a weight [C][C], of which the lists idx and idx2 are wanted. */
+static uint32_t gradient_of_some(bool all_too, bool two_products, uint32_t op)
+{
+    struct made m;
+    start(&m);
+    sct_val acc = sct_zero(m.b, 2, m.square.desc.dim);
+    if (two_products)
+        acc = sct_linear_dw(m.b, acc, m.z, m.z);
+    const sct_val dw = sct_slot_sum(m.b, sct_linear_dw(m.b, acc, m.z, m.x));
+    const sct_val a = sct_gather_el(m.b, dw, sct_graph_tensor(m.g, &m.idx));
+    sct_graph_output(m.g, a, "a");
+    sct_graph_output(m.g, sct_gather_el(m.b, dw, sct_graph_tensor(m.g, &m.idx2)), "b");
+    if (all_too)
+        sct_graph_output(m.g, dw, "all");
+    return fused(&m, op);
+}
+
+START_TEST(test_gradient_of_some)
+{
+    ck_assert_uint_eq(gradient_of_some(false, false, SCT_OP_LINEAR_DW_EL), 2);
+    ck_assert_uint_eq(gradient_of_some(false, false, SCT_OP_LINEAR_DW), 0);
+    ck_assert_uint_eq(gradient_of_some(false, false, SCT_OP_GATHER_EL), 0);
+    ck_assert_uint_eq(gradient_of_some(true, false, SCT_OP_LINEAR_DW_EL), 0);
+    ck_assert_uint_eq(gradient_of_some(true, false, SCT_OP_LINEAR_DW), 1);
+    ck_assert_uint_eq(gradient_of_some(false, true, SCT_OP_LINEAR_DW_EL), 0);
+}
+
+END_TEST
+
 Suite *fuse_suite(void)
 {
     Suite *s = suite_create("fuse");
@@ -149,6 +183,7 @@ Suite *fuse_suite(void)
     tcase_add_test(tc, test_sct_module_dx);
     tcase_add_test(tc, test_linear_add);
     tcase_add_test(tc, test_linear_add_operands);
+    tcase_add_test(tc, test_gradient_of_some);
     suite_add_tcase(s, tc);
     return s;
 }

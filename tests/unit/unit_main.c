@@ -19,6 +19,9 @@ int main(int argc, char **argv)
     srunner_add_suite(sr, fuse_suite());
     srunner_add_suite(sr, frozen_suite());
     srunner_add_suite(sr, compare_suite());
+    srunner_add_suite(sr, spt_suite());
+    srunner_add_suite(sr, spt_file_suite());
+    srunner_add_suite(sr, table_suite());
     srunner_run(sr, argc > 1 ? argv[1] : NULL, NULL, CK_ENV);
     const int failed = srunner_ntests_failed(sr);
     const int ran = srunner_ntests_run(sr);

@@ -17,9 +17,10 @@ import torch.nn.functional as F
 import make_vit as common
 import modules
 import sct_modules as sct
+import spt_modules as spt
 import tiny_swin as tiny
 import tuned
-from make_vit import LABELS, SMOOTHING, STEPS, WD, draw
+from make_vit import LABELS, SMOOTHING, STEPS, draw
 from tiny_vit import ALL, BATCH, OWNERS, f32, images, pixels, save
 
 # SCT's placement: the second block of stage 1, all of stages 2 and 3
@@ -102,7 +103,8 @@ def start_values(strategy, options, index, w):
                 out[lora + "A.weight"] = draw(rng, (options["r"], dim), 0.2)
                 out[lora + "B.weight"] = draw(rng, (dim, options["r"]), 0.3)
     if strategy in modules.STRATEGIES:
-        out |= modules.STRATEGIES[strategy][0](tiny.build(), options, rng)
+        started = modules.STRATEGIES[strategy][0](tiny.build(), options, rng)
+        out |= {k: w.get(k, v) for k, v in started.items()}
     last = tiny.width(3)
     return out | {"head.fc.weight": draw(rng, (tiny.CLASSES, last), 0.2),
                   "head.fc.bias": draw(rng, (tiny.CLASSES,), 0.1)}
@@ -121,17 +123,17 @@ def strategy_file(folder, name, strategy, options, index, lr, smoothing, u8):
     out["logits"] = net(x)
     loss = F.cross_entropy(net(x), LABELS, label_smoothing=SMOOTHING)
     out |= {f"grad_smooth/{k}": v for k, v in common.gradients(net, loss).items()}
-    out["loss"] = common.train(net, x, lr, smoothing)
+    out["loss"] = common.train(net, x, lr, smoothing, strategy)
     single, x32 = fresh(torch.float32)
-    out["loss_f32"] = common.train(single, x32, lr, smoothing)
+    out["loss_f32"] = common.train(single, x32, lr, smoothing, strategy)
     out |= {f"final/{k}": f32(common.sample(p)) for k, p in net.own.items()}
     save(f"{folder}/{name}.safetensors", out)
     gap = (out["loss_f32"] - out["loss"]).abs() / out["loss"]
     print(f"{name}: loss {out['loss'][0]:.4f} -> {out['loss'][-1]:.4f}, "
           f"f32 off by {gap.max():.1e}")
     text = {k: str(v) for k, v in options.items()}
-    return {"name": name, "strategy": strategy, "options": text, "lr": lr, "weight_decay": WD,
-            "smoothing": smoothing}
+    return {"name": name, "strategy": strategy, "options": text, "lr": lr,
+            "weight_decay": common.weight_decay(strategy), "smoothing": smoothing}
 
 
 # ---- SCT's selection ----
@@ -184,8 +186,10 @@ def main():
             ("repadapter", "repadapter",
              {"form": "both", "r": 4, "groups": 2, "scale": 0.5, "dropout": 0}, "", 0, 0.0),
             ("convpass", "convpass",
-             {"form": "both", "h": 3, "scale": 0.5, "dropout": 0, "drop_path": 0}, "", 0, 0.1)):
-        index = {}
+             {"form": "both", "h": 3, "scale": 0.5, "dropout": 0, "drop_path": 0}, "", 0, 0.1),
+            ("spt_lora", "spt", {"type": "lora", "r": 2, "dropout": 0, "drop_path": 0}, "", 0,
+             0.1)):
+        index = spt.remembered(tiny.build(), options) if strategy == "spt" else {}
         if strategy in ("sct", "ict"):
             index = common.index_of(chosen, options.get("mode", "attn"), word, BLOCKS, last)
         lr = 1e-3 if strategy in ("full", "partial") else 5e-3

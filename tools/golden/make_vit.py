@@ -23,6 +23,7 @@ from timm.loss import SoftTargetCrossEntropy
 
 import modules
 import sct_modules as sct
+import spt_modules as spt
 import tiny_vit as tiny
 import tuned
 from tuned import draw
@@ -111,7 +112,8 @@ def start_values(strategy, options, index, w):
                 out[stem + "A.weight"] = draw(rng, (options["r"], tiny.DIM), 0.2)
                 out[stem + "B.weight"] = draw(rng, (tiny.DIM, options["r"]), 0.3)
     if strategy in modules.STRATEGIES:
-        out |= modules.STRATEGIES[strategy][0](tiny.build(), options, rng)
+        started = modules.STRATEGIES[strategy][0](tiny.build(), options, rng)
+        out |= {k: w.get(k, v) for k, v in started.items()}
     return out | head(rng)
 
 
@@ -126,9 +128,15 @@ def gradients(net, loss):
     return dict(zip(names, map(tiny.f32, found)))
 
 
-def train(net, x, lr, smoothing):
+def weight_decay(strategy):
+    return spt.DECAY if strategy == "spt" else WD
+
+
+def train(net, x, lr, smoothing, strategy):
     """Losses before each of STEPS steps."""
-    opt = torch.optim.AdamW(list(net.own.values()), lr=lr, weight_decay=WD, foreach=False)
+    groups = [{"params": [p]} if strategy != "spt" or spt.decays(n) else
+              {"params": [p], "weight_decay": 0.0} for n, p in net.own.items()]
+    opt = torch.optim.AdamW(groups, lr=lr, weight_decay=weight_decay(strategy), foreach=False)
     losses = []
     for _ in range(STEPS):
         opt.zero_grad()
@@ -175,17 +183,18 @@ def strategy_file(folder, name, strategy, options, index, lr, smoothing, u8, w):
         loss = mixed_loss(net, x)
         out["loss_mix"] = loss.reshape(1)
         out |= {f"grad_mix/{k}": v for k, v in gradients(net, loss).items()}
-    out["loss"] = train(net, x, lr, smoothing)
+    out["loss"] = train(net, x, lr, smoothing, strategy)
     single = fresh(torch.float32)
-    out["loss_f32"] = train(single, tiny.pixels(u8[:tiny.BATCH], torch.float32), lr, smoothing)
+    x32 = tiny.pixels(u8[:tiny.BATCH], torch.float32)
+    out["loss_f32"] = train(single, x32, lr, smoothing, strategy)
     out |= {f"final/{k}": tiny.f32(sample(p)) for k, p in net.own.items()}
     tiny.save(f"{folder}/{name}.safetensors", out)
     gap = (out["loss_f32"] - out["loss"]).abs() / out["loss"]
     print(f"{name}: loss {out['loss'][0]:.4f} -> {out['loss'][-1]:.4f}, "
           f"f32 off by {gap.max():.1e}")
     text = {k: str(v).lower() if isinstance(v, bool) else str(v) for k, v in options.items()}
-    return {"name": name, "strategy": strategy, "options": text, "lr": lr, "weight_decay": WD,
-            "smoothing": smoothing}
+    return {"name": name, "strategy": strategy, "options": text, "lr": lr,
+            "weight_decay": weight_decay(strategy), "smoothing": smoothing}
 
 
 # ---- SCT's selection, in one go per block instead of streamed ----
@@ -309,8 +318,12 @@ def main():
             ("convpass", "convpass",
              {"form": "both", "h": 3, "scale": 0.5, "dropout": 0, "drop_path": 0}, 5e-3, 0.0),
             ("convpass_attn", "convpass",
-             {"form": "attn", "h": 9, "scale": 1.0, "dropout": 0, "drop_path": 0}, 5e-3, 0.1)):
-        idx = {}
+             {"form": "attn", "h": 9, "scale": 1.0, "dropout": 0, "drop_path": 0}, 5e-3, 0.1),
+            ("spt_lora", "spt", {"type": "lora", "r": 2, "dropout": 0, "drop_path": 0,
+                                 "norms": "trained"}, 5e-3, 0.0),
+            ("spt_adapter", "spt", {"type": "adapter", "r": 3, "dropout": 0, "drop_path": 0},
+             5e-3, 0.1)):
+        idx = spt.remembered(tiny.build(), options) if strategy == "spt" else {}
         if strategy in ("sct", "ict"):
             idx = index_of(chosen, options.get("mode", "attn"), str(options["k"]), BLOCKS,
                            options.get("last", 0))

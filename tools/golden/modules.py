@@ -8,6 +8,8 @@ gradient is alive.
 import numpy as np
 import torch
 
+import spt_modules as spt
+
 
 def draw(rng, shape, std, mean=0.0):
     return torch.from_numpy((mean + std * rng.standard_normal(shape)).astype(np.float32))
@@ -206,4 +208,4 @@ def convpass_attach(net, own, options):
 STRATEGIES = {"ssf": (ssf_start, ssf_attach), "vpt": (vpt_start, vpt_attach),
               "fact": (fact_start, fact_attach),
               "repadapter": (repadapter_start, repadapter_attach),
-              "convpass": (convpass_start, convpass_attach)}
+              "convpass": (convpass_start, convpass_attach), "spt": (spt.start, spt.attach)}
