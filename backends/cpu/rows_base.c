@@ -200,6 +200,7 @@ const struct cpu_row cpu_rows_base[] = {
     ROW(LORA_MODULE, lora_module, ORDER_BASE, lora_module_accepts, lora_module_choose),
     ROW(LORA_MODULE_DX, lora_module_dx, ORDER_BASE, lora_module_dx_accepts,
         lora_module_dx_choose),
+    ROW(DORA_SCALE, dora_scale, ORDER_BASE, f32, NULL),
 };
 
 const size_t cpu_rows_base_count = sizeof cpu_rows_base / sizeof cpu_rows_base[0];

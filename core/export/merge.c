@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * merge.c - two graphs in lockstep; low-rank pairs, and scales with shifts.
+ * merge.c - two graphs in lockstep; low-rank pairs, magnitudes, scales with shifts.
  * Every value of the plain graph is paired with one of the adapted graph, starting with the
  * logits; a value that is reached again must have the same partner. So when the walk ends, both
  * graphs are the same expression but for what was folded. */
 #include "core/export/merge.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "core/base/status.h"
@@ -103,6 +104,109 @@ static sct_status fold(struct walk *w, uint32_t *a, uint32_t weight)
     return SCT_OK;
 }
 
+/* ---- DoRA ---- */
+
+/* A decomposed layer: factor * (x W^T + pairs), and what else is in the expression. */
+struct dora {
+    uint32_t z, factor;             /* values of the product */
+    const struct sct_gnode *linear; /* x W^T */
+};
+
+/* The product in a value: behind a bias, or beside the layer that dropout does not touch:
+ * (x W^T + bias - d W^T) + factor * (d W^T + pairs), d = dropout(x). */
+static const struct sct_gnode *product(const struct sct_graph *g, uint32_t v, uint32_t *bias)
+{
+    const struct sct_gnode *mul = made_by_op(g, v, SCT_OP_MUL), *add, *rest, *minus, *plain;
+    *bias = 0;
+    if (mul || !(add = made_by_op(g, v, SCT_OP_ADD)))
+        return mul;
+    if ((mul = made_by_op(g, add->in[0], SCT_OP_MUL)) && stored(g, add->in[1])) {
+        *bias = add->in[1];
+        return mul;
+    }
+    mul = made_by_op(g, add->in[1], SCT_OP_MUL);
+    rest = mul ? made_by_op(g, add->in[0], SCT_OP_ADD) : NULL;
+    minus = rest ? made_by_op(g, rest->in[1], SCT_OP_SCALE) : NULL;
+    plain = minus ? projection(g, minus->in[0]) : NULL;
+    const struct sct_gnode *kept = plain ? made_by_op(g, rest->in[0], SCT_OP_LINEAR) : NULL;
+    if (!kept || kept->in[1] != plain->in[1] ||
+        certain(g, kept->in[0]) != certain(g, plain->in[0]) ||
+        ((const struct sct_scale_params *)minus->params)->mul != -1.0f ||
+        ((const struct sct_scale_params *)minus->params)->add != 0.0f)
+        return NULL;
+    *bias = kept->n_in > 2 ? kept->in[2] : 0;
+    return mul;
+}
+
+/* Follows the factor: sums of padded ranges, each m / norm of its rows. Notes the magnitudes;
+ * *rows: how many rows they are of. False: something else. */
+static sct_status read_factor(struct walk *w, const struct dora *d, bool *fits, uint32_t *rows)
+{
+    const struct sct_graph *g = w->a;
+    struct sct_merge *m = w->m;
+    uint32_t v = d->factor, rest;
+    *rows = 0;
+    for (*fits = true; *fits && v; v = rest) {
+        const struct sct_gnode *sum = made_by_op(g, v, SCT_OP_ADD), *pad, *f;
+        rest = sum ? sum->in[0] : 0;
+        v = sum ? sum->in[1] : v;
+        pad = made_by_op(g, v, SCT_OP_PAD_CH);
+        f = made_by_op(g, pad ? pad->in[0] : v, SCT_OP_DORA_SCALE);
+        *fits = f && f->in[1] == d->linear->in[1] && stored(g, f->in[0]);
+        if (!*fits)
+            break;
+        const struct sct_module_params *p = f->params;
+        const struct sct_merge_pair *pair = NULL;
+        for (uint32_t i = 0; i < m->n; i++)
+            if (f->n_in > 2 && m->pair[i].a == stored(g, f->in[2]))
+                pair = &m->pair[i];
+        *fits = (pad ? ((const struct sct_range_params *)pad->params)->first == p->first
+                     : p->first == 0) &&
+                (f->n_in == 2 || (pair && pair->b == stored(g, f->in[3]) &&
+                                  pair->scale == p->scale && pair->first == p->first));
+        if (!*fits)
+            break;
+        SCT_TRY(sct_grow((void **)&m->norm, &m->cap_norm, (uint64_t)m->n_norm + 1,
+                         sizeof *m->norm, w->err));
+        m->norm[m->n_norm++] = (struct sct_merge_norm){stored(g, d->linear->in[1])->name,
+                                                       stored(g, f->in[0]), p->first};
+        *rows += stored(g, f->in[0])->desc.dim[0];
+    }
+    return SCT_OK;
+}
+
+static sct_status push(struct walk *w, uint32_t a, uint32_t b);
+
+/* *done: value v is the decomposed form of layer y of the plain graph; it is noted, and what
+ * both read is compared further. */
+static sct_status fold_dora(struct walk *w, uint32_t v, const struct sct_gnode *y, bool *done)
+{
+    const struct sct_graph *g = w->a;
+    uint32_t bias, rows;
+    const struct sct_gnode *mul = product(g, v, &bias);
+    *done = false;
+    if (!mul || w->partner[y->in[1]])
+        return SCT_OK;
+    const uint32_t n = w->m->n, n_norm = w->m->n_norm;
+    struct dora d = {mul->in[0], mul->in[1], NULL};
+    SCT_TRY(fold(w, &d.z, y->in[1]));
+    d.linear = projection(g, d.z);
+    if (d.linear)
+        SCT_TRY(read_factor(w, &d, done, &rows));
+    *done = *done && rows == stored(g, d.linear->in[1])->desc.dim[0] &&
+            !bias == (y->n_in < 3 || !y->in[2]);
+    if (!*done) {
+        w->m->n = n;
+        w->m->n_norm = n_norm;
+        return SCT_OK;
+    }
+    SCT_TRY(push(w, d.linear->in[0], y->in[0]));
+    SCT_TRY(push(w, d.linear->in[1], y->in[1]));
+    return bias ? push(w, bias, y->in[2]) : SCT_OK;
+}
+
+/* ---- scales and shifts ---- */
+
 /* The name of a stored tensor that is read through views; NULL: it is computed. */
 static const char *stored_name(const struct sct_graph *g, uint32_t v)
 {
@@ -182,8 +286,13 @@ static sct_status compare(struct walk *w, struct both v)
     const struct sct_gnode *y = made_by(w->b, v.b);
     if (y && (y->op == SCT_OP_LINEAR || y->op == SCT_OP_LAYERNORM))
         SCT_TRY(fold_affine(w, &v.a, y));
-    if (y && y->op == SCT_OP_LINEAR)
+    if (y && y->op == SCT_OP_LINEAR) {
+        bool done;
+        SCT_TRY(fold_dora(w, v.a, y, &done));
+        if (done)
+            return SCT_OK;
         SCT_TRY(fold(w, &v.a, y->in[1]));
+    }
     const struct sct_gnode *x = made_by(w->a, v.a);
     if (!x && !y)
         return same_source(&w->a->value[v.a], &w->b->value[v.b]) ? SCT_OK : differ(w, v.a);
@@ -220,6 +329,7 @@ void sct_merge_fini(struct sct_merge *m)
 {
     sct_free(m->pair);
     sct_free(m->affine);
+    sct_free(m->norm);
     *m = (struct sct_merge){.model = NULL};
 }
 
@@ -271,6 +381,27 @@ static sct_status fold_pair(const struct sct_merge_pair *p, float *w, sct_error 
     return own.code == SCT_OK ? sct_nomem(err) : sct_fail(err, own.code, "%s", own.msg);
 }
 
+/* Rows first.. of w get the norms m; a row of zeros stays one. */
+static sct_status fold_norm(const struct sct_merge_norm *f, float *w, const struct sct_desc *d,
+                            sct_error *err)
+{
+    const size_t in = (size_t)(sct_desc_count(d) / d->dim[0]), rows = f->m->desc.dim[0];
+    sct_error own = SCT_ERROR_INIT;
+    float *m = values(f->m, &own);
+    if (!m)
+        return own.code == SCT_OK ? sct_nomem(err) : sct_fail(err, own.code, "%s", own.msg);
+    for (size_t o = 0; o < rows; o++) {
+        float *row = w + (f->first + o) * in;
+        double sum = 0;
+        for (size_t i = 0; i < in; i++)
+            sum += (double)row[i] * (double)row[i];
+        for (size_t i = 0; sum > 0 && i < in; i++)
+            row[i] = (float)((double)row[i] * ((double)m[o] / sqrt(sum)));
+    }
+    sct_free(m);
+    return SCT_OK;
+}
+
 /* w [rows][..] of n values: row o times scale[o], plus shift[o] where there is one. */
 static sct_status fold_channels(const struct sct_tensor *scale, const struct sct_tensor *shift,
                                 float *w, uint64_t n, sct_error *err)
@@ -300,6 +431,9 @@ sct_status sct_merge_load(const struct sct_merge *m, const char *name, float *ds
     for (uint32_t i = 0; i < m->n; i++)
         if (strcmp(m->pair[i].weight, name) == 0)
             SCT_TRY(fold_pair(&m->pair[i], dst, err));
+    for (uint32_t i = 0; i < m->n_norm; i++)
+        if (strcmp(m->norm[i].weight, name) == 0)
+            SCT_TRY(fold_norm(&m->norm[i], dst, &p->t->desc, err));
     for (uint32_t i = m->n_affine; i-- > 0;) {
         const struct sct_merge_affine *f = &m->affine[i];
         const bool bias = strcmp(f->bias, name) == 0;

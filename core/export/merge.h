@@ -7,7 +7,12 @@
  *
  *   y = x W^T + bias;  y[first..] += scale * (x A^T) B^T      =>      W[first..] += scale * B A
  *
- * (LoRA, arXiv 2106.09685, section 4.1), and in a scale s and a shift t of every channel behind
+ * (LoRA, arXiv 2106.09685, section 4.1), with a magnitude m over them (DoRA, arXiv 2402.09353,
+ * equation 5),
+ *
+ *   y = f * (x W^T + pairs) + bias,  f = m / |W|      =>      W[o] *= m[o] / |W[o]|
+ *
+ * where W has the pairs folded in already, and in a scale s and a shift t of every channel behind
  * a linear layer or a LayerNorm that has a bias, with pairs beside it or not,
  *
  *   y = s * op(x; W, bias) + t      =>      W[o] *= s[o];  bias = s * bias + t
@@ -27,6 +32,13 @@ struct sct_merge_pair {
     uint32_t first; /* row of W */
 };
 
+/* Magnitudes m [rows] of rows first.. of W. */
+struct sct_merge_norm {
+    const char *weight;
+    const struct sct_tensor *m;
+    uint32_t first;
+};
+
 /* Of a layer with C outputs: scale and shift [C]. */
 struct sct_merge_affine {
     const char *weight, *bias; /* names: [C][..] or a norm's [C]; [C] */
@@ -37,7 +49,8 @@ struct sct_merge {
     const struct sct_model *model; /* the adapted one */
     struct sct_merge_pair *pair;
     struct sct_merge_affine *affine; /* of one layer: the last to run comes first */
-    uint32_t n, cap, n_affine, cap_affine;
+    struct sct_merge_norm *norm;
+    uint32_t n, cap, n_affine, cap_affine, n_norm, cap_norm;
 };
 
 /* Fills *m, which borrows from both models. plain may be the adapted model itself: nothing is

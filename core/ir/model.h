@@ -52,11 +52,14 @@ struct sct_param {
     const struct sct_tensor *t; /* what the graph holds: the base's tensor, or own */
     struct sct_tensor own;      /* once it is trainable or added */
     const char *init;           /* added: how it starts */
+    const struct sct_tensor *norms_of; /* added: starts at norms of this one's rows, or NULL */
+    uint32_t norms_first;
     struct sct_group group;
     uint32_t value; /* of the graph */
     bool trainable;
     bool added; /* by a strategy (or a fresh head) */
     bool is_index;
+    bool kept; /* added, not trained: saved and loaded as if it were */
     void *host; /* values that replace init or the base's (loaded adapter); arena */
     uint64_t seed;
 };
@@ -91,6 +94,16 @@ struct sct_param *sct_model_param(struct sct_model *m, const struct sct_tensor *
 /* Adds a parameter of our own: trainable, or an index list. desc f32 or i32. */
 struct sct_param *sct_model_add(struct sct_model *m, const char *name, const struct sct_desc *d,
                                 const char *init, const struct sct_group *group, bool is_index);
+/* Adds a parameter [n] that starts at the L2 norms of rows first.. of `of`, which has them.
+ * trained: or else it is kept as it is. */
+struct sct_param *sct_model_row_norms(struct sct_model *m, const char *name,
+                                      const struct sct_param *of, uint32_t first, uint32_t n,
+                                      bool trained);
+/* Whether an adapter holds the parameter's values: trainable, kept, or an index list. */
+static inline bool sct_param_is_stored(const struct sct_param *p)
+{
+    return p->trainable || p->kept || p->is_index;
+}
 /* The parameter becomes trainable. */
 void sct_model_train(struct sct_model *m, struct sct_param *p, const struct sct_group *group);
 

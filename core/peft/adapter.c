@@ -123,7 +123,7 @@ static sct_status fill_one(const struct sct_adapter *a, struct sct_model *m,
 sct_status sct_adapter_fill(struct sct_adapter *a, struct sct_model *m, sct_error *err)
 {
     for (uint32_t i = 0; i < m->n_param; i++)
-        if (m->param[i]->trainable || m->param[i]->is_index)
+        if (sct_param_is_stored(m->param[i]))
             SCT_TRY(fill_one(a, m, m->param[i], err));
     for (uint32_t i = 0; i < a->n; i++)
         if (!a->item[i].used)

@@ -7,6 +7,7 @@
 #include "core/base/status.h"
 #include "core/model/build.h"
 #include "core/train/model_io.h"
+#include "core/train/peft_folder.h"
 #include "core/train/preprocess_io.h"
 
 enum { FORMAT_VERSION = 1 };
@@ -19,7 +20,7 @@ static sct_status gather(struct sct_adapter *a, const struct sct_model *m,
     for (uint32_t i = 0; i < m->n_param; i++) {
         const struct sct_param *p = m->param[i];
         const bool head = sct_name_is_head(p->name);
-        if (!p->trainable && !p->is_index && !head)
+        if (!sct_param_is_stored(p) && !head)
             continue;
         const uint64_t n = sct_desc_count(&p->t->desc);
         void *v = sct_calloc((size_t)n, 4);
@@ -47,8 +48,9 @@ static json_t *config_json(const struct sct_tuner *t, const struct sct_adapter_i
             *p = (char)(*p - 32);
     json_object_set_new(root, "peft_type", json_string(type));
     for (uint32_t k = 0; k < disk->n_key; k++)
-        json_object_set_new(root, disk->key[k].key,
-                            json_loads(disk->key[k].json, JSON_DECODE_ANY, NULL));
+        if (strcmp(disk->key[k].key, "modules") != 0)
+            json_object_set_new(root, disk->key[k].key,
+                                json_loads(disk->key[k].json, JSON_DECODE_ANY, NULL));
     json_t *own = json_object();
     json_object_set_new(own, "format_version", json_integer(FORMAT_VERSION));
     json_object_set_new(own, "strategy", json_string(i->strategy));
@@ -86,27 +88,6 @@ static json_t *config_json(const struct sct_tuner *t, const struct sct_adapter_i
     return root;
 }
 
-/* Keys that peft writes for a LoRA and that the strategy does not know. */
-static sct_status peft_defaults(json_t *root, uint32_t arch, sct_error *err)
-{
-    const struct sct_arch_row *row = sct_arch_at(arch);
-    const char *const saved[] = {row->head};
-    const char *targets[1] = {"qkv"};
-    struct sct_peft_lora l = {.r = 1,
-                              .alpha = 1.0f,
-                              .targets = targets,
-                              .saved = saved,
-                              .n_targets = 1,
-                              .n_saved = 1,
-                              .base_class = row->timm_class,
-                              .library = row->timm_module};
-    json_t *all = NULL;
-    SCT_TRY(sct_peft_lora_config(&all, &l, err));
-    json_object_update_missing(root, all);
-    json_decref(all);
-    return SCT_OK;
-}
-
 static sct_status write_folder(const char *dir, const struct sct_tuner *t,
                                const struct sct_adapter_info *info, const struct sct_adapter *a,
                                sct_error *err)
@@ -116,7 +97,7 @@ static sct_status write_folder(const char *dir, const struct sct_tuner *t,
     sct_status rc = item && root ? SCT_OK : sct_nomem(err);
     const char *type = json_string_value(json_object_get(root, "peft_type"));
     if (rc == SCT_OK && type && strcmp(type, "LORA") == 0)
-        rc = peft_defaults(root, info->model.arch, err);
+        rc = sct_peft_folder_keys(root, sct_adapter_get_key(a, "modules"), info->model.arch, err);
     for (uint32_t i = 0; rc == SCT_OK && i < a->n; i++) {
         const struct sct_adapter_tensor *x = &a->item[i];
         const bool f32 = x->desc.dtype == SCT_F32;

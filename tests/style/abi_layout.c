@@ -346,8 +346,8 @@ static void strategy_tables(void)
         M(abi), M(size), M(alloc), M(free), M(log), M(fail), M(sites), M(params), M(param_name);
         M(param_desc), M(classes), M(watch), M(reading), M(edit_begin), M(edit_commit);
         M(new_param), M(new_index), M(train), M(train_some), M(random_key), M(get), M(put);
-        M(put_key), M(get_key), M(tensor_name);
-        END("sct_strategy_host", tensor_name, GROWS);
+        M(put_key), M(get_key), M(tensor_name), M(match), M(param_value), M(new_row_norms);
+        END("sct_strategy_host", new_row_norms, GROWS);
     }
     {
         typedef struct sct_strategy T;

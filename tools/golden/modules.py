@@ -8,6 +8,8 @@ gradient is alive.
 import numpy as np
 import torch
 
+import lora_modules
+
 
 def draw(rng, shape, std, mean=0.0):
     return torch.from_numpy((mean + std * rng.standard_normal(shape)).astype(np.float32))
@@ -115,4 +117,5 @@ def fact_attach(net, own, options):
 
 
 STRATEGIES = {"ssf": (ssf_start, ssf_attach), "vpt": (vpt_start, vpt_attach),
-              "fact": (fact_start, fact_attach)}
+              "fact": (fact_start, fact_attach),
+              "lora": (lora_modules.start, lora_modules.attach)}
