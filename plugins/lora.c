@@ -3,9 +3,9 @@
  * (Liu et al. 2024, arXiv 2402.09353): W' = m (W + s B A) / |W + s B A|, row by row.
  *
  * Targets are LINEAR sites; q, k and v are ranges of the fused qkv, each with its own pair; qkv
- * is the fused layer with one pair, as peft and NOAH have it. Rows of a layer are independent of
- * each other in DoRA too, so its parts work alike; the rows of a fused layer that are no target
- * keep the magnitude they have. Ranks: lora_rank.c; the adapter on disk: lora_disk.c. */
+ * is the fused layer with one pair, as peft and NOAH have it. Rows of a layer are independent
+ * of each other in DoRA too, so its parts work alike; the rows of a fused layer that are no
+ * target keep the magnitude they have. Ranks: lora_rank.c; the adapter on disk: lora_disk.c. */
 #include <stdio.h>
 #include <string.h>
 
@@ -56,8 +56,8 @@ struct lora_layer lora_layer_of(const char *name, const char *end)
     return s;
 }
 
-void lora_name(char buf[LORA_NAME], const struct lora_layer *layer,
-               const struct lora_target *t, const char *tensor)
+void lora_name(char buf[LORA_NAME], const struct lora_layer *layer, const struct lora_target *t,
+               const char *tensor)
 {
     if (t->part >= 0)
         (void)snprintf(buf, LORA_NAME, "%s.%s.%s", layer->text, t->name, tensor);
@@ -78,8 +78,8 @@ struct work {
     struct lora_values values;
     const int *want;
     const char *pattern; /* of the layer's site */
-    sct_val w, x;   /* DoRA: the weight; input behind dropout */
-    sct_val factor; /* DoRA: m / norm of all rows of the layer */
+    sct_val w, x;        /* DoRA: the weight; input behind dropout */
+    sct_val factor;      /* DoRA: m / norm of all rows of the layer */
 };
 
 struct rows {
@@ -116,8 +116,8 @@ static void add_factor(struct work *k, const struct lora_target *t, sct_val a, s
     char name[LORA_NAME];
     const struct rows rows = rows_of(k, t);
     lora_name(name, &k->layer, t, "lora_magnitude_vector");
-    const sct_val m = k->h->new_row_norms(k->m, name, k->site.weight - 1, rows.first, rows.n,
-                                          a.id != 0);
+    const sct_val m =
+        k->h->new_row_norms(k->m, name, k->site.weight - 1, rows.first, rows.n, a.id != 0);
     sct_val f = sct_dora_scale(k->b, m, k->w, a, up, (float)k->values.scale, rows.first);
     if (rows.n < k->site.channels)
         f = sct_pad_ch(k->b, f, rows.first, k->site.channels);
@@ -217,8 +217,7 @@ static size_t count_sites(const struct sct_strategy_host *h, const sct_model *m,
 
 static sct_status name_layer(struct work *k, sct_error *err)
 {
-    const char *weight =
-        k->site.weight ? k->h->param_name(k->m, k->site.weight - 1) : NULL;
+    const char *weight = k->site.weight ? k->h->param_name(k->m, k->site.weight - 1) : NULL;
     k->layer = lora_layer_of(weight, ".weight");
     if (k->layer.text[0])
         return SCT_OK;
@@ -241,9 +240,8 @@ static sct_status walk(struct work *k, struct sct_site *room, struct lora_layer 
     for (int edit = 0; edit < 2; edit++) {
         size_t done = 0;
         for (size_t p = 0; p < PATTERNS; p++) {
-            const size_t n = wanted(k->want, patterns[p])
-                                 ? k->h->sites(k->m, patterns[p], NULL, 0)
-                                 : 0;
+            const size_t n =
+                wanted(k->want, patterns[p]) ? k->h->sites(k->m, patterns[p], NULL, 0) : 0;
             for (size_t i = 0; i < n && done < all; i++) {
                 ask(k, p, i, room, n);
                 SCT_TRY(name_layer(k, err));

@@ -40,8 +40,9 @@ struct lora_layer lora_layer_of(const char *name, const char *end);
 
 /* "blocks.3.attn.qkv.q.lora_A.weight": own name of a tensor of a pair. */
 enum { LORA_NAME = 192 };
-void lora_name(char buf[LORA_NAME], const struct lora_layer *layer,
-               const struct lora_target *t, const char *tensor);
+
+void lora_name(char buf[LORA_NAME], const struct lora_layer *layer, const struct lora_target *t,
+               const char *tensor);
 
 /* Rank and alpha of a layer (of each of its pairs), and scale: alpha / r, or with rslora
  * alpha / sqrt(r) (Kalajdzievski 2023, arXiv 2312.03732). */

@@ -57,9 +57,9 @@ static sct_status note_module(struct disk *k, const struct lora_layer *layer, ui
 {
     struct lora_values v;
     SCT_TRY(lora_values_of(k->l, k->h, layer->text, &v, err));
-    k->used += (size_t)snprintf(k->modules + k->used, k->size - k->used, "%s\"%s\": [%u, %.9g, %u]",
-                                k->used > 1 ? ", " : "", layer->text, v.r, (double)v.alpha,
-                                pairs);
+    k->used +=
+        (size_t)snprintf(k->modules + k->used, k->size - k->used, "%s\"%s\": [%u, %.9g, %u]",
+                         k->used > 1 ? ", " : "", layer->text, v.r, (double)v.alpha, pairs);
     return SCT_OK;
 }
 
@@ -172,7 +172,8 @@ static sct_status all_to_disk(struct disk *k, sct_error *err)
     struct lora_layer last = {""};
     for (size_t i = 0; k->h->tensor_name(k->from, i); i++) {
         const char *own = k->h->tensor_name(k->from, i);
-        const struct lora_layer parts = layer_of_parts(k, own), whole = lora_layer_of(own, ".lora_A");
+        const struct lora_layer parts = layer_of_parts(k, own),
+                                whole = lora_layer_of(own, ".lora_A");
         struct sct_desc d;
         const void *data;
         char name[LORA_NAME];

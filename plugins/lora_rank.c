@@ -5,7 +5,6 @@
  * of sites, against the end of the layer's name with its numbers in brackets
  * (blocks[3].attn.qkv), so "fc1" is every fc1. The first entry that fits decides. q, k and v of
  * a fused layer have one rank and one alpha: only so are their pairs one pair of that layer. */
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,8 +40,8 @@ static sct_status bad(const struct sct_strategy_host *h, const char *key, const 
                       size_t n, const char *what, sct_error *err)
 {
     return h->fail(err, SCT_EUSAGE,
-                   "%s: \"%.*s\": %s; expected entries like fc1=16 or blocks[0:6].attn.*=4", key,
-                   (int)n, text, what);
+                   "%s: \"%.*s\": %s; expected entries like fc1=16 or blocks[0:6].attn.*=4",
+                   key, (int)n, text, what);
 }
 
 /* The entry at *p; *p moves behind it. whole: values are integers of at least 1. */
@@ -57,17 +56,16 @@ static sct_status next(const struct sct_strategy_host *h, const char *key, const
         return bad(h, key, text, n, "no PATTERN=NUMBER", err);
     memcpy(number, text + left + 1, n - left - 1);
     number[n - left - 1] = 0;
-    errno = 0;
     e->value = strtod(number, &end);
-    if (end == number || *end || errno || !isfinite(e->value) || fabs(e->value) > 1e6)
+    if (end == number || *end || !isfinite(e->value) || fabs(e->value) > 1e6)
         return bad(h, key, text, n, "the value is no number up to 1e6", err);
     if (whole && (e->value < 1 || e->value > 4096 || e->value != floor(e->value)))
         return bad(h, key, text, n, "a rank is an integer from 1 to 4096", err);
     (void)snprintf(e->pattern, sizeof e->pattern, "**.%.*s", (int)left, text);
     const char *last = strrchr(e->pattern, '.') + 1;
     if (strlen(last) == 1 && strchr("qkv", *last))
-        return bad(h, key, text, n, "q, k and v of a layer have one rank and one alpha: say qkv",
-                   err);
+        return bad(h, key, text, n,
+                   "q, k and v of a layer have one rank and one alpha: say qkv", err);
     sct_error why = SCT_ERROR_INIT;
     if (!h->match(e->pattern, "none", &why) && why.code != SCT_OK)
         return bad(h, key, text, n, "the left side is no pattern", err);
@@ -117,7 +115,8 @@ static sct_status check(const struct sct_strategy_host *h, const char *key, cons
             fits = h->match(e.pattern, path, NULL);
         }
         if (!fits)
-            return bad(h, key, text, strcspn(text, ","), "it fits no layer of the targets", err);
+            return bad(h, key, text, strcspn(text, ","), "it fits no layer of the targets",
+                       err);
     }
     return SCT_OK;
 }

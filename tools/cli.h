@@ -22,6 +22,7 @@ sct_status cmd_eval(struct cli *c, sct_error *err);
 sct_status cmd_predict(struct cli *c, sct_error *err);
 sct_status cmd_inspect(struct cli *c, sct_error *err);
 sct_status cmd_export(struct cli *c, sct_error *err);
+sct_status cmd_convert(struct cli *c, sct_error *err);
 sct_status cmd_devices(struct cli *c, sct_error *err);
 sct_status cmd_ops(struct cli *c, sct_error *err);
 sct_status cmd_plugins(struct cli *c, sct_error *err);

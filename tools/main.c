@@ -21,6 +21,8 @@ static const struct {
     {"predict", "classes of pictures", cmd_predict},
     {"inspect", "what is in a weight file or an adapter folder", cmd_inspect},
     {"export", "the model for other programs: ONNX, timm, transformers", cmd_export},
+    {"convert", "an adapter into the names of peft with timm or transformers, and back",
+     cmd_convert},
     {"devices", "devices of every backend", cmd_devices},
     {"ops", "the table of ops and which backend has which", cmd_ops},
     {"plugins", "strategies and backends that are found, with their options", cmd_plugins},

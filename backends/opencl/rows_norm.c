@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * rows_norm.c - layernorm, its gradients, sums over rows, norms of rows. One kernel text serves CPU and GPU.
+ * rows_norm.c - layernorm, its gradients, sums over rows, norms of rows. One kernel text serves
+ * CPU and GPU.
  */
 #include "backends/opencl/rows.h"
 

@@ -12,8 +12,8 @@
  *
  *   y = f * (x W^T + pairs) + bias,  f = m / |W|      =>      W[o] *= m[o] / |W[o]|
  *
- * where W has the pairs folded in already, and in a scale s and a shift t of every channel behind
- * a linear layer or a LayerNorm that has a bias, with pairs beside it or not,
+ * where W has the pairs folded in already, and in a scale s and a shift t of every channel
+ * behind a linear layer or a LayerNorm that has a bias, with pairs beside it or not,
  *
  *   y = s * op(x; W, bias) + t      =>      W[o] *= s[o];  bias = s * bias + t
  *

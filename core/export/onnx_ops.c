@@ -230,7 +230,8 @@ static void dora_scale(struct onnx *o, const struct sct_gnode *n)
     const struct sct_module_params *p = n->params;
     const int64_t axis = 0;
     const float least = 1e-30f;
-    onnx_name w = sct_onnx_slice(o, sct_onnx_transposed(o, n->in[1]), 1, p->first, IN_D->dim[0]);
+    onnx_name w =
+        sct_onnx_slice(o, sct_onnx_transposed(o, n->in[1]), 1, p->first, IN_D->dim[0]);
     if (n->n_in > 2) {
         const onnx_name by = sct_onnx_f32(o, 0, NULL, &p->scale);
         const onnx_name ba = sct_onnx_op2(o, "MatMul", sct_onnx_transposed(o, n->in[2]),
@@ -240,8 +241,8 @@ static void dora_scale(struct onnx *o, const struct sct_gnode *n)
     SctOnnx__Node *norm =
         sct_onnx_add(o, "ReduceL2", 2, (const onnx_name[2]){w, sct_onnx_i64(o, 1, &axis)});
     sct_onnx_attr_int(o, norm, "keepdims", 0);
-    const onnx_name most = sct_onnx_op2(o, "Max", norm ? norm->output[0] : "",
-                                        sct_onnx_f32(o, 0, NULL, &least));
+    const onnx_name most =
+        sct_onnx_op2(o, "Max", norm ? norm->output[0] : "", sct_onnx_f32(o, 0, NULL, &least));
     done(o, n, sct_onnx_op2(o, "Div", X, most));
 }
 

@@ -67,9 +67,9 @@ struct sct_peft_lora_read {
     const json_t *saved;                        /* array of strings or NULL */
 };
 
-/* SCT_EFILE with file, key and what is supported: not LORA, bias other than none, a way to start
- * that changes the base (PiSSA), layers_to_transform, fan_in_fan_out and others, a wrong type.
- * Keys that PEFT would drop are ignored. */
+/* SCT_EFILE with file, key and what is supported: not LORA, bias other than none, a way to
+ * start that changes the base (PiSSA), layers_to_transform, fan_in_fan_out and others, a wrong
+ * type. Keys that PEFT would drop are ignored. */
 sct_status sct_peft_lora_parse(struct sct_peft_lora_read *out,
                                const struct sct_adapter_folder *f, sct_error *err);
 

@@ -191,21 +191,32 @@ static sct_status check_init(const struct sct_json_at *at, sct_error *err)
     for (size_t i = 0; json_is_string(v) && i < sizeof plain / sizeof *plain; i++)
         if (strcmp(json_string_value(v), plain[i]) == 0)
             return SCT_OK;
-    return sct_fail(err, at->bad,
-                    "%s: init_lora_weights %.40s is not supported, as it changes the base; save "
-                    "the adapter with path_initial_model_for_weight_conversion, or merge it",
-                    at->file, json_is_string(v) ? json_string_value(v) : "of this type");
+    return sct_fail(
+        err, at->bad,
+        "%s: init_lora_weights %.40s is not supported, as it changes the base; save "
+        "the adapter with path_initial_model_for_weight_conversion, or merge it",
+        at->file, json_is_string(v) ? json_string_value(v) : "of this type");
 }
 
 sct_status sct_peft_lora_parse(struct sct_peft_lora_read *out,
                                const struct sct_adapter_folder *f, sct_error *err)
 {
     static const char *const unsupported[] = {
-        "layer_replication",   "target_parameters",       "fan_in_fan_out",
-        "lora_bias",           "use_qalora",              "use_bdlora",
-        "exclude_modules",     "layers_pattern",          "layers_to_transform",
-        "arrow_config",        "alora_invocation_tokens", "kasa_config",
-        "megatron_config",     "monteclora_config",       "velora_config",
+        "layer_replication",
+        "target_parameters",
+        "fan_in_fan_out",
+        "lora_bias",
+        "use_qalora",
+        "use_bdlora",
+        "exclude_modules",
+        "layers_pattern",
+        "layers_to_transform",
+        "arrow_config",
+        "alora_invocation_tokens",
+        "kasa_config",
+        "megatron_config",
+        "monteclora_config",
+        "velora_config",
         "trainable_token_indices",
     };
     const struct sct_json_at at = {f->config, f->config_path, "", SCT_EFILE};

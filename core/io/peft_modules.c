@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * peft_modules.c - the keys of a PEFT configuration that speak of modules.
- * Modules of a kind differ in the numbers of their names only. Where a kind is of one value, its
- * key is the end of the name; else every value has a key that lists the numbers of the blocks,
- * so that no two keys fit one module. */
+ * Modules of a kind differ in the numbers of their names only. Where a kind is of one value,
+ * its key is the end of the name; else every value has a key that lists the numbers of the
+ * blocks, so that no two keys fit one module. */
 #include "core/io/peft_modules.h"
 
 #include <ctype.h>
@@ -60,8 +60,8 @@ static const char *end_of(const char *name)
 /* Words that stand for one kind of layer in every library, without the word before. */
 static bool speaks_alone(const char *word)
 {
-    static const char *const alone[] = {"qkv",    "query",  "key", "value", "q_proj", "k_proj",
-                                        "v_proj", "o_proj", "fc1", "fc2"};
+    static const char *const alone[] = {"qkv",    "query",  "key",    "value", "q_proj",
+                                        "k_proj", "v_proj", "o_proj", "fc1",   "fc2"};
     for (size_t i = 0; i < sizeof alone / sizeof *alone; i++)
         if (strcmp(word, alone[i]) == 0)
             return true;
@@ -178,8 +178,8 @@ static sct_status set_pattern(json_t *config, const char *key, const struct sct_
         const bool said = text && json_object_get(pattern, text);
         bool listed = false;
         for (size_t j = 0; j < i && !listed; j++)
-            listed = same_group(m[j].name, m[i].name) &&
-                     value(&m[j], what) == value(&m[i], what);
+            listed =
+                same_group(m[j].name, m[i].name) && value(&m[j], what) == value(&m[i], what);
         if (!text || (!said && !listed &&
                       json_object_set_new(pattern, text, number(value(&m[i], what))) != 0)) {
             sct_free(text);
@@ -276,8 +276,7 @@ sct_status sct_peft_modules_target(const struct sct_peft_lora_read *l, const cha
     for (size_t i = 0; i < json_array_size(l->targets) && !*yes; i++) {
         const char *t = json_string_value(json_array_get(l->targets, i));
         const size_t n = strlen(module), k = strlen(t);
-        *yes = k <= n && strcmp(module + n - k, t) == 0 &&
-               (k == n || module[n - k - 1] == '.');
+        *yes = k <= n && strcmp(module + n - k, t) == 0 && (k == n || module[n - k - 1] == '.');
     }
     return SCT_OK;
 }

@@ -95,7 +95,7 @@ static bool put_escape(uint8_t set[32], char c)
 static const char *put_set(uint8_t set[32], const char *p)
 {
     const bool not = *p == '^';
-    p += not;
+    p += not ;
     const char *first = p;
     for (; *p && (*p != ']' || p == first); p++) {
         if (*p == '\\') {
@@ -109,7 +109,7 @@ static const char *put_set(uint8_t set[32], const char *p)
             put(set, (unsigned char)*p);
         }
     }
-    for (int i = 0; not && i < 32; i++)
+    for (int i = 0; not &&i < 32; i++)
         set[i] = (uint8_t)~set[i];
     return *p == ']' ? p + 1 : NULL;
 }

@@ -48,10 +48,10 @@ struct sct_model_config {
 
 /* A parameter or index list of the model. */
 struct sct_param {
-    const char *name;           /* timm's, or the strategy's */
-    const struct sct_tensor *t; /* what the graph holds: the base's tensor, or own */
-    struct sct_tensor own;      /* once it is trainable or added */
-    const char *init;           /* added: how it starts */
+    const char *name;                  /* timm's, or the strategy's */
+    const struct sct_tensor *t;        /* what the graph holds: the base's tensor, or own */
+    struct sct_tensor own;             /* once it is trainable or added */
+    const char *init;                  /* added: how it starts */
     const struct sct_tensor *norms_of; /* added: starts at norms of this one's rows, or NULL */
     uint32_t norms_first;
     struct sct_group group;
@@ -59,7 +59,7 @@ struct sct_param {
     bool trainable;
     bool added; /* by a strategy (or a fresh head) */
     bool is_index;
-    bool kept; /* added, not trained: saved and loaded as if it were */
+    bool kept;  /* added, not trained: saved and loaded as if it were */
     void *host; /* values that replace init or the base's (loaded adapter); arena */
     uint64_t seed;
 };
@@ -99,11 +99,13 @@ struct sct_param *sct_model_add(struct sct_model *m, const char *name, const str
 struct sct_param *sct_model_row_norms(struct sct_model *m, const char *name,
                                       const struct sct_param *of, uint32_t first, uint32_t n,
                                       bool trained);
+
 /* Whether an adapter holds the parameter's values: trainable, kept, or an index list. */
 static inline bool sct_param_is_stored(const struct sct_param *p)
 {
     return p->trainable || p->kept || p->is_index;
 }
+
 /* The parameter becomes trainable. */
 void sct_model_train(struct sct_model *m, struct sct_param *p, const struct sct_group *group);
 

@@ -99,6 +99,8 @@ static sct_status fill_one(const struct sct_adapter *a, struct sct_model *m,
     struct sct_desc d;
     const void *data;
     char want[96], have[96];
+    if (p->kept && !sct_adapter_find(a, p->name))
+        return SCT_OK; /* it follows from the base */
     SCT_TRY(sct_adapter_get(a, p->name, &d, &data, err));
     if (!sct_desc_same_dims(&d, &p->t->desc) || d.dtype != p->t->desc.dtype)
         return sct_fail(err, SCT_EFILE, "%s: tensor %s: expected %s, found %s", a->origin,

@@ -40,8 +40,10 @@ const char *sct_adapter_get_key(const struct sct_adapter *a, const char *key);
 const char *sct_adapter_name(const struct sct_adapter *a, size_t i);
 struct sct_adapter_tensor *sct_adapter_find(const struct sct_adapter *a, const char *name);
 
-/* Copies the adapter's values into the model's stored parameters (sct_param_is_stored), by name;
- * all of them must be there with the right shapes, nothing may be left over (EFILE). */
+/* Copies the adapter's values into the model's stored parameters (sct_param_is_stored), by
+ * name; all of them but the kept must be there with the right shapes, nothing may be left over
+ * (EFILE).
+ */
 sct_status sct_adapter_fill(struct sct_adapter *a, struct sct_model *m, sct_error *err);
 
 #endif

@@ -26,7 +26,7 @@ static sct_status gather(struct sct_adapter *a, const struct sct_model *m,
         void *v = sct_calloc((size_t)n, 4);
         if (!v)
             return sct_nomem(err);
-        sct_status rc = p->trainable && sct_store_has(d->store, p->t)
+        sct_status rc = d && p->trainable && sct_store_has(d->store, p->t)
                             ? sct_store_read(d->store, p->t, v, err)
                             : p->t->load(p->t, v, err);
         if (rc == SCT_OK)
@@ -54,6 +54,8 @@ static json_t *config_json(const struct sct_tuner *t, const struct sct_adapter_i
     json_t *own = json_object();
     json_object_set_new(own, "format_version", json_integer(FORMAT_VERSION));
     json_object_set_new(own, "strategy", json_string(i->strategy));
+    if (i->names != SCT_PEFT_TIMM)
+        json_object_set_new(own, "names", json_string(sct_peft_names_words[i->names]));
     for (uint32_t k = 0; k < i->n_set; k++)
         json_object_set_new(options, i->set[k].key, json_string(i->set[k].value));
     json_object_set_new(own, "options", options);
@@ -97,7 +99,8 @@ static sct_status write_folder(const char *dir, const struct sct_tuner *t,
     sct_status rc = item && root ? SCT_OK : sct_nomem(err);
     const char *type = json_string_value(json_object_get(root, "peft_type"));
     if (rc == SCT_OK && type && strcmp(type, "LORA") == 0)
-        rc = sct_peft_folder_keys(root, sct_adapter_get_key(a, "modules"), info->model.arch, err);
+        rc = sct_peft_folder_keys(root, sct_adapter_get_key(a, "modules"), info->model.arch,
+                                  info->names == SCT_PEFT_HF, err);
     for (uint32_t i = 0; rc == SCT_OK && i < a->n; i++) {
         const struct sct_adapter_tensor *x = &a->item[i];
         const bool f32 = x->desc.dtype == SCT_F32;
@@ -119,7 +122,7 @@ sct_status sct_adapter_save(const char *dir, const struct sct_model *m,
                             struct sct_open_device *d, const struct sct_tuner *t,
                             const struct sct_adapter_info *info, sct_error *err)
 {
-    struct sct_adapter *a = sct_adapter_create(dir), *disk = NULL;
+    struct sct_adapter *a = sct_adapter_create(dir), *disk = NULL, *hf = NULL;
     sct_status rc = a ? gather(a, m, d, err) : sct_nomem(err);
     if (rc == SCT_OK)
         rc = sct_strategy_save(&t->run, a, err);
@@ -128,10 +131,15 @@ sct_status sct_adapter_save(const char *dir, const struct sct_model *m,
         rc = disk ? t->run.s->to_disk(t->run.state, sct_strategy_host_table(), a, disk, err)
                   : sct_nomem(err);
     }
+    if (rc == SCT_OK && disk && info->names == SCT_PEFT_HF) {
+        hf = sct_adapter_create(dir);
+        rc = hf ? sct_peft_to_hf(a, disk, &info->model, hf, err) : sct_nomem(err);
+    }
     if (rc == SCT_OK)
-        rc = write_folder(dir, t, info, disk ? disk : a, err);
+        rc = write_folder(dir, t, info, hf ? hf : disk ? disk : a, err);
     sct_adapter_destroy(&a);
     sct_adapter_destroy(&disk);
+    sct_adapter_destroy(&hf);
     return rc;
 }
 
@@ -245,17 +253,27 @@ static sct_status get_info(struct sct_adapter_info *info, const struct sct_adapt
 {
     const struct sct_json_at root = {f->config, f->config_path, "", SCT_EFILE};
     const json_t *own_obj = NULL, *base_obj = NULL, *config = NULL, *options = NULL;
-    const char *strategy, *arch, *hash, *weights = "", *dialect = "", *interp = "none";
+    const char *strategy, *arch, *hash, *weights = "", *dialect = "", *interp = "none",
+                                        *names = sct_peft_names_words[SCT_PEFT_TIMM];
     uint32_t version;
     if (!json_object_get(f->config, "sctrun"))
         return sct_fail(err, SCT_EFILE,
-                        "%s: key sctrun is missing: the adapter was not written by sctrun",
+                        "%s: key sctrun is missing: the adapter was not written by sctrun; "
+                        "sctrun convert reads folders of peft",
                         f->config_path);
     SCT_TRY(sct_json_get_object(&root, "sctrun", SCT_JSON_REQUIRED, &own_obj, err));
     const struct sct_json_at own = {own_obj, f->config_path, "sctrun", SCT_EFILE};
     SCT_TRY(sct_json_get_u32(&own, "format_version", SCT_JSON_REQUIRED, 1, FORMAT_VERSION,
                              &version, err));
     SCT_TRY(sct_json_get_str(&own, "strategy", SCT_JSON_REQUIRED, &strategy, err));
+    SCT_TRY(sct_json_get_str(&own, "names", SCT_JSON_OPTIONAL, &names, err));
+    while (sct_peft_names_words[info->names] &&
+           strcmp(names, sct_peft_names_words[info->names]) != 0)
+        info->names++;
+    if (!sct_peft_names_words[info->names])
+        return sct_fail(err, SCT_EFILE,
+                        "%s: expected timm or hf at sctrun.names, found \"%.40s\"",
+                        f->config_path, names);
     SCT_TRY(sct_json_get_object(&own, "base", SCT_JSON_REQUIRED, &base_obj, err));
     const struct sct_json_at base = {base_obj, f->config_path, "sctrun.base", SCT_EFILE};
     SCT_TRY(sct_json_get_str(&base, "architecture", SCT_JSON_REQUIRED, &arch, err));
@@ -287,7 +305,7 @@ static sct_status get_info(struct sct_adapter_info *info, const struct sct_adapt
     return info->map.count ? sct_class_map_finish(&info->map, f->config_path, err) : SCT_OK;
 }
 
-static sct_status get_tensors(struct sct_adapter *a, const struct sct_st *st, sct_error *err)
+sct_status sct_adapter_tensors(struct sct_adapter *a, const struct sct_st *st, sct_error *err)
 {
     for (size_t i = 0; i < sct_st_count(st); i++) {
         const struct sct_st_tensor *x = sct_st_at(st, i);
@@ -337,7 +355,7 @@ sct_status sct_adapter_open(struct sct_adapter_info *info, struct sct_adapter **
     if (rc == SCT_OK)
         rc = (*a = sct_adapter_create(dir)) ? SCT_OK : sct_nomem(err);
     if (rc == SCT_OK)
-        rc = get_tensors(*a, f.tensors, err);
+        rc = sct_adapter_tensors(*a, f.tensors, err);
     if (rc == SCT_OK)
         rc = get_keys(*a, f.config, err);
     sct_adapter_folder_close(&f);
@@ -348,14 +366,28 @@ sct_status sct_adapter_open(struct sct_adapter_info *info, struct sct_adapter **
     return rc;
 }
 
-sct_status sct_adapter_own_form(struct sct_adapter **a, struct sct_tuner *t, sct_error *err)
+/* Is there one pair for the fused qkv among the targets? */
+static bool fused_qkv(const struct sct_adapter_info *info)
 {
+    const char *targets = "";
+    for (uint32_t i = 0; i < info->n_set; i++)
+        if (strcmp(info->set[i].key, "targets") == 0)
+            targets = info->set[i].value;
+    return strstr(targets, "qkv") != NULL;
+}
+
+sct_status sct_adapter_own_form(struct sct_adapter **a, const struct sct_adapter_info *info,
+                                struct sct_tuner *t, sct_error *err)
+{
+    size_t n;
     if (!t->run.s->from_disk)
         return SCT_OK;
     struct sct_adapter *own = sct_adapter_create((*a)->origin);
-    const sct_status rc =
-        own ? t->run.s->from_disk(t->run.state, sct_strategy_host_table(), *a, own, err)
-            : sct_nomem(err);
+    sct_status rc = own ? SCT_OK : sct_nomem(err);
+    if (rc == SCT_OK && info->names == SCT_PEFT_HF)
+        rc = sct_peft_from_hf(*a, &info->model, fused_qkv(info), own, NULL, &n, err);
+    else if (rc == SCT_OK)
+        rc = t->run.s->from_disk(t->run.state, sct_strategy_host_table(), *a, own, err);
     if (rc != SCT_OK) {
         sct_adapter_destroy(&own);
         return rc;

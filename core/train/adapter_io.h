@@ -13,6 +13,7 @@
 #include "core/io/adapter_folder.h"
 #include "core/io/sha256.h"
 #include "core/model/interp.h"
+#include "core/train/peft_hf.h"
 #include "core/train/strategies.h"
 
 /* What the folder says beside the tensors. */
@@ -21,6 +22,7 @@ struct sct_adapter_info {
     uint32_t base_seed; /* of the weights, when they are "random" */
     uint32_t interp;    /* enum sct_interp: how the base was resized */
     char dialect[32];   /* of the base's file: "timm vit"; "" when random */
+    uint32_t names;     /* enum sct_peft_names: of a LoRA folder */
     char strategy[64], base_hash[SCT_SHA256_HEX], weights[1024];
     struct sct_preprocess pre;
     const char *const *class_names;              /* [model.classes] or NULL; borrowed */
@@ -31,7 +33,8 @@ struct sct_adapter_info {
     struct sct_arena arena; /* of a loaded one */
 };
 
-/* Current values of everything trained, read from the device, into `dir` (replaced). */
+/* Current values of everything trained, read from the device, into `dir` (replaced). d NULL:
+ * the values it was loaded with. A LoRA has the names that info->names says. */
 sct_status sct_adapter_save(const char *dir, const struct sct_model *m,
                             struct sct_open_device *d, const struct sct_tuner *t,
                             const struct sct_adapter_info *info, sct_error *err);
@@ -40,8 +43,11 @@ sct_status sct_adapter_save(const char *dir, const struct sct_model *m,
  * with file and key. Both are empty on failure. */
 sct_status sct_adapter_open(struct sct_adapter_info *info, struct sct_adapter **a,
                             const char *dir, sct_error *err);
+/* All tensors of a file into *a under their names, as f32, integers as i32. EFILE, ENOMEM. */
+sct_status sct_adapter_tensors(struct sct_adapter *a, const struct sct_st *st, sct_error *err);
 /* After the strategy is open: own names from the disk's form. Replaces *a. */
-sct_status sct_adapter_own_form(struct sct_adapter **a, struct sct_tuner *t, sct_error *err);
+sct_status sct_adapter_own_form(struct sct_adapter **a, const struct sct_adapter_info *info,
+                                struct sct_tuner *t, sct_error *err);
 /* The classes as a map, for data whose classes have names: class_names and info->map. Empty
  * when the adapter has no names. SCT_ENOMEM; *m is then empty. */
 sct_status sct_adapter_classes(const struct sct_adapter_info *info, struct sct_class_map *m,

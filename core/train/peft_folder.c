@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * peft_folder.c - the configuration of a LoRA folder in timm's names. */
+ * peft_folder.c - the configuration of a LoRA folder. */
 #include "core/train/peft_folder.h"
 
 #include <math.h>
@@ -8,7 +8,8 @@
 #include "core/io/peft_modules.h"
 #include "core/model/build.h"
 
-/* One pair of n: the factors side by side, so that rank and alpha / r stay, or alpha / sqrt(r). */
+/* One pair of n: the factors side by side, so that rank and alpha / r stay, or alpha / sqrt(r).
+ */
 static void join_pairs(struct sct_peft_module *m, uint32_t r, double alpha, double pairs,
                        bool rslora)
 {
@@ -29,8 +30,8 @@ static sct_status read_modules(const json_t *modules, bool rslora, struct sct_pe
                      pairs = json_number_value(json_array_get(v, 2));
         if (json_array_size(v) != 3 || !(r >= 1 && r <= 65536) || !isfinite(alpha) ||
             !(pairs >= 1 && pairs <= 3))
-            return sct_fail(err, SCT_EINVAL,
-                            "key modules, %s: expected [r, alpha, pairs]", name);
+            return sct_fail(err, SCT_EINVAL, "key modules, %s: expected [r, alpha, pairs]",
+                            name);
         m[n].name = name;
         join_pairs(&m[n++], (uint32_t)r, alpha, pairs, rslora);
     }
@@ -38,18 +39,23 @@ static sct_status read_modules(const json_t *modules, bool rslora, struct sct_pe
 }
 
 /* Keys that do not depend on the modules. */
-static sct_status other_keys(json_t *config, uint32_t arch, sct_error *err)
+static sct_status other_keys(json_t *config, uint32_t arch, bool hf, sct_error *err)
 {
+    static const char *const hf_class[SCT_ARCH_COUNT][2] = {
+        [SCT_ARCH_VIT] = {"ViTForImageClassification", "transformers.models.vit.modeling_vit"},
+        [SCT_ARCH_SWIN] = {"SwinForImageClassification",
+                           "transformers.models.swin.modeling_swin"},
+    };
     const struct sct_arch_row *row = sct_arch_at(arch);
-    const char *const saved[] = {row->head}, *const targets[] = {"qkv"};
+    const char *const saved[] = {hf ? "classifier" : row->head}, *const targets[] = {"qkv"};
     const struct sct_peft_lora l = {.r = 1,
                                     .alpha = 1.0f,
                                     .targets = targets,
                                     .saved = saved,
                                     .n_targets = 1,
                                     .n_saved = 1,
-                                    .base_class = row->timm_class,
-                                    .library = row->timm_module};
+                                    .base_class = hf ? hf_class[arch][0] : row->timm_class,
+                                    .library = hf ? hf_class[arch][1] : row->timm_module};
     json_t *all = NULL;
     SCT_TRY(sct_peft_lora_config(&all, &l, err));
     const int missing = json_object_update_missing(config, all);
@@ -57,7 +63,7 @@ static sct_status other_keys(json_t *config, uint32_t arch, sct_error *err)
     return missing == 0 ? SCT_OK : sct_nomem(err);
 }
 
-sct_status sct_peft_folder_keys(json_t *config, const char *modules, uint32_t arch,
+sct_status sct_peft_folder_keys(json_t *config, const char *modules, uint32_t arch, bool hf,
                                 sct_error *err)
 {
     json_t *tree = modules ? json_loads(modules, 0, NULL) : NULL;
@@ -73,7 +79,7 @@ sct_status sct_peft_folder_keys(json_t *config, const char *modules, uint32_t ar
     if (rc == SCT_OK)
         rc = sct_peft_modules_write(config, m, n, err);
     if (rc == SCT_OK)
-        rc = other_keys(config, arch, err);
+        rc = other_keys(config, arch, hf, err);
     sct_free(m);
     json_decref(tree);
     return rc;

@@ -70,7 +70,7 @@ static sct_status open_all(struct sct_session *x, uint32_t need,
                            x->adapter ? x->info.n_set : x->run->n_set, err));
     x->has_tuner = true;
     if (x->adapter)
-        SCT_TRY(sct_adapter_own_form(&x->adapter, &x->tuner, err));
+        SCT_TRY(sct_adapter_own_form(&x->adapter, &x->info, &x->tuner, err));
     SCT_TRY(sct_session_open_base(x, err));
     if (need & (SCT_NEED_TRAIN | SCT_NEED_TEST))
         SCT_TRY(sct_session_open_data(x, need, err));

@@ -152,6 +152,8 @@ static const struct sct_flag flags[] = {
     STR(site, "dump: pattern of sites, as **.attn.res", NULL, output, "PATTERN"),
     WORD(format, "export: for whom", "onnx|timm|hf4|hf5", output),
     WORD(dtype, "export to timm, hf4, hf5: of the weights", "f32|f16|bf16", output),
+    WORD(to, "convert: into our folder, or one of peft in the names of timm or transformers",
+         "sctrun|peft-timm|peft-hf", output),
     STR(after, "dump plan: as it is after this pass (segment, fuse, ...)", NULL, output,
         "PASS"),
     {{NULL, NULL, 0, 0, 0, 0, 0, NULL}, NULL, NULL, NULL, 0},

@@ -21,7 +21,7 @@ struct sct_settings {
         pass_order, num_classes;
     uint32_t layout, protocol, shots, shot_seed, folder_order, unknown_classes; /* data */
     uint32_t skip_bad, deep_png, max_pixels;
-    uint32_t format, dtype; /* export */
+    uint32_t format, dtype, to; /* export, convert */
     float lr, weight_decay, warmup_epochs, smoothing, drop_path, momentum, clip_grad;
     float warmup_lr, min_lr, crop_pct;
 };

@@ -95,13 +95,15 @@ void cases_layernorm_dg(struct case_sink *s)
     }
 }
 
-/* Some rows of a weight; every fourth case without an update; rows of zeros with and without. */
+/* Some rows of a weight; every fourth case without an update; rows of zeros with and without.
+ */
 void cases_dora_scale(struct case_sink *s)
 {
     for (uint32_t i = 0; i < CASE_SIZES + 2; i++) {
         const bool big = i >= CASE_SIZES, pair = i % 4 != 3;
-        const uint32_t n = big ? 192 : case_size(i), in = big ? 192 * (i - 11) : case_size(i + 5),
-                       r = big ? 8 : 1 + i % 7, first = i % 3 ? n : 0;
+        const uint32_t n = big ? 192 : case_size(i),
+                       in = big ? 192 * (i - 11) : case_size(i + 5), r = big ? 8 : 1 + i % 7,
+                       first = i % 3 ? n : 0;
         const struct sct_module_params p = {i % 2 ? 2.0f : -0.25f, first};
         struct sct_case c = case_new(SCT_OP_DORA_SCALE, big ? CASE_BIG : case_flags(i), 1,
                                      "n=%u in=%u r=%u first=%u", n, in, pair ? r : 0, first);

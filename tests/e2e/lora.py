@@ -134,4 +134,148 @@ def dora_is_merged():
         same_logits(logits("--weights", name + "-timm"), logits(*args))
 
 
+# ---- folders ----
+
+HF = {"attn.qkv": ("encoder.layer.%d.attention.attention.%s", "layers.%d.attention.%s_proj"),
+      "attn.proj": ("encoder.layer.%d.attention.output.dense", "layers.%d.attention.o_proj"),
+      "mlp.fc1": ("encoder.layer.%d.intermediate.dense", "layers.%d.mlp.fc1"),
+      "mlp.fc2": ("encoder.layer.%d.output.dense", "layers.%d.mlp.fc2")}
+
+
+def convert(source, to, output, *args, weights="base.safetensors", code=OK):
+    return sctrun("convert", source, "--to", to, "--output", output, "--weights", weights, *args,
+                  code=code)
+
+
+def foreign(source, output, change=None, tensors=None):
+    """The folder as peft would have saved it: without our key."""
+    shutil.copytree(source, output)
+    c = json.loads(read(output + "/adapter_config.json"))
+    c.pop("sctrun")
+    if change:
+        change(c)
+    write(output + "/adapter_config.json", json.dumps(c, indent=2, sort_keys=True))
+    if tensors:
+        t = {n: (x[0], x[1], floats(x[2])) for n, x in
+             load_tensors(output + "/adapter_model.safetensors").items()}
+        tensors(t)
+        save_tensors(output + "/adapter_model.safetensors", t)
+
+
+def weights_of(folder):
+    return read(folder + "/adapter_model.safetensors")
+
+
+CASES = {"plain": ["targets=q,v"], "shared": ["targets=qkv,proj"],
+         "all": ["targets=q,k,v,proj,fc1,fc2", "rank_pattern=blocks[1].mlp.*=3",
+                 "alpha_pattern=proj=2", "rslora=on"],
+         "dora": ["targets=q,v,fc2", "dora=on", "rank_pattern=fc2=4"],
+         "dora_shared": ["targets=qkv", "dora=on", "rslora=on"]}
+
+
+@option("to")
+def there_and_back():
+    """Names of transformers and back: the same bytes, and the same logits from either folder."""
+    setup()
+    for name, options in CASES.items():
+        few_steps(name, "r=2", *options)
+        convert(name + "/last", "peft-hf", name + "-hf")
+        convert(name + "-hf", "sctrun", name + "-back")
+        equal(weights_of(name + "-back"), weights_of(name + "/last"), name)
+        a, b = (json.loads(read(d + "/adapter_config.json")) for d in (name + "/last", name + "-back"))
+        for key in a:
+            equal(b.get(key), a[key], name + ': ' + key)
+        base_ = ["--weights", "base.safetensors"]
+        equal(logits("--adapter", name + "-hf", *base_), logits("--adapter", name + "/last", *base_))
+    c = json.loads(read("all-hf/adapter_config.json"))
+    equal(c["modules_to_save"], ["classifier"])
+    equal(c["auto_mapping"], {"base_model_class": "ViTForImageClassification",
+                              "parent_library": "transformers.models.vit.modeling_vit"})
+    equal((c["sctrun"]["names"], c["r"]), ("hf", 2))
+    c = json.loads(read("plain-hf/adapter_config.json"))
+    equal(sorted(c["target_modules"]), ["q_proj", "query", "v_proj", "value"])
+    t = load_tensors("plain-hf/adapter_model.safetensors")
+    for b in (0, 1):
+        for word, short in (("query", "q"), ("value", "v")):
+            names = ["base_model.model.vit." + n % (b, w) for n, w in
+                     zip(HF["attn.qkv"], (word, short))]
+            for x, shape in (("A", [2, 48]), ("B", [48, 2])):
+                equal(t["%s.lora_%s.weight" % (names[0], x)], t["%s.lora_%s.weight" % (names[1], x)])
+                equal(t["%s.lora_%s.weight" % (names[0], x)][1], shape)
+
+
+@test
+def folders_of_others():
+    """Without our key: options are told from keys and shapes; the same logits."""
+    setup()
+    base_ = ["--weights", "base.safetensors", "--model", "tiny.yaml"]
+    for name, options in CASES.items():
+        few_steps(name, "r=2", *options)
+        want = logits("--adapter", name + "/last", *base_[:2])
+        foreign(name + "/last", name + "-timm")
+        convert(name + "/last", "peft-hf", "hf")
+        foreign("hf", name + "-hf")
+        shutil.rmtree("hf")
+        for form in ("timm", "hf"):
+            convert("%s-%s" % (name, form), "sctrun", "own", "--model", "tiny.yaml")
+            same_logits(logits("--adapter", "own", *base_[:2]), want, 2e-5, 1e-6)
+            if name == "dora" and form == "hf":
+                o = json.loads(read("own/adapter_config.json"))["sctrun"]["options"]
+                equal(o, {"targets": "q,v,fc2", "r": "2", "alpha": "8", "dora": "on",
+                          "rslora": "off", "dropout": "0",
+                          "rank_pattern": "blocks[0].mlp.fc2=4,blocks[1].mlp.fc2=4"})
+                equal(weights_of("own"), weights_of("dora/last"))
+            shutil.rmtree("own")
+
+
+@test
+def nothing_is_passed_over():
+    """What a folder says and lora cannot do is refused by name, before anything is written."""
+    setup()
+    few_steps("a", "r=2", "targets=q,v")
+    convert("a/last", "peft-hf", "hf")
+    prefix = "base_model.model.vit.encoder.layer.1.attention.attention."
+    five = "base_model.model.vit.layers.1.attention."
+
+    def bad(words, source="a/last", change=None, tensors=None, code=FILE):
+        foreign(source, "bad", change, tensors)
+        r = convert("bad", "sctrun", "out", "--model", "tiny.yaml", code=code)
+        contains(r.err, *words)
+        check(not os.path.exists("out"))
+        shutil.rmtree("bad")
+
+    for key, value in (("bias", "all"), ("fan_in_fan_out", True), ("layers_to_transform", [0]),
+                       ("lora_bias", True), ("exclude_modules", ["x"]), ("use_qalora", True),
+                       ("init_lora_weights", "pissa"), ("peft_type", "LOHA")):
+        bad([str(value) if key in ("bias", "init_lora_weights", "peft_type") else key],
+            change=lambda c: c.update({key: value}))
+    bad(["head", "tensors have one"], change=lambda c: c.update(modules_to_save=None))
+    bad(["head", "tensors lack one"], tensors=lambda t: [t.pop(n) for n in list(t) if ".head." in n])
+    bad(["target_modules does not name"], change=lambda c: c.update(target_modules=["fc1"]))
+    bad(["has rank 3 by r", "its tensors have 4"], change=lambda c: c.update(r=3))
+    bad(["norm.weight", "no place"],
+        tensors=lambda t: t.update({"base_model.model.norm.weight": ("F32", [48], floats([0] * 48))}))
+    bad(["lora_B", "missing"],
+        tensors=lambda t: t.pop("base_model.model.blocks.1.attn.qkv.lora_B.weight"))
+    bad(["1 of 2 blocks have a pair of qkv"],
+        tensors=lambda t: [t.pop(n) for n in list(t) if ".1." in n])
+    bad(["same tensor for transformers 4 and 5, and differ"], "hf", tensors=lambda t: t.update(
+        {five + "q_proj.lora_A.weight": ("F32", [2, 48], floats([1] * 96))}))
+    bad(["query.lora_B.weight", "missing"], "hf", tensors=lambda t: [
+        t.pop(prefix + "query.lora_B.weight"), t.pop(five + "q_proj.lora_B.weight")])
+    bad(["key.lora_C", "no place"], "hf",
+        tensors=lambda t: t.update({prefix + "key.lora_C": ("F32", [1], floats([0]))}))
+    bad(["differ in rank or alpha"], "hf",
+        change=lambda c: c.update(alpha_pattern={"value": 3, "v_proj": 3}))
+    bad(["rank_pattern", "{}, ^ and $ are not understood"],
+        change=lambda c: c.update(rank_pattern={"a{2}": 4}))
+    fails(USAGE, ["say where to"], "convert", "a/last")
+    fails(USAGE, ["say which adapter"], "convert", "--output", "out")
+    train("s", "--max-steps", 1, "--set", "k=4", strategy="sct")
+    r = convert("s/last", "peft-hf", "out", code=USAGE)
+    contains(r.err, "strategy sct has no form in peft")
+    fails(FILE, ["sctrun convert reads"], "predict", "--adapter", foreign("a/last", "f") or "f",
+          "--weights", "base.safetensors", "--image", "data/images/test")
+
+
 main()

@@ -22,7 +22,8 @@ static sct_status check_read(struct tuned *t, const struct sct_adapter_folder *p
 {
     struct sct_adapter *a = sct_adapter_create("peft_lora");
     SCT_TRY(all_tensors(a, peft->tensors, err));
-    sct_status rc = sct_adapter_own_form(&a, &t->tuner, err);
+    const struct sct_adapter_info info = {.names = SCT_PEFT_TIMM};
+    sct_status rc = sct_adapter_own_form(&a, &info, &t->tuner, err);
     uint32_t n = 0;
     for (size_t i = 0; rc == SCT_OK && i < sct_st_count(t->file); i++) {
         const struct sct_st_tensor *s = sct_st_at(t->file, i);

@@ -39,8 +39,8 @@ START_TEST(matches_as_python)
 {
     sct_error err;
     int yes;
-    check_ok(sct_peft_regex_match(matches[_i].regex, matches[_i].name, false, &yes, "f", "k",
-                                  &err));
+    check_ok(
+        sct_peft_regex_match(matches[_i].regex, matches[_i].name, false, &yes, "f", "k", &err));
     ck_assert_int_eq(yes, matches[_i].whole);
     check_ok(
         sct_peft_regex_match(matches[_i].regex, matches[_i].name, true, &yes, "f", "k", &err));
@@ -62,6 +62,7 @@ START_TEST(names_what_is_not_understood)
         {"[abc", "an escape or a set is not understood"},
         {"(?=a)", "nothing in front of *, + or ?"},
     };
+
     char longest[1100] = "";
     sct_error err;
     int yes;
@@ -88,7 +89,10 @@ START_TEST(patterns_there_and_back)
     for (size_t k = 0; k < 4; k++)
         for (unsigned b = 0; b < 12; b++, n++) {
             (void)snprintf(name[n], sizeof name[n], "vit.encoder.layer.%u.%s", b, kind[k]);
-            m[n] = (struct sct_peft_module){name[n], k == 3 ? 2 : k == 0 && b > 9 ? b : 8,
+            m[n] = (struct sct_peft_module){name[n],
+                                            k == 3            ? 2
+                                            : k == 0 && b > 9 ? b
+                                                              : 8,
                                             k == 1 && b % 2 ? 0.5 : 16};
         }
     json_t *config = json_object();
@@ -97,9 +101,10 @@ START_TEST(patterns_there_and_back)
     ck_assert(json_integer_value(json_object_get(config, "lora_alpha")) == 16);
     char *text = json_dumps(json_object_get(config, "rank_pattern"), JSON_SORT_KEYS);
     ck_assert_str_eq(
-        text, "{\"layer\\\\.\\\\d+\\\\.output\\\\.dense\": 2, "
-              "\"vit\\\\.encoder\\\\.layer\\\\.(10)\\\\.attention\\\\.attention\\\\.query\": 10, "
-              "\"vit\\\\.encoder\\\\.layer\\\\.(11)\\\\.attention\\\\.attention\\\\.query\": 11}");
+        text,
+        "{\"layer\\\\.\\\\d+\\\\.output\\\\.dense\": 2, "
+        "\"vit\\\\.encoder\\\\.layer\\\\.(10)\\\\.attention\\\\.attention\\\\.query\": 10, "
+        "\"vit\\\\.encoder\\\\.layer\\\\.(11)\\\\.attention\\\\.attention\\\\.query\": 11}");
     free(text);
     const struct sct_peft_lora_read l = {
         .r = 8,

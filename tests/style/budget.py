@@ -10,7 +10,7 @@ FILE = {'.c': 600, '.cl': 600, '.h': 250, '.clh': 450, '.py': 800, '.sh': 250}
 FUNCTION = 70
 # Tables: long because the thing they list is long.
 LISTED = {
-    'include/sctrun/ops.h': 600,  # one constructor an op
+    'include/sctrun/ops.h': 620,  # one constructor an op
 }
 FOLDERS = ['include', 'core', 'backends', 'kernels', 'plugins', 'tools', 'tests']
 COMMENT = re.compile(r'/\*.*?\*/|//[^\n]*', re.S)

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ * convert.h - adapters that others trained: a LoRA folder of Hugging Face PEFT becomes options
+ * and tensors of strategy lora. Thread rule: one thread. */
+#ifndef SCT_TRAIN_CONVERT_H
+#define SCT_TRAIN_CONVERT_H
+
+#include "core/train/adapter_io.h"
+
+/* What a folder without key `sctrun` says. */
+struct sct_import {
+    struct sct_arena arena;
+    struct sct_set set[9]; /* options of lora */
+    uint32_t n_set;
+    struct sct_adapter *own; /* tensors in own names; the head, if the folder has one */
+    uint32_t names;          /* enum sct_peft_names */
+    uint32_t classes;        /* of its head; 0: it has none */
+};
+
+/* Reads the folder for the model cfg. Nothing in it is passed over: EFILE names a key that says
+ * something else than lora can, a module of target_modules without tensors, tensors without a
+ * place, ranks that do not agree, layers that are adapted in some blocks only. On success the
+ * caller ends it with _fini; on failure it is empty. */
+sct_status sct_import_peft(struct sct_import *im, const struct sct_adapter_folder *f,
+                           const struct sct_model_config *cfg, sct_error *err);
+void sct_import_fini(struct sct_import *im);
+
+#endif
