@@ -61,21 +61,89 @@ def python(*args):
 
 
 def setup():
+    """Bases for sctrun, timm and transformers; their eps differ and are not what is tested: all
+    have 1e-6 (timm's), which is written into the JSON of transformers."""
     if not PYTHON:
         raise Skipped("SCTRUN_TORCH_PYTHON is not set")
     if subprocess.run([PYTHON, "-c", "import peft, timm, transformers"], capture_output=True).returncode:
         raise Skipped(PYTHON + " has no peft, timm and transformers")
-    model(eps="1e-12")
-    base()
+    model()
+    base(classes=3)
     vtab()
-    sctrun("export", "--model", "tiny.yaml", "--weights", "base.safetensors", "--format", "hf4",
-           "--output", "hf4")
-    sctrun("export", "--model", "tiny.yaml", "--weights", "base.safetensors", "--format", "timm",
-           "--output", "timm") if False else None
+    for form in ("timm", "hf4"):
+        sctrun("export", *BASE, "--format", form, "--output", form)
+    c = json.loads(read("hf4/config.json"))
+    equal(c["layer_norm_eps"], 1e-6)
     png("p.png", SIDE, SIDE, picture(3, 2))
-    sctrun("dump", "--site", "input", "--image", "p.png", "--output", "dump", "--model", "tiny.yaml",
-           "--weights", "base.safetensors")
-    shutil.copy("dump/input.npy", "input.npy")
+    sctrun("dump", "--site", "input", "--image", "p.png", "--output", "dump", *BASE)
+    shutil.move("dump/input.npy", "input.npy")
+
+
+BASE = ["--model", "tiny.yaml", "--weights", "base.safetensors"]
+
+
+def compare(theirs, ours, what):
+    for p, q in zip(theirs, ours):
+        close(p, q, 1e-4, 1e-5, what)
+
+
+def ours(folder):
+    return sctrun("predict", "--adapter", folder, "--weights", "base.safetensors", "--image", "p.png",
+                  "--json").jsonl[0]["logits"]
+
+
+@test
+def peft_loads_ours():
+    """Folders in both names, with everything lora can do."""
+    setup()
+    cases = {"plain": ["targets=q,v"], "shared": ["targets=qkv,proj", "init=gaussian"],
+             "all": ["targets=q,k,v,proj,fc1,fc2", "rank_pattern=blocks[1].mlp.*=3",
+                     "alpha_pattern=proj=2,blocks[0].mlp.fc2=5", "rslora=on"],
+             "fc2": ["targets=fc2", "rank_pattern=blocks[1].mlp.fc2=5"],
+             "dora": ["targets=q,v,fc2", "dora=on", "dropout=0.1", "rank_pattern=fc2=4"],
+             "dora_shared": ["targets=qkv,fc1", "dora=on", "rslora=on"]}
+    asked, want = [], []
+    for name, options in cases.items():
+        train(name, "--epochs", 3, "--lr", "0.05", "--eval-interval", 0,
+              *[x for o in options + ["r=2"] for x in ("--set", o)], strategy="lora")
+        sctrun("convert", name + "/last", "--to", "peft-hf", "--output", name + "-hf", *BASE[2:])
+        asked += ["timm", name + "/last", "", "hf", name + "-hf", ""]
+        want += [(name + form, ours(name + "/last")) for form in (" timm", " hf")]
+    for theirs, (what, mine) in zip(python("load", "timm", "hf4", *asked), want):
+        compare(theirs, mine, what)
+
+
+@test
+def ours_are_pefts():
+    """What peft saves is converted, and computes the same; written again it is peft's."""
+    setup()
+    new = json.loads(subprocess.run([PYTHON, "-c", "import transformers; "
+                                     "print(int(transformers.__version__[0] > '4'))"],
+                                    capture_output=True).stdout)
+    q, v = ("q_proj", "v_proj") if new else ("query", "value")
+    lora = lambda **c: json.dumps({"kind": "LoraConfig", **c})
+    cases = [
+        ("timm", lora(r=4, target_modules=["qkv"], modules_to_save=["head"])),
+        ("timm", lora(r=4, lora_alpha=6, target_modules=".*(qkv|fc1)", use_dora=True,
+                      modules_to_save=["head"])),
+        ("timm", lora(r=2, target_modules=["attn.proj", "fc1", "fc2"], use_rslora=True,
+                      rank_pattern={"fc1": 3, "blocks\\.[1-9]\\.mlp\\.fc2": 5},
+                      alpha_pattern={"blocks.0.attn.proj": 1})),
+        ("hf", lora(r=3, lora_alpha=9, target_modules=[q, v], modules_to_save=["classifier"])),
+        ("hf", lora(r=3, target_modules=[q], use_dora=True, lora_dropout=0.1,
+                    init_lora_weights="gaussian", modules_to_save=["classifier"])),
+    ]
+    asked = []
+    for i, (library, config) in enumerate(cases):
+        asked += [library, "p%d" % i, config]
+    saved = python("save", "timm", "hf4", *asked)
+    for i, (library, config) in enumerate(cases):
+        sctrun("convert", "p%d" % i, "--to", "sctrun", "--output", "o%d" % i, *BASE)
+        compare(saved[i], ours("o%d" % i), config)
+        if library == "timm":
+            a, b = (load_tensors(f + "%d/adapter_model.safetensors" % i) for f in "po")
+            for n in a:
+                equal(b[n], a[n], n)
 
 
 main()
