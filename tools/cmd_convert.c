@@ -49,7 +49,9 @@ static sct_status import(struct sct_import *im, struct sct_settings_run *run, co
     SCT_TRY(sct_session_open(&x, run, 0, cli_env, cli_log, c, err));
     sct_status rc = sct_adapter_folder_open(&f, dir, err);
     if (rc == SCT_OK) {
-        rc = sct_import_peft(im, &f, &x.cfg, err);
+        const char *type = json_string_value(json_object_get(f.config, "peft_type"));
+        rc = type && strcmp(type, "IA3") == 0 ? sct_import_ia3(im, &f, &x.cfg, err)
+                                              : sct_import_peft(im, &f, &x.cfg, err);
         sct_adapter_folder_close(&f);
     }
     if (rc == SCT_OK && !im->classes && (rc = take_head(&x, im, err)) != SCT_OK)
@@ -79,6 +81,25 @@ static sct_status save(struct sct_session *x, const char *dir, sct_error *err)
     return rc;
 }
 
+/* Scales and shifts that the folder does not have: those that change nothing. */
+static sct_status leave_alone(struct sct_import *im, const struct sct_model *m, sct_error *err)
+{
+    for (uint32_t i = 0; i < m->n_param; i++) {
+        const struct sct_param *p = m->param[i];
+        if (!p->trainable || sct_name_is_head(p->name) || sct_adapter_find(im->own, p->name))
+            continue;
+        const uint64_t n = sct_desc_count(&p->t->desc);
+        float *v = sct_calloc((size_t)n, sizeof *v);
+        for (uint64_t k = 0; v && strstr(p->name, "ssf_scale") && k < n; k++)
+            v[k] = 1.0f;
+        const sct_status rc =
+            v ? sct_adapter_put(im->own, p->name, &p->t->desc, v, err) : sct_nomem(err);
+        sct_free(v);
+        SCT_TRY(rc);
+    }
+    return SCT_OK;
+}
+
 static sct_status from_peft(struct sct_settings_run *run, const char *dir, struct cli *c,
                             sct_error *err)
 {
@@ -88,11 +109,13 @@ static sct_status from_peft(struct sct_settings_run *run, const char *dir, struc
     struct sct_set *was = run->set;
     run->set = im.set;
     run->n_set = im.n_set;
-    run->s.strategy = "lora";
+    run->s.strategy = im.strategy;
     run->s.num_classes = im.classes;
     sct_status rc = sct_session_open(&x, run, 0, cli_env, NULL, c, err);
     if (rc == SCT_OK) {
         rc = sct_session_model(&x, 1, true, err);
+        if (rc == SCT_OK && strcmp(im.strategy, "ssf") == 0)
+            rc = leave_alone(&im, x.model, err);
         if (rc == SCT_OK)
             rc = sct_adapter_fill(im.own, x.model, err);
         if (rc == SCT_OK)

@@ -221,6 +221,7 @@ sct_status sct_import_peft(struct sct_import *im, const struct sct_adapter_folde
 {
     struct reading r = {.im = im, .f = f, .cfg = cfg};
     memset(im, 0, sizeof *im);
+    im->strategy = "lora";
     sct_status rc = sct_peft_lora_parse(&r.lora, f, err);
     if (rc == SCT_OK) {
         r.from = sct_adapter_create(f->config_path);

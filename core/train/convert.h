@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * convert.h - adapters that others trained: a LoRA folder of Hugging Face PEFT becomes options
- * and tensors of strategy lora. Thread rule: one thread. */
+ * convert.h - adapters that others trained: folders of Hugging Face PEFT become options and
+ * tensors of strategies lora and ssf. Thread rule: one thread. */
 #ifndef SCT_TRAIN_CONVERT_H
 #define SCT_TRAIN_CONVERT_H
 
@@ -9,8 +9,9 @@
 /* What a folder without key `sctrun` says. */
 struct sct_import {
     struct sct_arena arena;
-    struct sct_set set[9]; /* options of lora */
+    struct sct_set set[9]; /* options of the strategy */
     uint32_t n_set;
+    const char *strategy;    /* "lora", "ssf" */
     struct sct_adapter *own; /* tensors in own names; the head, if the folder has one */
     uint32_t names;          /* enum sct_peft_names */
     uint32_t classes;        /* of its head; 0: it has none */
@@ -22,6 +23,10 @@ struct sct_import {
  * caller ends it with _fini; on failure it is empty. */
 sct_status sct_import_peft(struct sct_import *im, const struct sct_adapter_folder *f,
                            const struct sct_model_config *cfg, sct_error *err);
+/* The same of an (IA)3 folder, for strategy ssf: only the scales that the folder has are in
+ * `own`; all others are 1, and all shifts 0. */
+sct_status sct_import_ia3(struct sct_import *im, const struct sct_adapter_folder *f,
+                          const struct sct_model_config *cfg, sct_error *err);
 void sct_import_fini(struct sct_import *im);
 
 #endif

@@ -12,7 +12,7 @@
 
 #define PREFIX "base_model.model."
 
-enum { VERSIONS = 2, PARTS = 3, KINDS = 4, NAME = 256 };
+enum { VERSIONS = 2, PARTS = 3, KINDS = 4, NAME = SCT_NAME_MAX };
 
 const char *const sct_peft_names_words[] = {"timm", "hf", NULL};
 
@@ -44,7 +44,7 @@ void sct_peft_layer(const struct sct_model_config *cfg, size_t i, char buf[64])
         (void)snprintf(buf, 64, "blocks.%zu.%s", block, kind[i % KINDS]);
 }
 
-static bool is_qkv(const char *layer)
+bool sct_peft_is_qkv(const char *layer)
 {
     const size_t n = strlen(layer);
     return n > 9 && strcmp(layer + n - 9, ".attn.qkv") == 0;
@@ -65,9 +65,8 @@ static bool name_in(const struct sct_model_config *cfg, int version, const char 
            sct_dialect_part(&n, name, part < 0 ? 0 : (uint32_t)part, false, buf);
 }
 
-/* "vit.encoder.layer.3.attention.attention.query". */
-static bool module_in(const struct sct_model_config *cfg, int version, const char *layer,
-                      int part, char buf[NAME])
+bool sct_peft_module(const struct sct_model_config *cfg, int version, const char *layer,
+                     int part, char buf[SCT_NAME_MAX])
 {
     char weight[NAME];
     (void)snprintf(weight, sizeof weight, "%.200s.weight", layer);
@@ -116,7 +115,7 @@ static sct_status put_rows(struct out *o, const char *layer, int part, int tenso
     d.dim[0] = n;
     const size_t row = (size_t)(sct_desc_count(&x->desc) / x->desc.dim[0]);
     for (int v = 0; v < VERSIONS; v++) {
-        if (!module_in(o->cfg, v, layer, part, module))
+        if (!sct_peft_module(o->cfg, v, layer, part, module))
             return sct_fail(o->err, SCT_EINVAL, "%s has no name in transformers", layer);
         (void)snprintf(name, sizeof name, PREFIX "%s.%s", module, tensor_of[tensor]);
         SCT_TRY(sct_adapter_put(o->to, name, &d, (const float *)x->data + first * row, o->err));
@@ -162,7 +161,7 @@ static sct_status put_one(struct out *o, const struct sct_adapter_tensor *x)
                    tensor_of[A]);
     if (part >= 0 && !sct_adapter_find(o->own, full))
         return SCT_OK; /* the magnitudes of rows without a pair are those of the base */
-    if (part >= 0 || !is_qkv(layer))
+    if (part >= 0 || !sct_peft_is_qkv(layer))
         return put_rows(o, layer, part, tensor, x, 0, x->desc.dim[0]);
     const uint32_t rows = x->desc.dim[0] / PARTS;
     for (int p = 0; p < PARTS; p++)
@@ -231,7 +230,7 @@ static sct_status take(const struct sct_adapter *from, const struct sct_model_co
     memset(p, 0, sizeof *p);
     for (int v = 0; v < VERSIONS; v++) {
         const struct pair before = *p;
-        if (!module_in(cfg, v, layer, part, module))
+        if (!sct_peft_module(cfg, v, layer, part, module))
             continue;
         for (int t = 0; t < TENSORS; t++)
             SCT_TRY(take_tensor(from, module, t, p, err));
@@ -319,7 +318,7 @@ static void note(struct sct_peft_found *f, size_t *n, const char *layer, int par
     f[(*n)++].r = p->t[A]->desc.dim[0];
 }
 
-static sct_status take_head(const struct sct_adapter *from, const struct sct_model_config *cfg,
+sct_status sct_peft_hf_head(const struct sct_adapter *from, const struct sct_model_config *cfg,
                             struct sct_adapter *own, sct_error *err)
 {
     static const char *const end[] = {"weight", "bias"};
@@ -348,7 +347,7 @@ sct_status sct_peft_from_hf(const struct sct_adapter *from, const struct sct_mod
         char layer[64];
         struct pair p[PARTS];
         sct_peft_layer(cfg, i, layer);
-        const int parts = is_qkv(layer) ? PARTS : 1;
+        const int parts = sct_peft_is_qkv(layer) ? PARTS : 1;
         for (int k = 0; k < parts; k++) {
             const int part = parts > 1 ? k : -1;
             SCT_TRY(take(from, cfg, layer, part, &p[k], err));
@@ -359,7 +358,7 @@ sct_status sct_peft_from_hf(const struct sct_adapter *from, const struct sct_mod
         if (fused && parts > 1)
             SCT_TRY(fuse(from, own, layer, p, err));
     }
-    SCT_TRY(take_head(from, cfg, own, err));
+    SCT_TRY(sct_peft_hf_head(from, cfg, own, err));
     for (uint32_t i = 0; i < from->n; i++)
         if (!from->item[i].used)
             return sct_fail(err, SCT_EFILE,

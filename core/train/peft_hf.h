@@ -10,6 +10,7 @@
 #define SCT_TRAIN_PEFT_HF_H
 
 #include "core/io/peft_modules.h"
+#include "core/model/name_pattern.h"
 #include "core/peft/adapter.h"
 
 /* Whose names a folder of PEFT has; room for a module's name. */
@@ -42,6 +43,15 @@ struct sct_peft_found {
 sct_status sct_peft_from_hf(const struct sct_adapter *from, const struct sct_model_config *cfg,
                             bool fused, struct sct_adapter *own, struct sct_peft_found *found,
                             size_t *n, sct_error *err);
+
+/* What version 4 (0) or 5 (1) of transformers calls a layer, or part 0, 1, 2 of qkv (else -1):
+ * "vit.encoder.layer.3.attention.attention.query". False: it has no name. */
+bool sct_peft_module(const struct sct_model_config *cfg, int version, const char *layer,
+                     int part, char buf[SCT_NAME_MAX]);
+/* The head of a folder in transformers' names, if it has one, marked used. */
+sct_status sct_peft_hf_head(const struct sct_adapter *from, const struct sct_model_config *cfg,
+                            struct sct_adapter *own, sct_error *err);
+bool sct_peft_is_qkv(const char *layer);
 
 /* Layers of the model that can have pairs: four a block. Name of layer i, timm's. */
 size_t sct_peft_layers(const struct sct_model_config *cfg);

@@ -278,4 +278,52 @@ def nothing_is_passed_over():
           "--weights", "base.safetensors", "--image", "data/images/test")
 
 
+def ia3_folder(path, tensors, **keys):
+    os.makedirs(path)
+    write(path + "/adapter_config.json", json.dumps({"peft_type": "IA3", "feedforward_modules": [],
+                                                     **keys}))
+    save_tensors(path + "/adapter_model.safetensors", {
+        "base_model.model." + n: ("F32", shape, floats(v)) for n, (shape, v) in tensors.items()})
+
+
+@test
+def ia3_is_ssf_without_shifts():
+    """y (W x + b) * l: the base with rows and biases multiplied, here, computes the same."""
+    setup()
+    t = base_tensors()
+    merged, timm, hf = dict(t), {}, {}
+    for b in (0, 1):
+        for layer, rows, first in (("attn.qkv", 144, 96), ("mlp.fc1", 192, 0)):
+            name = "blocks.%d.%s" % (b, layer)
+            l = [1.0] * first + [1 + 0.3 * ((7 * i + b) % 11 - 5) / 5 for i in range(rows - first)]
+            timm[name + ".ia3_l"] = ([rows, 1], l)
+            module = HF[layer][0] % ((b, "value") if first else b)
+            hf["vit.%s.ia3_l" % module] = ([rows - first, 1], l[first:])
+            for end, cols in (("weight", 48), ("bias", 1)):
+                w = struct.unpack("<%df" % (rows * cols), t["%s.%s" % (name, end)][2])
+                merged["%s.%s" % (name, end)] = (*t["%s.%s" % (name, end)][:2], floats(
+                    [v * l[i // cols] for i, v in enumerate(w)]))
+    save_tensors("merged.safetensors", merged)
+    model_ = ["--model", "tiny.yaml", "--weights"]
+    want = logits(*model_, "merged.safetensors")
+    ia3_folder("timm", timm, target_modules=["qkv", "mlp.fc1"])
+    ia3_folder("hf", hf, target_modules=".*(value|intermediate.dense)")
+    for form in ("timm", "hf"):
+        convert(form, "sctrun", form + "-own", *model_[:2])
+        equal(json.loads(read(form + "-own/adapter_config.json"))["sctrun"]["strategy"], "ssf")
+        same_logits(logits("--adapter", form + "-own", "--weights", "base.safetensors"), want)
+    equal(weights_of("hf-own"), weights_of("timm-own"))
+    for name, tensors_, keys, words in (
+            ("input", {"blocks.0.mlp.fc2.ia3_l": ([1, 192], [1] * 192)}, {}, "feedforward_modules"),
+            ("norm", {**timm, "norm.ia3_l": ([48, 1], [1] * 48)}, {}, "norm.ia3_l has no place"),
+            ("turned", timm, {"fan_in_fan_out": True}, "fan_in_fan_out is set"),
+            ("size", {"blocks.0.attn.qkv.ia3_l": ([48, 1], [1] * 48)}, {}, "expected [144] f32, found [48] f32"),
+            ("other", timm, {"target_modules": ["fc1"]}, "target_modules does not name"),
+            ("none", {}, {}, "there is no vector")):
+        ia3_folder(name, tensors_, **{"target_modules": ["qkv", "fc1", "fc2"], **keys})
+        contains(convert(name, "sctrun", "out", *model_[:2], code=FILE).err, words)
+        check(not os.path.exists("out"))
+    contains(convert("timm-own", "peft-timm", "out", code=USAGE).err, "no form in peft")
+
+
 main()
