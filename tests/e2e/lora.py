@@ -278,6 +278,29 @@ def nothing_is_passed_over():
           "--weights", "base.safetensors", "--image", "data/images/test")
 
 
+@test
+def swin_there_and_back():
+    """The same for a Swin, whose modules have the stage in their names."""
+    swin()
+    vtab()
+    sctrun("train", "--model", "swin.yaml", "--weights", "swin.safetensors", "--data", "data",
+           "--strategy", "lora", "--set", "r=2", "--set", "targets=q,k,fc2", "--set", "dora=on",
+           "--set", "rank_pattern=layers[1].blocks[*].mlp.fc2=3", "--max-steps", 3, "--lr", "0.05",
+           "--output", "s")
+    convert("s/last", "peft-hf", "hf", weights="swin.safetensors")
+    convert("hf", "peft-timm", "back", weights="swin.safetensors")
+    equal(weights_of("back"), weights_of("s/last"))
+    c = json.loads(read("hf/adapter_config.json"))
+    equal(c["auto_mapping"]["base_model_class"], "SwinForImageClassification")
+    check("swin.encoder.layers.0.blocks.0.output.dense" in c["target_modules"], c["target_modules"])
+    t = load_tensors("hf/adapter_model.safetensors")
+    for name in ("attention.self.key", "attention.k_proj"):
+        check("base_model.model.swin.encoder.layers.1.blocks.0.%s.lora_A.weight" % name in t, list(t))
+    foreign("hf", "theirs")
+    convert("theirs", "sctrun", "own", "--model", "swin.yaml", weights="swin.safetensors")
+    equal(weights_of("own"), weights_of("s/last"))
+
+
 def ia3_folder(path, tensors, **keys):
     os.makedirs(path)
     write(path + "/adapter_config.json", json.dumps({"peft_type": "IA3", "feedforward_modules": [],
