@@ -1,24 +1,17 @@
 /* SPDX-License-Identifier: MIT
- * lora.c - LoRA (Hu et al. 2022, arXiv 2106.09685): y = W x + bias + alpha/r B A dropout(x).
+ * lora.c - LoRA (Hu et al. 2022, arXiv 2106.09685): y = W x + bias + s B A dropout(x), and DoRA
+ * (Liu et al. 2024, arXiv 2402.09353): W' = m (W + s B A) / |W + s B A|, row by row.
  *
  * Targets are LINEAR sites; q, k and v are ranges of the fused qkv, each with its own pair; qkv
- * is the fused layer with one pair, as peft and NOAH have it. On disk the adapter is a Hugging
- * Face PEFT folder in timm's names: the pairs of one qkv are written as one wider pair, A' =
- * [A_q; A_v] and B' with B_q and B_v in their own rows and columns, rank and alpha multiplied
- * by the number of pairs, which is the same function; from_disk takes it apart again. */
-#include <stdlib.h>
+ * is the fused layer with one pair, as peft and NOAH have it. Rows of a layer are independent
+ * of each other in DoRA too, so its parts work alike; the rows of a fused layer that are no
+ * target keep the magnitude they have. Ranks: lora_rank.c; the adapter on disk: lora_disk.c. */
+#include <stdio.h>
 #include <string.h>
 
-#include <sctrun/strategy.h>
+#include "plugins/lora.h"
 
-enum { MAX_TARGETS = 7, WHOLE_QKV = 6 };
-
-struct target {
-    const char *name, *site, *module; /* q: "**.attn.qkv", "attn.qkv" */
-    int part;                         /* of qkv: 0, 1, 2; -1: whole layer */
-};
-
-static const struct target known[MAX_TARGETS] = {
+const struct lora_target lora_targets[LORA_TARGETS] = {
     {"q", "**.attn.qkv", "attn.qkv", 0},    {"k", "**.attn.qkv", "attn.qkv", 1},
     {"v", "**.attn.qkv", "attn.qkv", 2},    {"proj", "**.attn.proj", "attn.proj", -1},
     {"fc1", "**.mlp.fc1", "mlp.fc1", -1},   {"fc2", "**.mlp.fc2", "mlp.fc2", -1},
@@ -27,22 +20,15 @@ static const struct target known[MAX_TARGETS] = {
 
 #define TARGETS "q,k,v,proj,fc1,fc2, or qkv for q,k,v"
 
-struct lora {
-    uint32_t r;
-    float alpha, dropout;
-    const char *targets;
-};
-
-/* Which of known[] the option names. */
-static sct_status parse(const struct lora *l, const struct sct_strategy_host *h,
-                        int want[MAX_TARGETS], sct_error *err)
+sct_status lora_want(const struct lora *l, const struct sct_strategy_host *h,
+                     int want[LORA_TARGETS], sct_error *err)
 {
-    memset(want, 0, MAX_TARGETS * sizeof *want);
+    memset(want, 0, LORA_TARGETS * sizeof *want);
     for (const char *p = l->targets; *p;) {
         const size_t n = strcspn(p, ",");
         int found = 0;
-        for (int t = 0; t < MAX_TARGETS; t++)
-            if (strlen(known[t].name) == n && memcmp(known[t].name, p, n) == 0)
+        for (int t = 0; t < LORA_TARGETS; t++)
+            if (strlen(lora_targets[t].name) == n && memcmp(lora_targets[t].name, p, n) == 0)
                 found = want[t] = 1;
         if (!found)
             return h->fail(err, SCT_EUSAGE,
@@ -50,339 +36,244 @@ static sct_status parse(const struct lora *l, const struct sct_strategy_host *h,
                            p);
         p += n + (p[n] == ',');
     }
-    if (want[WHOLE_QKV] && (want[0] || want[1] || want[2]))
+    if (want[LORA_WHOLE_QKV] && (want[0] || want[1] || want[2]))
         return h->fail(err, SCT_EUSAGE,
                        "targets: \"%s\": qkv is one pair for all three, beside it there is no "
                        "q, k or v",
                        l->targets);
-    for (int t = 0; t < MAX_TARGETS; t++)
+    for (int t = 0; t < LORA_TARGETS; t++)
         if (want[t])
             return SCT_OK;
     return h->fail(err, SCT_EUSAGE, "targets: expected a list of " TARGETS);
 }
 
-/* The base's name of a layer: "blocks.3.attn.qkv", "layers.2.blocks.3.attn.qkv". */
-struct stem {
-    char text[128];
-};
-
-/* What stands in front of `end` in a parameter's name; empty: does not, or is too long. */
-static struct stem stem_of(const char *name, const char *end)
+struct lora_layer lora_layer_of(const char *name, const char *end)
 {
-    struct stem s = {""};
+    struct lora_layer s = {""};
     const char *at = name ? strstr(name, end) : NULL;
     if (at && (size_t)(at - name) < sizeof s.text)
         memcpy(s.text, name, (size_t)(at - name));
     return s;
 }
 
-/* "blocks.3.attn.qkv" of the names of pairs on disk and of our own; empty for other layers. */
-static struct stem stem_of_qkv(const char *name)
-{
-    static const char qkv[] = ".attn.qkv";
-    struct stem s = stem_of(name, ".attn.qkv.");
-    const size_t n = strlen(s.text);
-    if (n && n + sizeof qkv <= sizeof s.text)
-        memcpy(s.text + n, qkv, sizeof qkv);
-    else
-        s.text[0] = 0;
-    return s;
-}
-
-/* "blocks.3.attn.qkv.q.lora_A.weight": own name of a pair's half. */
-static void name_of(char *buf, size_t size, const struct stem *layer, const struct target *t,
-                    const char *half)
+void lora_name(char buf[LORA_NAME], const struct lora_layer *layer, const struct lora_target *t,
+               const char *tensor)
 {
     if (t->part >= 0)
-        (void)snprintf(buf, size, "%s.%s.%s.weight", layer->text, t->name, half);
+        (void)snprintf(buf, LORA_NAME, "%s.%s.%s", layer->text, t->name, tensor);
     else
-        (void)snprintf(buf, size, "%s.%s.weight", layer->text, half);
+        (void)snprintf(buf, LORA_NAME, "%s.%s", layer->text, tensor);
 }
 
-/* All targets of one site in one edit; want[] limits to this site's. */
-static sct_status edit_site(const struct lora *l, const struct sct_strategy_host *h,
-                            sct_model *m, const struct sct_site *site, const char *module,
-                            const int *want, sct_error *err)
+/* ---- the graph ---- */
+
+/* One layer while it is edited. */
+struct work {
+    const struct lora *l;
+    const struct sct_strategy_host *h;
+    sct_model *m;
+    struct sct_builder *b;
+    struct sct_site site;
+    struct lora_layer layer;
+    struct lora_values values;
+    const int *want;
+    const char *pattern; /* of the layer's site */
+    sct_val w, x;        /* DoRA: the weight; input behind dropout */
+    sct_val factor;      /* DoRA: m / norm of all rows of the layer */
+};
+
+struct rows {
+    uint32_t first, n;
+};
+
+static struct rows rows_of(const struct work *k, const struct lora_target *t)
 {
-    char name[160];
-    const char *weight = site->weight ? h->param_name(m, site->weight - 1) : NULL;
-    const struct stem layer = stem_of(weight, ".weight");
-    struct sct_builder *b = h->edit_begin(m, site);
-    sct_val x = site->in, y = site->out;
-    if (!layer.text[0])
-        return h->fail(err, SCT_EUSAGE, "%s: its weight has no name like \"*.weight\"",
-                       site->path);
-    if (l->dropout > 0.0f)
-        x = sct_dropout(b, x, l->dropout, h->random_key(m, site, "lora.dropout"));
-    for (int t = 0; t < MAX_TARGETS; t++) {
-        if (!want[t] || strcmp(known[t].module, module) != 0)
-            continue;
-        const int part = known[t].part;
-        const uint32_t first = part < 0 ? 0 : site->qkv[part];
-        const uint32_t out = part < 0 ? site->channels : site->qkv[part + 1] - first;
-        const uint32_t da[2] = {l->r, site->in_channels}, db[2] = {out, l->r};
-        name_of(name, sizeof name, &layer, &known[t], "lora_A");
-        /* peft: kaiming_uniform_(a = sqrt 5) for A, zeros for B */
-        const sct_val a = h->new_param(m, name, da, 2, "kaiming_uniform(2.2360679775)", NULL);
-        name_of(name, sizeof name, &layer, &known[t], "lora_B");
-        const sct_val up = h->new_param(m, name, db, 2, "zeros", NULL);
-        const sct_val d = sct_linear(b, sct_linear(b, x, a, sct_none()), up, sct_none());
-        y = sct_add_ch(b, y, sct_scale(b, d, l->alpha / (float)l->r, 0.0f), first);
+    if (t->part < 0)
+        return (struct rows){0, k->site.channels};
+    const uint32_t first = k->site.qkv[t->part];
+    return (struct rows){first, k->site.qkv[t->part + 1] - first};
+}
+
+static int has_pair(const struct work *k, int t)
+{
+    return k->want[t] && strcmp(lora_targets[t].site, k->pattern) == 0;
+}
+
+static void inits(const struct lora *l, uint32_t r, char a[48], char b[48])
+{
+    (void)snprintf(b, 48, l->init == LORA_TRUNC_NORMAL ? "trunc_normal(0.02)" : "zeros");
+    if (l->init == LORA_TRUNC_NORMAL)
+        (void)snprintf(a, 48, "trunc_normal(0.02)");
+    else if (l->init == LORA_GAUSSIAN)
+        (void)snprintf(a, 48, "normal(0, %.17g)", 1.0 / (double)r);
+    else
+        (void)snprintf(a, 48, "kaiming_uniform(2.2360679775)"); /* a = sqrt 5 */
+}
+
+/* Magnitudes of the rows of t, and their factor put into its place among all rows. */
+static void add_factor(struct work *k, const struct lora_target *t, sct_val a, sct_val up)
+{
+    char name[LORA_NAME];
+    const struct rows rows = rows_of(k, t);
+    lora_name(name, &k->layer, t, "lora_magnitude_vector");
+    const sct_val m =
+        k->h->new_row_norms(k->m, name, k->site.weight - 1, rows.first, rows.n, a.id != 0);
+    sct_val f = sct_dora_scale(k->b, m, k->w, a, up, (float)k->values.scale, rows.first);
+    if (rows.n < k->site.channels)
+        f = sct_pad_ch(k->b, f, rows.first, k->site.channels);
+    k->factor = k->factor.id ? sct_add(k->b, k->factor, f) : f;
+}
+
+/* y with the update of the rows of t. */
+static sct_val add_pair(struct work *k, const struct lora_target *t, sct_val y)
+{
+    char name[LORA_NAME], init_a[48], init_b[48];
+    const struct rows rows = rows_of(k, t);
+    const uint32_t r = k->values.r, da[2] = {r, k->site.in_channels}, db[2] = {rows.n, r};
+    inits(k->l, r, init_a, init_b);
+    lora_name(name, &k->layer, t, "lora_A.weight");
+    const sct_val a = k->h->new_param(k->m, name, da, 2, init_a, NULL);
+    lora_name(name, &k->layer, t, "lora_B.weight");
+    const sct_val up = k->h->new_param(k->m, name, db, 2, init_b, NULL);
+    const sct_val d = sct_linear(k->b, sct_linear(k->b, k->x, a, sct_none()), up, sct_none());
+    if (k->l->dora)
+        add_factor(k, t, a, up);
+    return sct_add_ch(k->b, y, sct_scale(k->b, d, (float)k->values.scale, 0.0f), rows.first);
+}
+
+static sct_val add_pairs(struct work *k, sct_val y)
+{
+    for (int t = 0; t < LORA_TARGETS; t++)
+        if (has_pair(k, t))
+            y = add_pair(k, &lora_targets[t], y);
+    return y;
+}
+
+/* Rows of a fused layer without a pair keep their magnitude. */
+static void keep_others(struct work *k)
+{
+    if (k->want[LORA_WHOLE_QKV] || k->site.role != SCT_ROLE_ATTN_QKV)
+        return;
+    for (int t = 0; t < LORA_PARTS; t++)
+        if (!k->want[t])
+            add_factor(k, &lora_targets[t], sct_none(), sct_none());
+}
+
+/* Without dropout factor * (W + s B A) x + bias. With it the input of the plain layer is not
+ * dropped, as in peft: W x + bias + (factor - 1) W d + factor * s B A d, d = dropout(x). */
+static sct_val decompose(struct work *k)
+{
+    const struct sct_site *site = &k->site;
+    k->w = k->h->param_value(k->m, site->weight - 1);
+    const sct_val plain = sct_linear(k->b, k->x, k->w, sct_none()), z = add_pairs(k, plain);
+    keep_others(k);
+    const sct_val y = sct_mul(k->b, z, k->factor);
+    if (k->l->dropout > 0.0f)
+        return sct_add(k->b, sct_add(k->b, site->out, sct_scale(k->b, plain, -1.0f, 0.0f)), y);
+    return site->bias ? sct_add(k->b, y, k->h->param_value(k->m, site->bias - 1)) : y;
+}
+
+/* All targets of one site in one edit. */
+static sct_status edit_site(struct work *k, sct_error *err)
+{
+    SCT_TRY(lora_values_of(k->l, k->h, k->layer.text, &k->values, err));
+    k->b = k->h->edit_begin(k->m, &k->site);
+    k->x = k->site.in;
+    k->factor = sct_none();
+    if (k->l->dropout > 0.0f)
+        k->x = sct_dropout(k->b, k->x, k->l->dropout,
+                           k->h->random_key(k->m, &k->site, "lora.dropout"));
+    return k->h->edit_commit(k->m, k->l->dora ? decompose(k) : add_pairs(k, k->site.out), err);
+}
+
+/* ---- the model ---- */
+
+static const char *const patterns[] = {"**.attn.qkv", "**.attn.proj", "**.mlp.fc1",
+                                       "**.mlp.fc2"};
+
+enum { PATTERNS = sizeof patterns / sizeof patterns[0] };
+
+static int wanted(const int *want, const char *pattern)
+{
+    for (int t = 0; t < LORA_TARGETS; t++)
+        if (want[t] && strcmp(lora_targets[t].site, pattern) == 0)
+            return 1;
+    return 0;
+}
+
+static size_t count_sites(const struct sct_strategy_host *h, const sct_model *m,
+                          const int *want, const char **missing)
+{
+    size_t all = 0;
+    *missing = NULL;
+    for (size_t p = 0; p < PATTERNS; p++) {
+        const size_t n = wanted(want, patterns[p]) ? h->sites(m, patterns[p], NULL, 0) : 0;
+        if (n == 0 && wanted(want, patterns[p]))
+            *missing = patterns[p];
+        all += n;
     }
-    return h->edit_commit(m, y, err);
+    return all;
+}
+
+static sct_status name_layer(struct work *k, sct_error *err)
+{
+    const char *weight = k->site.weight ? k->h->param_name(k->m, k->site.weight - 1) : NULL;
+    k->layer = lora_layer_of(weight, ".weight");
+    if (k->layer.text[0])
+        return SCT_OK;
+    return k->h->fail(err, SCT_EUSAGE, "%s: its weight has no name like \"*.weight\"",
+                      k->site.path);
+}
+
+/* Site i of those that patterns[p] fits. An edit moves values, so they are asked for again. */
+static void ask(struct work *k, size_t p, size_t i, struct sct_site *room, size_t n)
+{
+    (void)k->h->sites(k->m, patterns[p], room, n);
+    k->pattern = patterns[p];
+    k->site = room[i];
+}
+
+/* Names first, so that patterns are checked before anything is changed; then the edits. */
+static sct_status walk(struct work *k, struct sct_site *room, struct lora_layer *layer,
+                       size_t all, sct_error *err)
+{
+    for (int edit = 0; edit < 2; edit++) {
+        size_t done = 0;
+        for (size_t p = 0; p < PATTERNS; p++) {
+            const size_t n =
+                wanted(k->want, patterns[p]) ? k->h->sites(k->m, patterns[p], NULL, 0) : 0;
+            for (size_t i = 0; i < n && done < all; i++) {
+                ask(k, p, i, room, n);
+                SCT_TRY(name_layer(k, err));
+                layer[done++] = k->layer;
+                if (edit)
+                    SCT_TRY(edit_site(k, err));
+            }
+        }
+        if (!edit)
+            SCT_TRY(lora_check_patterns(k->l, k->h, layer, done, err));
+    }
+    return SCT_OK;
 }
 
 static sct_status apply(void *st, const struct sct_strategy_host *h, sct_model *m,
                         sct_error *err)
 {
-    static const char *const module[] = {"attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2"};
     const struct lora *l = st;
-    int want[MAX_TARGETS];
-    SCT_TRY(parse(l, h, want, err));
-    for (size_t k = 0; k < sizeof module / sizeof module[0]; k++) {
-        const char *pattern = NULL;
-        for (int t = 0; t < MAX_TARGETS; t++)
-            if (want[t] && strcmp(known[t].module, module[k]) == 0)
-                pattern = known[t].site;
-        if (!pattern)
-            continue;
-        const size_t n = h->sites(m, pattern, NULL, 0);
-        if (n == 0)
-            return h->fail(err, SCT_EUSAGE, "targets: this model has no %s", pattern);
-        struct sct_site *site = h->alloc(n * sizeof *site);
-        if (!site)
-            return h->fail(err, SCT_ENOMEM, "out of memory");
-        sct_status rc = SCT_OK;
-        for (size_t i = 0; i < n && rc == SCT_OK; i++) {
-            (void)h->sites(m, pattern, site, n); /* an edit moves values: ask again */
-            rc = edit_site(l, h, m, &site[i], module[k], want, err);
-        }
-        h->free(site);
-        SCT_TRY(rc);
-    }
-    return SCT_OK;
-}
-
-/* ---- the PEFT folder ---- */
-
-#define PREFIX "base_model.model."
-
-static int put_number(const struct sct_strategy_host *h, sct_adapter *to, const char *key,
-                      double v, sct_error *err)
-{
-    char json[48];
-    (void)snprintf(json, sizeof json, "%.9g", v);
-    return h->put_key(to, key, json, err);
-}
-
-static sct_status keys_to_disk(const struct lora *l, const struct sct_strategy_host *h,
-                               const int *want, sct_adapter *to, sct_error *err)
-{
-    char modules[128] = "[", rank[256] = "{", alpha[256] = "{", targets[64];
-    const int pairs = want[0] + want[1] + want[2];
-    const uint32_t wide = pairs ? l->r * (uint32_t)pairs : l->r;
-    size_t n = 1, nr = 1, na = 1;
-    for (int t = 0; t < MAX_TARGETS; t++) {
-        if (!want[t] || (known[t].part > 0 && (want[0] || (known[t].part == 2 && want[1]))))
-            continue;
-        const char *last = strrchr(known[t].module, '.') + 1;
-        /* attn.proj, not proj: that would match patch_embed.proj too */
-        const char *word = known[t].part < 0 ? known[t].module : last;
-        n += (size_t)snprintf(modules + n, sizeof modules - n, "%s\"%s\"", n > 1 ? ", " : "",
-                              word);
-        if (known[t].part < 0 && wide != l->r) {
-            nr += (size_t)snprintf(rank + nr, sizeof rank - nr, "%s\"%s\": %u",
-                                   nr > 1 ? ", " : "", word, l->r);
-            na += (size_t)snprintf(alpha + na, sizeof alpha - na, "%s\"%s\": %.9g",
-                                   na > 1 ? ", " : "", word, (double)l->alpha);
-        }
-    }
-    (void)snprintf(modules + n, sizeof modules - n, "]");
-    (void)snprintf(rank + nr, sizeof rank - nr, "}");
-    (void)snprintf(alpha + na, sizeof alpha - na, "}");
-    (void)snprintf(targets, sizeof targets, "\"%s\"", l->targets);
-    SCT_TRY(h->put_key(to, "peft_type", "\"LORA\"", err));
-    SCT_TRY(put_number(h, to, "r", wide, err));
-    SCT_TRY(
-        put_number(h, to, "lora_alpha", (double)l->alpha * (pairs ? (double)pairs : 1.0), err));
-    SCT_TRY(put_number(h, to, "lora_dropout", (double)l->dropout, err));
-    SCT_TRY(h->put_key(to, "target_modules", modules, err));
-    SCT_TRY(h->put_key(to, "rank_pattern", rank, err));
-    return h->put_key(to, "alpha_pattern", alpha, err);
-}
-
-struct pair {
-    struct sct_desc da, db;
-    const float *a, *b;
-};
-
-static sct_status get_pair(const struct sct_strategy_host *h, const sct_adapter *from,
-                           const struct stem *layer, const struct target *t, struct pair *p,
-                           sct_error *err)
-{
-    char name[160];
-    const void *data;
-    name_of(name, sizeof name, layer, t, "lora_A");
-    SCT_TRY(h->get(from, name, &p->da, &data, err));
-    p->a = data;
-    name_of(name, sizeof name, layer, t, "lora_B");
-    SCT_TRY(h->get(from, name, &p->db, &data, err));
-    p->b = data;
-    return SCT_OK;
-}
-
-/* The wider pair of one fused qkv: A' [P r][in], B' [3 D][P r]. */
-static sct_status widen(const struct lora *l, const struct sct_strategy_host *h,
-                        const sct_adapter *from, const struct stem *layer, const int *want,
-                        sct_adapter *to, sct_error *err)
-{
-    char name[192];
-    struct pair p = {0};
-    const uint32_t pairs = (uint32_t)(want[0] + want[1] + want[2]), R = pairs * l->r;
-    uint32_t at = 0, in = 0, D = 0;
-    float *a = NULL, *b = NULL;
-    sct_status rc = SCT_OK;
-    for (int t = 0; t < 3 && rc == SCT_OK; t++) {
-        if (!want[t])
-            continue;
-        rc = get_pair(h, from, layer, &known[t], &p, err);
-        if (rc == SCT_OK && !a) {
-            in = p.da.dim[1];
-            D = p.db.dim[0];
-            a = h->alloc((size_t)R * in * sizeof *a);
-            b = h->alloc((size_t)3 * D * R * sizeof *b);
-            if (!a || !b)
-                rc = h->fail(err, SCT_ENOMEM, "out of memory");
-        }
-        if (rc != SCT_OK)
-            break;
-        memcpy(a + (size_t)at * in, p.a, (size_t)l->r * in * sizeof *a);
-        for (uint32_t o = 0; o < D; o++)
-            memcpy(b + ((size_t)(uint32_t)t * D + o) * R + at, p.b + (size_t)o * l->r,
-                   l->r * sizeof *b);
-        at += l->r;
-    }
-    if (rc == SCT_OK) {
-        const uint32_t da[2] = {R, in}, db[2] = {3 * D, R};
-        const struct sct_desc xa = sct_desc_make(SCT_F32, 2, da),
-                              xb = sct_desc_make(SCT_F32, 2, db);
-        (void)snprintf(name, sizeof name, PREFIX "%s.lora_A.weight", layer->text);
-        rc = h->put(to, name, &xa, a, err);
-        (void)snprintf(name, sizeof name, PREFIX "%s.lora_B.weight", layer->text);
-        if (rc == SCT_OK)
-            rc = h->put(to, name, &xb, b, err);
-    }
-    h->free(a);
-    h->free(b);
+    int want[LORA_TARGETS];
+    const char *missing;
+    SCT_TRY(lora_want(l, h, want, err));
+    const size_t n = count_sites(h, m, want, &missing);
+    if (missing)
+        return h->fail(err, SCT_EUSAGE, "targets: this model has no %s", missing);
+    struct sct_site *room = h->alloc(n * sizeof *room);
+    struct lora_layer *layer = h->alloc(n * sizeof *layer);
+    struct work k = {.l = l, .h = h, .m = m, .want = want};
+    const sct_status rc = room && layer ? walk(&k, room, layer, n, err)
+                                        : h->fail(err, SCT_ENOMEM, "out of memory");
+    h->free(room);
+    h->free(layer);
     return rc;
-}
-
-static sct_status to_disk(const void *st, const struct sct_strategy_host *h,
-                          const sct_adapter *from, sct_adapter *to, sct_error *err)
-{
-    const struct lora *l = st;
-    int want[MAX_TARGETS];
-    SCT_TRY(parse(l, h, want, err));
-    struct stem last = {""};
-    for (size_t i = 0; h->tensor_name(from, i); i++) {
-        const char *own = h->tensor_name(from, i);
-        const struct stem qkv = stem_of_qkv(own);
-        struct sct_desc d;
-        const void *data;
-        char name[192];
-        if (qkv.text[0] && !want[WHOLE_QKV]) {
-            if (strcmp(qkv.text, last.text) != 0)
-                SCT_TRY(widen(l, h, from, &qkv, want, to, err));
-            last = qkv;
-            continue;
-        }
-        SCT_TRY(h->get(from, own, &d, &data, err));
-        (void)snprintf(name, sizeof name, PREFIX "%s", own);
-        SCT_TRY(h->put(to, name, &d, data, err));
-    }
-    return keys_to_disk(l, h, want, to, err);
-}
-
-static sct_status narrow(const struct lora *l, const struct sct_strategy_host *h,
-                         const sct_adapter *from, const struct stem *layer, const int *want,
-                         sct_adapter *to, sct_error *err)
-{
-    char na[192], nb[192], name[160];
-    struct sct_desc da, db;
-    const void *pa, *pb;
-    const uint32_t pairs = (uint32_t)(want[0] + want[1] + want[2]), R = pairs * l->r;
-    (void)snprintf(na, sizeof na, PREFIX "%s.lora_A.weight", layer->text);
-    (void)snprintf(nb, sizeof nb, PREFIX "%s.lora_B.weight", layer->text);
-    SCT_TRY(h->get(from, na, &da, &pa, err));
-    SCT_TRY(h->get(from, nb, &db, &pb, err));
-    if (da.dtype != SCT_F32 || db.dtype != SCT_F32 || da.nd != 2 || db.nd != 2 ||
-        da.dim[0] != R || db.dim[1] != R || db.dim[0] % 3)
-        return h->fail(err, SCT_EFILE,
-                       "%s: rank %u does not fit %u pair(s) of rank %u (targets %s)", na,
-                       da.dim[0], pairs, l->r, l->targets);
-    const uint32_t in = da.dim[1], D = db.dim[0] / 3;
-    const float *a = pa, *b = pb;
-    float *half = h->alloc((size_t)D * l->r * sizeof *half);
-    if (!half)
-        return h->fail(err, SCT_ENOMEM, "out of memory");
-    sct_status rc = SCT_OK;
-    uint32_t at = 0;
-    for (uint32_t t = 0; t < 3 && rc == SCT_OK; t++) {
-        if (!want[t])
-            continue;
-        for (uint32_t o = 0; o < 3 * D; o++) {
-            const float *row = b + (size_t)o * R + at;
-            const int mine = o / D == t;
-            for (uint32_t j = 0; j < l->r && rc == SCT_OK; j++) {
-                if (mine)
-                    half[(size_t)(o - t * D) * l->r + j] = row[j];
-                else if (row[j] != 0.0f)
-                    rc = h->fail(
-                        err, SCT_EFILE,
-                        "%s: row %u, column %u is not zero: the pairs of %s were trained "
-                        "together and cannot be taken apart",
-                        nb, o, at + j, l->targets);
-            }
-        }
-        const uint32_t xa[2] = {l->r, in}, xb[2] = {D, l->r};
-        const struct sct_desc ya = sct_desc_make(SCT_F32, 2, xa),
-                              yb = sct_desc_make(SCT_F32, 2, xb);
-        name_of(name, sizeof name, layer, &known[t], "lora_A");
-        if (rc == SCT_OK)
-            rc = h->put(to, name, &ya, a + (size_t)at * in, err);
-        name_of(name, sizeof name, layer, &known[t], "lora_B");
-        if (rc == SCT_OK)
-            rc = h->put(to, name, &yb, half, err);
-        at += l->r;
-    }
-    h->free(half);
-    return rc;
-}
-
-static sct_status from_disk(void *st, const struct sct_strategy_host *h,
-                            const sct_adapter *from, sct_adapter *to, sct_error *err)
-{
-    struct lora *l = st;
-    int want[MAX_TARGETS];
-    SCT_TRY(parse(l, h, want, err));
-    for (size_t i = 0; h->tensor_name(from, i); i++) {
-        const char *name = h->tensor_name(from, i);
-        struct sct_desc d;
-        const void *data;
-        if (strncmp(name, PREFIX, sizeof PREFIX - 1) != 0)
-            return h->fail(err, SCT_EFILE,
-                           "tensor %s: expected a name that begins with " PREFIX, name);
-        const char *own = name + sizeof PREFIX - 1;
-        const struct stem qkv = stem_of_qkv(own);
-        if (qkv.text[0] && !want[WHOLE_QKV]) {
-            if (strstr(own, "lora_A"))
-                SCT_TRY(narrow(l, h, from, &qkv, want, to, err));
-            continue;
-        }
-        SCT_TRY(h->get(from, name, &d, &data, err));
-        SCT_TRY(h->put(to, own, &d, data, err));
-    }
-    return SCT_OK;
 }
 
 static const struct sct_option options[] = {
@@ -393,6 +284,16 @@ static const struct sct_option options[] = {
      offsetof(struct lora, dropout), 0, 0, 0.99, NULL},
     {"targets", "layers: a list of " TARGETS, SCT_OPT_STRING, offsetof(struct lora, targets), 0,
      0, 0, "q,v"},
+    {"rslora", "scale by alpha / sqrt(r) instead", SCT_OPT_BOOL, offsetof(struct lora, rslora),
+     0, 0, 1, NULL},
+    {"dora", "DoRA: magnitudes of the rows are trained apart from their directions",
+     SCT_OPT_BOOL, offsetof(struct lora, dora), 0, 0, 1, NULL},
+    {"rank_pattern", "ranks of some layers: fc1=16,blocks[0:6].attn.*=4; the first that fits",
+     SCT_OPT_STRING, offsetof(struct lora, rank_pattern), 0, 0, 0, ""},
+    {"alpha_pattern", "alphas of some layers, in the same form", SCT_OPT_STRING,
+     offsetof(struct lora, alpha_pattern), 0, 0, 0, ""},
+    {"init", "start of A; B starts at zero, but with trunc_normal (0.02 for both, NOAH's runs)",
+     SCT_OPT_CHOICE, offsetof(struct lora, init), 0, 0, 0, "kaiming|gaussian|trunc_normal"},
     {NULL, NULL, 0, 0, 0, 0, 0, NULL},
 };
 
@@ -406,8 +307,8 @@ const struct sct_strategy *sct_strategy_entry_v1(void)
         .options = options,
         .state_size = sizeof(struct lora),
         .apply = apply,
-        .to_disk = to_disk,
-        .from_disk = from_disk,
+        .to_disk = lora_to_disk,
+        .from_disk = lora_from_disk,
     };
     return &s;
 }

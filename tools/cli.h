@@ -26,6 +26,7 @@ sct_status cmd_export(struct cli *c, sct_error *err);
 sct_status cmd_merge(struct cli *c, sct_error *err);
 sct_status cmd_diff(struct cli *c, sct_error *err);
 sct_status cmd_calibrate(struct cli *c, sct_error *err);
+sct_status cmd_convert(struct cli *c, sct_error *err);
 sct_status cmd_devices(struct cli *c, sct_error *err);
 sct_status cmd_ops(struct cli *c, sct_error *err);
 sct_status cmd_plugins(struct cli *c, sct_error *err);

@@ -42,7 +42,7 @@ static sct_status own_form(struct folder *f, const char *dir, sct_error *err)
     struct sct_tuner t = {.n = 0};
     SCT_TRY(sct_adapter_open(&info, &parts, dir, err));
     struct sct_adapter *own = sct_adapter_create(dir);
-    sct_status rc = own ? sct_adapter_parts_tune(&parts, &t, err) : sct_nomem(err);
+    sct_status rc = own ? sct_adapter_parts_tune(&parts, &info.model, &t, err) : sct_nomem(err);
     for (uint32_t k = 0; rc == SCT_OK && k < parts.n; k++)
         rc = append(own, parts.part[k].own, parts.part[k].label, err);
     if (rc == SCT_OK && parts.rest)

@@ -25,6 +25,8 @@ static const struct {
      cmd_calibrate},
     {"merge", "an adapter merged into the weights, and how exact that is", cmd_merge},
     {"diff", "what two adapters differ in", cmd_diff},
+    {"convert", "an adapter into the names of peft with timm or transformers, and back",
+     cmd_convert},
     {"devices", "devices of every backend", cmd_devices},
     {"ops", "the table of ops and which backend has which", cmd_ops},
     {"plugins", "strategies and backends, with their options; check FILE.so", cmd_plugins},

@@ -205,6 +205,7 @@ const struct cpu_row cpu_rows_base[] = {
     ROW(CONV_GRID, conv_grid, ORDER_BASE, f32, conv_grid_choose),
     ROW(CONV_GRID_DX, conv_grid_dx, ORDER_BASE, f32, conv_grid_dx_choose),
     ROW(CONV_GRID_DW, conv_grid_dw, ORDER_BASE, f32, NULL),
+    ROW(DORA_SCALE, dora_scale, ORDER_BASE, f32, NULL),
 };
 
 const size_t cpu_rows_base_count = sizeof cpu_rows_base / sizeof cpu_rows_base[0];

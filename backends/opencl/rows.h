@@ -50,7 +50,7 @@ enum {
     ROWS_ELEMENTWISE = 12,
     ROWS_CHANNEL = 8,
     ROWS_GEMM = 33,
-    ROWS_NORM = 5,
+    ROWS_NORM = 6,
     ROWS_ATTENTION = 13,
     ROWS_REDUCE = 10,
     ROWS_CONV = 6

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * rows_norm.c - layernorm, its gradients, sums over rows. One kernel text serves CPU and GPU.
+ * rows_norm.c - layernorm, its gradients, sums over rows, norms of rows. One kernel text serves
+ * CPU and GPU.
  */
 #include "backends/opencl/rows.h"
 
@@ -56,6 +57,24 @@ static void emit_sum_to(struct cl_emit *e)
     rows_grid_cost(e, 1, cols, e->caps->simd, sct_desc_count(&e->d->in[1]) / cols);
 }
 
+static void emit_dora_scale(struct cl_emit *e)
+{
+    const struct sct_module_params *p = e->d->params;
+    const bool pair = e->d->n_in > 2;
+    const uint64_t rows = sct_desc_count(&e->d->in[0]);
+    cl_launch(e, file, "dora_scale", NULL);
+    for (uint32_t i = 0; i < 4; i++)
+        cl_arg_in(e, i < 2 || pair ? i : ROWS_NONE);
+    cl_arg_out(e, 0);
+    cl_arg_out(e, 1);
+    cl_arg_u64(e, rows);
+    cl_arg_u32(e, sct_desc_last(&e->d->in[1]));
+    cl_arg_u32(e, pair ? e->d->in[2].dim[0] : 0);
+    cl_arg_f32(e, p->scale);
+    cl_arg_u32(e, p->first);
+    rows_group_grid(e, rows);
+}
+
 static bool accept_sum_to(const struct cl_caps *c, const struct sct_opdesc *d)
 {
     return rows_accept(c, d) && sct_desc_count(&d->in[0]) <= UINT32_MAX;
@@ -72,4 +91,5 @@ const struct cl_row cl_rows_norm[] = {
     ROW(LAYERNORM_DX_ADD, "layernorm_dx_add", rows_accept, emit_layernorm_dx),
     ROW(LAYERNORM_DG, "layernorm_dg", rows_accept, emit_layernorm_dg),
     ROW(SUM_TO, "sum_to", accept_sum_to, emit_sum_to),
+    ROW(DORA_SCALE, "dora_scale", rows_accept, emit_dora_scale),
 };

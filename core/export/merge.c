@@ -1,23 +1,15 @@
 /* SPDX-License-Identifier: MIT
- * merge.c - two graphs in lockstep; low-rank pairs, scales with shifts (merge_rows.c: linear
- * layers on channels; merge_front.c: bottlenecks), and single elements. Every value of the
- * plain graph is paired with one of the adapted graph, starting with the logits; a value that
- * is reached again must have the same partner. So when the walk ends, both graphs are the same
- * expression but for what was folded. */
+ * merge.c - two graphs in lockstep; low-rank pairs, scales with shifts (merge_dora.c:
+ * magnitudes; merge_rows.c: linear layers on channels; merge_front.c: bottlenecks), and single
+ * elements. Every value of the plain graph is paired with one of the adapted graph, starting
+ * with the logits; a value that is reached again must have the same partner. So when the walk
+ * ends, both graphs are the same expression but for what was folded. */
 #include "core/export/merge_walk.h"
 
 #include <string.h>
 
 #include "core/base/status.h"
 #include "core/export/merge_front.h"
-
-/* The stored tensor that v is but for elements that are added to it, or NULL. */
-static const struct sct_tensor *sparsely_stored(const struct sct_graph *g, uint32_t v)
-{
-    for (const struct sct_gnode *n; (n = made_by_op(g, v, SCT_OP_SCATTER_ADD_EL));)
-        v = n->in[0];
-    return stored(g, v);
-}
 
 /* A linear layer without bias whose weight is stored. */
 static const struct sct_gnode *projection(const struct sct_graph *g, uint32_t v)
@@ -26,10 +18,8 @@ static const struct sct_gnode *projection(const struct sct_graph *g, uint32_t v)
     return n && (n->n_in < 3 || n->in[2] == 0) && stored(g, n->in[1]) ? n : NULL;
 }
 
-/* Takes the pair that is added to value v, with its input x and what it is added to; false when
- * there is none. */
-static bool read_pair(const struct sct_graph *g, uint32_t v, struct sct_merge_pair *p,
-                      uint32_t *x, uint32_t *to)
+bool sct_merge_pair_read(const struct sct_graph *g, uint32_t v, struct sct_merge_pair *p,
+                         uint32_t *x, uint32_t *to)
 {
     const struct sct_gnode *add = made_by_op(g, v, SCT_OP_ADD_CH);
     if (!add)
@@ -63,19 +53,28 @@ static bool read_affine(const struct sct_graph *g, uint32_t v, struct sct_merge_
     return p->scale && p->shift && p->scale->desc.nd == 1 && p->shift->desc.nd == 1;
 }
 
-/* One step back from v: the fold that stands there, and what it is behind. */
+/* One step back from v: the fold that stands there, and what it is behind. x: input of a pair;
+ * bias: the layer's, where magnitudes stand between both. */
 static bool read_fold(const struct sct_graph *g, uint32_t v, struct sct_merge_fold *f,
-                      uint32_t *x, uint32_t *behind)
+                      uint32_t *x, uint32_t *bias, uint32_t *behind)
 {
     if (read_affine(g, v, &f->affine, behind))
         f->kind = SCT_MERGE_AFFINE;
     else if (sct_merge_rows_read(g, v, &f->rows, behind))
         f->kind = SCT_MERGE_ROWS;
-    else if (read_pair(g, v, &f->pair, x, behind))
+    else if (sct_merge_pair_read(g, v, &f->pair, x, behind))
         f->kind = SCT_MERGE_PAIR;
+    else if (sct_merge_norm_read(g, v, &f->norm, behind, bias))
+        f->kind = SCT_MERGE_NORM;
     else
         return false;
     return true;
+}
+
+/* Whether the layer's bias changes too. */
+static bool takes_bias(const struct sct_merge_fold *f)
+{
+    return f->kind == SCT_MERGE_AFFINE || f->kind == SCT_MERGE_ROWS;
 }
 
 /* Whether all that stands between value v and `layer`, the node of the adapted graph that
@@ -86,11 +85,11 @@ static bool folds(const struct walk *w, uint32_t v, const struct sct_gnode *y,
     const bool linear = y->op == SCT_OP_LINEAR;
     const bool bias = y->n_in > 2 && y->in[2] && !w->partner[y->in[2]];
     struct sct_merge_fold f = {0};
-    uint32_t x = 0, behind;
+    uint32_t x = 0, of_norm, behind;
     if (w->partner[y->in[1]] || !stored_name(w->b, y->in[1]))
         return false;
-    for (; read_fold(w->a, v, &f, &x, &behind); v = behind) {
-        if (f.kind != SCT_MERGE_PAIR && (!bias || !stored_name(w->b, y->in[2])))
+    for (; read_fold(w->a, v, &f, &x, &of_norm, &behind); v = behind) {
+        if (takes_bias(&f) && (!bias || !stored_name(w->b, y->in[2])))
             return false;
         if (f.kind != SCT_MERGE_AFFINE && !linear)
             return false;
@@ -102,25 +101,27 @@ static bool folds(const struct walk *w, uint32_t v, const struct sct_gnode *y,
 }
 
 /* Follows value *a back through what is folded into node y of the plain graph, and notes it. A
- * weight or bias that others use too is left alone. */
-static sct_status fold(struct walk *w, uint32_t *a, const struct sct_gnode *y)
+ * weight or bias that others use too is left alone. *bias: the layer's, where it is none of its
+ * inputs; else it stays. */
+static sct_status fold(struct walk *w, uint32_t *a, uint32_t *bias, const struct sct_gnode *y)
 {
     struct sct_merge *m = w->m;
     struct sct_merge_fold f = {0};
-    uint32_t v = *a, x, behind;
-    while (read_fold(w->a, v, &f, &x, &behind))
+    uint32_t v = *a, x, outside = 0, behind;
+    while (read_fold(w->a, v, &f, &x, &outside, &behind))
         v = behind;
     const struct sct_gnode *layer = made_by_op(w->a, v, y->op);
     if (v == *a || !layer || !folds(w, *a, y, layer))
         return SCT_OK;
     for (; *a != v; *a = behind) {
         f = (struct sct_merge_fold){.weight = stored_name(w->b, y->in[1])};
-        (void)read_fold(w->a, *a, &f, &x, &behind);
-        f.bias = f.kind == SCT_MERGE_PAIR ? NULL : stored_name(w->b, y->in[2]);
+        (void)read_fold(w->a, *a, &f, &x, &outside, &behind);
+        f.bias = takes_bias(&f) ? stored_name(w->b, y->in[2]) : NULL;
         SCT_TRY(
             sct_grow((void **)&m->fold, &m->cap, (uint64_t)m->n + 1, sizeof *m->fold, w->err));
         m->fold[m->n++] = f;
     }
+    *bias = outside;
     return SCT_OK;
 }
 
@@ -202,19 +203,20 @@ static sct_status push(struct walk *w, uint32_t a, uint32_t b)
 static sct_status compare(struct walk *w, struct both v)
 {
     const struct sct_gnode *y = made_by(w->b, v.b);
+    uint32_t bias = 0;
     if (y && (y->op == SCT_OP_LINEAR || y->op == SCT_OP_LAYERNORM))
-        SCT_TRY(fold(w, &v.a, y));
+        SCT_TRY(fold(w, &v.a, &bias, y));
     if (!y)
         SCT_TRY(fold_elements(w, &v.a));
     const struct sct_gnode *x = made_by(w->a, v.a);
     if (!x && !y)
         return same_source(&w->a->value[v.a], &w->b->value[v.b]) ? SCT_OK : differ(w, v.a);
-    if (!x || !y || x->op != y->op || x->n_in != y->n_in ||
+    if (!x || !y || x->op != y->op || x->n_in + (bias != 0) != y->n_in ||
         w->a->value[v.a].out != w->b->value[v.b].out ||
         memcmp(x->params, y->params, sct_op_info(x->op)->params_size) != 0)
         return differ(w, v.a);
-    for (uint32_t i = 0; i < x->n_in; i++) {
-        uint32_t in = x->in[i];
+    for (uint32_t i = 0; i < y->n_in; i++) {
+        uint32_t in = i < x->n_in ? certain(w->a, x->in[i]) : bias;
         if (!in != !y->in[i])
             return differ(w, v.a);
         if (i == 0 && y->op == SCT_OP_LINEAR)
@@ -341,6 +343,8 @@ static sct_status fold_into(const struct sct_merge_fold *f, const struct sct_des
     switch (f->kind) {
     case SCT_MERGE_AFFINE:
         return fold_channels(f->affine.scale, bias ? f->affine.shift : NULL, dst, n, err);
+    case SCT_MERGE_NORM:
+        return sct_merge_norm_fold(&f->norm, (size_t)(n / d->dim[0]), dst, err);
     case SCT_MERGE_ROWS:
         return sct_merge_rows_fold(&f->rows, (uint32_t)(n / d->dim[0]), bias, dst, err);
     default:

@@ -8,8 +8,13 @@
  *
  *   y = x W^T + bias;  y[first..] += scale * (x A^T) B^T      =>      W[first..] += scale * B A
  *
- * (LoRA, arXiv 2106.09685, section 4.1), in a scale s and a shift t of every channel behind a
- * linear layer or a LayerNorm that has a bias,
+ * (LoRA, arXiv 2106.09685, section 4.1), in magnitudes m over such a layer and its pairs,
+ *
+ *   y = f * (x W^T + pairs) + bias,  f = m / |W|      =>      W[o] *= m[o] / |W[o]|
+ *
+ * where W has the pairs in it already and the norms are those of its rows (DoRA, arXiv
+ * 2402.09353, equation 5), in a scale s and a shift t of every channel behind a linear layer or
+ * a LayerNorm that has a bias,
  *
  *   y = s * op(x; W, bias) + t      =>      W[o] *= s[o];  bias = s * bias + t
  *
@@ -41,6 +46,14 @@ struct sct_merge_pair {
     uint32_t first; /* row of W */
 };
 
+/* Magnitudes m[i] of rows first[i].. of a layer; all ranges together are its rows. */
+enum { SCT_MERGE_RANGES = 3 }; /* q, k and v */
+
+struct sct_merge_norm {
+    const struct sct_tensor *m[SCT_MERGE_RANGES];
+    uint32_t first[SCT_MERGE_RANGES], n;
+};
+
 /* A [r][in] with a [r]; B [in][r], or [groups][in/groups][r/groups], with b [in]. */
 struct sct_merge_front {
     const char *weight, *bias; /* names: W [out][in], its bias [out] */
@@ -68,13 +81,14 @@ struct sct_merge_rows {
     uint32_t first;
 };
 
-enum sct_merge_kind { SCT_MERGE_PAIR, SCT_MERGE_AFFINE, SCT_MERGE_ROWS };
+enum sct_merge_kind { SCT_MERGE_PAIR, SCT_MERGE_NORM, SCT_MERGE_AFFINE, SCT_MERGE_ROWS };
 
 /* One that was found behind a layer. */
 struct sct_merge_fold {
-    const char *weight, *bias; /* names: W [C][..] or a norm's [C]; [C], NULL of a pair */
+    const char *weight, *bias; /* names: W [C][..] or a norm's [C]; [C], NULL: stays */
     enum sct_merge_kind kind;
     struct sct_merge_pair pair;
+    struct sct_merge_norm norm;
     struct sct_merge_affine affine;
     struct sct_merge_rows rows;
 };

@@ -47,6 +47,14 @@ static inline const struct sct_tensor *stored(const struct sct_graph *g, uint32_
     return g->value[v].source == SCT_SRC_TENSOR ? g->value[v].tensor : NULL;
 }
 
+/* The stored tensor that v is but for elements that are added to it, or NULL. */
+static inline const struct sct_tensor *sparsely_stored(const struct sct_graph *g, uint32_t v)
+{
+    for (const struct sct_gnode *n; (n = made_by_op(g, v, SCT_OP_SCATTER_ADD_EL));)
+        v = n->in[0];
+    return stored(g, v);
+}
+
 /* The name of a stored tensor that is read through views; NULL: it is computed. */
 static inline const char *stored_name(const struct sct_graph *g, uint32_t v)
 {
@@ -56,6 +64,21 @@ static inline const char *stored_name(const struct sct_graph *g, uint32_t v)
     const struct sct_tensor *t = stored(g, v);
     return t ? t->name : NULL;
 }
+
+/* Takes the pair that is added to value v, with its input x and what it is added to; false when
+ * there is none. */
+bool sct_merge_pair_read(const struct sct_graph *g, uint32_t v, struct sct_merge_pair *p,
+                         uint32_t *x, uint32_t *to);
+
+/* Takes the magnitudes of value v: of which value, which is pairs on a layer without bias, or
+ * that layer; and the bias behind them, 0: none. False when there are none, or their norms are
+ * of anything else than that layer and these pairs. */
+bool sct_merge_norm_read(const struct sct_graph *g, uint32_t v, struct sct_merge_norm *n,
+                         uint32_t *behind, uint32_t *bias);
+/* Rows of w [rows][in] get the norms m; a row of zeros stays one. EFILE, ENOMEM, as loading a
+ * tensor. */
+sct_status sct_merge_norm_fold(const struct sct_merge_norm *n, size_t in, float *w,
+                               sct_error *err);
 
 /* Takes the linear layer on channels of value *behind that makes v; false when there is none.
  */

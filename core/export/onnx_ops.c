@@ -224,6 +224,29 @@ static void crop_grid(struct onnx *o, const struct sct_gnode *n)
     done(o, n, as_tokens(o, n, roll(o, p, y, p->out_h, p->out_w, true)));
 }
 
+/* m / |w + scale b a| row by row. Transposed, as the linear layers have the weights: columns. A
+ * row of zeros has no norm, and any finite factor. */
+static void dora_scale(struct onnx *o, const struct sct_gnode *n)
+{
+    const struct sct_module_params *p = n->params;
+    const int64_t axis = 0;
+    const float least = 1e-30f;
+    onnx_name w =
+        sct_onnx_slice(o, sct_onnx_transposed(o, n->in[1]), 1, p->first, IN_D->dim[0]);
+    if (n->n_in > 2) {
+        const onnx_name by = sct_onnx_f32(o, 0, NULL, &p->scale);
+        const onnx_name ba = sct_onnx_op2(o, "MatMul", sct_onnx_transposed(o, n->in[2]),
+                                          sct_onnx_transposed(o, n->in[3]));
+        w = sct_onnx_op2(o, "Add", w, sct_onnx_op2(o, "Mul", ba, by));
+    }
+    SctOnnx__Node *norm =
+        sct_onnx_add(o, "ReduceL2", 2, (const onnx_name[2]){w, sct_onnx_i64(o, 1, &axis)});
+    sct_onnx_attr_int(o, norm, "keepdims", 0);
+    const onnx_name most =
+        sct_onnx_op2(o, "Max", norm ? norm->output[0] : "", sct_onnx_f32(o, 0, NULL, &least));
+    done(o, n, sct_onnx_op2(o, "Div", X, most));
+}
+
 /* ---- channels and elements ---- */
 
 static void gather_ch(struct onnx *o, const struct sct_gnode *n)
@@ -375,6 +398,7 @@ onnx_rule sct_onnx_rule_of(uint32_t op)
         [SCT_OP_ADD_CH] = add_ch,
         [SCT_OP_GATHER_EL] = gather_el,
         [SCT_OP_SCATTER_ADD_EL] = scatter_add_el,
+        [SCT_OP_DORA_SCALE] = dora_scale,
         [SCT_OP_DROPOUT] = same,
         [SCT_OP_DROPPATH] = same,
     };

@@ -60,15 +60,16 @@ sct_status sct_peft_lora_config(json_t **out, const struct sct_peft_lora *lora, 
 struct sct_peft_lora_read {
     uint32_t r;   /* 8 when absent, as in PEFT */
     double alpha; /* 8 when absent */
-    int rslora;
+    double dropout;
+    int rslora, dora;
     const json_t *targets; /* array of strings, or a string: a regular expression */
     const json_t *rank_pattern, *alpha_pattern; /* objects or NULL when empty */
     const json_t *saved;                        /* array of strings or NULL */
 };
 
-/* SCT_EFILE with file, key and what is supported: not LORA, DoRA, bias other than none,
- * layer_replication, target_parameters, fan_in_fan_out, a wrong type. Keys that PEFT would drop
- * are ignored. */
+/* SCT_EFILE with file, key and what is supported: not LORA, bias other than none, a way to
+ * start that changes the base (PiSSA), layers_to_transform, fan_in_fan_out and others, a wrong
+ * type. Keys that PEFT would drop are ignored. */
 sct_status sct_peft_lora_parse(struct sct_peft_lora_read *out,
                                const struct sct_adapter_folder *f, sct_error *err);
 

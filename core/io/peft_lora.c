@@ -180,13 +180,44 @@ static sct_status read_targets(const struct sct_json_at *at, struct sct_peft_lor
                                 err);
 }
 
+/* Ways to start that leave the base's weights as they are. The others (PiSSA, OLoRA, CorDA,
+ * LoftQ) take a part of them away, and the adapter belongs to what is left. */
+static sct_status check_init(const struct sct_json_at *at, sct_error *err)
+{
+    static const char *const plain[] = {"gaussian", "eva", "orthogonal"};
+    const json_t *v = json_object_get(at->obj, "init_lora_weights");
+    if (!v || json_is_null(v) || json_is_boolean(v))
+        return SCT_OK;
+    for (size_t i = 0; json_is_string(v) && i < sizeof plain / sizeof *plain; i++)
+        if (strcmp(json_string_value(v), plain[i]) == 0)
+            return SCT_OK;
+    return sct_fail(
+        err, at->bad,
+        "%s: init_lora_weights %.40s is not supported, as it changes the base; save "
+        "the adapter with path_initial_model_for_weight_conversion, or merge it",
+        at->file, json_is_string(v) ? json_string_value(v) : "of this type");
+}
+
 sct_status sct_peft_lora_parse(struct sct_peft_lora_read *out,
                                const struct sct_adapter_folder *f, sct_error *err)
 {
     static const char *const unsupported[] = {
-        "use_dora",       "layer_replication",   "target_parameters", "fan_in_fan_out",
-        "lora_bias",      "use_qalora",          "use_bdlora",        "exclude_modules",
-        "layers_pattern", "layers_to_transform",
+        "layer_replication",
+        "target_parameters",
+        "fan_in_fan_out",
+        "lora_bias",
+        "use_qalora",
+        "use_bdlora",
+        "exclude_modules",
+        "layers_pattern",
+        "layers_to_transform",
+        "arrow_config",
+        "alora_invocation_tokens",
+        "kasa_config",
+        "megatron_config",
+        "monteclora_config",
+        "velora_config",
+        "trainable_token_indices",
     };
     const struct sct_json_at at = {f->config, f->config_path, "", SCT_EFILE};
     struct sct_peft_lora_read r = {.r = 8, .alpha = 8};
@@ -205,9 +236,15 @@ sct_status sct_peft_lora_parse(struct sct_peft_lora_read *out,
             err, SCT_EFILE,
             "%s: expected bias none, found '%.40s'; merge the adapter with PEFT first", at.file,
             bias);
+    SCT_TRY(check_init(&at, err));
     SCT_TRY(sct_json_get_u32(&at, "r", SCT_JSON_OPTIONAL, 1, 65536, &r.r, err));
     SCT_TRY(sct_json_get_f64(&at, "lora_alpha", SCT_JSON_OPTIONAL, &r.alpha, err));
+    SCT_TRY(sct_json_get_f64(&at, "lora_dropout", SCT_JSON_OPTIONAL, &r.dropout, err));
+    if (!(r.dropout >= 0 && r.dropout < 1))
+        return sct_fail(err, SCT_EFILE, "%s: expected a lora_dropout in [0, 1), found %g",
+                        at.file, r.dropout);
     SCT_TRY(sct_json_get_bool(&at, "use_rslora", SCT_JSON_OPTIONAL, &r.rslora, err));
+    SCT_TRY(sct_json_get_bool(&at, "use_dora", SCT_JSON_OPTIONAL, &r.dora, err));
     SCT_TRY(read_targets(&at, &r, err));
     SCT_TRY(read_pattern(&at, "rank_pattern", &r.rank_pattern, err));
     SCT_TRY(read_pattern(&at, "alpha_pattern", &r.alpha_pattern, err));

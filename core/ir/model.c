@@ -2,6 +2,7 @@
  * model.c - storage of a model's parameters and sites. */
 #include "core/ir/model.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "core/base/status.h"
@@ -60,6 +61,26 @@ struct sct_param *sct_model_param(struct sct_model *m, const struct sct_tensor *
     return p->value ? p : NULL;
 }
 
+/* dst[i] = |row first + i| of t, sums in f64. */
+static sct_status load_norms(const struct sct_param *p, float *dst, sct_error *err)
+{
+    const struct sct_tensor *t = p->norms_of;
+    const size_t n = (size_t)sct_desc_count(&t->desc), in = n / t->desc.dim[0];
+    float *w = sct_calloc(n, sizeof *w);
+    if (!w)
+        return sct_nomem(err);
+    const sct_status rc = t->load(t, w, err);
+    for (size_t o = 0; rc == SCT_OK && o < p->own.desc.dim[0]; o++) {
+        const float *row = w + (p->norms_first + o) * in;
+        double sum = 0;
+        for (size_t i = 0; i < in; i++)
+            sum += (double)row[i] * (double)row[i];
+        dst[o] = (float)sqrt(sum);
+    }
+    sct_free(w);
+    return rc;
+}
+
 static sct_status load_own(const struct sct_tensor *t, void *dst, sct_error *err)
 {
     const struct sct_param *p = t->ctx;
@@ -68,6 +89,8 @@ static sct_status load_own(const struct sct_tensor *t, void *dst, sct_error *err
         memcpy(dst, p->host, bytes);
         return SCT_OK;
     }
+    if (p->norms_of)
+        return load_norms(p, dst, err);
     if (p->added)
         return sct_init_fill(p->init, p->seed, p->name, &t->desc, dst, err);
     const struct sct_tensor *base = t->data;
@@ -130,6 +153,22 @@ struct sct_param *sct_model_add(struct sct_model *m, const char *name, const str
     own_tensor(p, d, !is_index);
     p->value = sct_graph_tensor(m->g, p->t).id;
     return p->value ? p : NULL;
+}
+
+struct sct_param *sct_model_row_norms(struct sct_model *m, const char *name,
+                                      const struct sct_param *of, uint32_t first, uint32_t n,
+                                      bool trained)
+{
+    const struct sct_desc d = sct_desc_make(SCT_F32, 1, &n);
+    struct sct_param *p = sct_model_add(m, name, &d, NULL, NULL, false);
+    if (!p)
+        return NULL;
+    p->norms_of = of->t;
+    p->norms_first = first;
+    p->trainable = trained;
+    p->kept = !trained;
+    p->own.mutable = trained;
+    return p;
 }
 
 void sct_model_train(struct sct_model *m, struct sct_param *p, const struct sct_group *group)

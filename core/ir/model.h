@@ -63,11 +63,15 @@ struct sct_param {
     const struct sct_tensor *t; /* what the graph holds: the base's tensor, or own */
     struct sct_tensor own;      /* once it is trainable or added */
     const char *init;           /* added: how it starts */
+    /* added: it starts at the norms of this one's rows norms_first.., or NULL */
+    const struct sct_tensor *norms_of;
+    uint32_t norms_first;
     struct sct_group group;
     uint32_t value; /* of the graph */
     bool trainable;
     bool added; /* by a strategy (or a fresh head) */
     bool is_index;
+    bool kept;                  /* added, not trained: saved and loaded as if it were */
     uint32_t site;              /* added: id + 1 of the site whose edit was open, 0: none was */
     const struct sct_param *of; /* added: whose elements it changes (train_some), or NULL */
     void *host; /* values that replace init or the base's (loaded adapter); arena */
@@ -91,7 +95,7 @@ struct sct_model {
     float *table;  /* [3][256] normalisation; a constant of the graph */
     uint64_t seed; /* of initialisers */
     struct sct_part_of part;
-    bool dry_run;  /* nothing will be measured */
+    bool dry_run; /* nothing will be measured */
     /* the edit that is open: site id + 1, nodes that existed, value replaced */
     uint32_t edit_site, edit_mark;
 };
@@ -107,6 +111,18 @@ struct sct_param *sct_model_param(struct sct_model *m, const struct sct_tensor *
  * another part has becomes "<label>/<name>" where parts are stacked; else it is an error. */
 struct sct_param *sct_model_add(struct sct_model *m, const char *name, const struct sct_desc *d,
                                 const char *init, const struct sct_group *group, bool is_index);
+/* Adds a parameter [n] that starts at the L2 norms of rows first.. of `of`, which has them.
+ * trained: or else it is kept as it is. */
+struct sct_param *sct_model_row_norms(struct sct_model *m, const char *name,
+                                      const struct sct_param *of, uint32_t first, uint32_t n,
+                                      bool trained);
+
+/* Whether an adapter holds the parameter's values: trainable, kept, or an index list. */
+static inline bool sct_param_is_stored(const struct sct_param *p)
+{
+    return p->trainable || p->kept || p->is_index;
+}
+
 /* The parameter becomes trainable. */
 void sct_model_train(struct sct_model *m, struct sct_param *p, const struct sct_group *group);
 

@@ -104,6 +104,8 @@ sct_status sct_adapter_fill_param(const struct sct_adapter *a, const char *name,
     struct sct_desc d;
     const void *data;
     char want[96], have[96];
+    if (p->kept && !sct_adapter_find(a, name))
+        return SCT_OK; /* it follows from the base */
     SCT_TRY(sct_adapter_get(a, name, &d, &data, err));
     if (!sct_desc_same_dims(&d, &p->t->desc) || d.dtype != p->t->desc.dtype)
         return sct_fail(err, SCT_EFILE, "%s: tensor %s: expected %s, found %s", a->origin, name,
@@ -128,7 +130,7 @@ sct_status sct_adapter_fill_param(const struct sct_adapter *a, const char *name,
 sct_status sct_adapter_fill(struct sct_adapter *a, struct sct_model *m, sct_error *err)
 {
     for (uint32_t i = 0; i < m->n_param; i++)
-        if (m->param[i]->trainable || m->param[i]->is_index)
+        if (sct_param_is_stored(m->param[i]))
             SCT_TRY(sct_adapter_fill_param(a, m->param[i]->name, m, m->param[i], err));
     return sct_adapter_leftover(a, err);
 }

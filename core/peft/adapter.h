@@ -41,14 +41,15 @@ const char *sct_adapter_name(const struct sct_adapter *a, size_t i);
 const char *sct_adapter_key_name(const struct sct_adapter *a, size_t i);
 struct sct_adapter_tensor *sct_adapter_find(const struct sct_adapter *a, const char *name);
 
-/* Copies tensor `name` into a trainable parameter of the model; an index list is compared.
- * EFILE: missing, another shape, other indices. */
+/* Copies tensor `name` into a stored parameter of the model (sct_param_is_stored); an index
+ * list is compared, one that is kept may be missing. EFILE: missing, another shape, other
+ * indices. */
 sct_status sct_adapter_fill_param(const struct sct_adapter *a, const char *name,
                                   struct sct_model *m, struct sct_param *p, sct_error *err);
 /* EFILE names the first tensor that nobody used. */
 sct_status sct_adapter_leftover(const struct sct_adapter *a, sct_error *err);
-/* Copies the adapter's values into the model's trainable parameters and index lists, by name;
- * all of them must be there with the right shapes, nothing may be left over (EFILE). */
+/* Copies the adapter's values into the model's stored parameters, by name; all of them but the
+ * kept must be there with the right shapes, nothing may be left over (EFILE). */
 sct_status sct_adapter_fill(struct sct_adapter *a, struct sct_model *m, sct_error *err);
 
 #endif

@@ -209,6 +209,39 @@ static sct_status host_train_some(sct_model *m, uint32_t param, const char *name
     return sct_graph_infer(g, g->b, err);
 }
 
+static int host_match(const char *pattern, const char *path, sct_error *err)
+{
+    return sct_pattern_check(pattern, err) == SCT_OK && sct_pattern_match(pattern, path);
+}
+
+static struct sct_param *base_param(sct_model *m, uint32_t param, const char *what)
+{
+    if (param < m->n_param && !m->param[param]->is_index)
+        return m->param[param];
+    (void)sct_fail(&m->g->err, SCT_EINVAL, "%s: parameter %u does not exist", what, param);
+    return NULL;
+}
+
+static sct_val host_param_value(sct_model *m, uint32_t param)
+{
+    return sct_model_value(base_param(m, param, "param_value"));
+}
+
+static sct_val host_new_row_norms(sct_model *m, const char *name, uint32_t param,
+                                  uint32_t first, uint32_t n, uint32_t trained)
+{
+    const struct sct_param *of = base_param(m, param, name);
+    if (!of)
+        return sct_none();
+    const struct sct_desc *d = &of->t->desc;
+    if (d->nd < 2 || n == 0 || first > d->dim[0] || n > d->dim[0] - first) {
+        (void)sct_fail(&m->g->err, SCT_EINVAL, "%s: %s has no rows %u to %u", name, of->name,
+                       first, first + n);
+        return sct_none();
+    }
+    return sct_model_value(sct_model_row_norms(m, name, of, first, n, trained != 0));
+}
+
 static uint64_t host_random_key(const sct_model *m, const struct sct_site *site,
                                 const char *role)
 {
@@ -256,6 +289,9 @@ const struct sct_strategy_host *sct_strategy_host_table(void)
         .table_close = sct_adapter_destroy,
         .table_write = sct_table_write,
         .key_name = sct_adapter_key_name,
+        .match = host_match,
+        .param_value = host_param_value,
+        .new_row_norms = host_new_row_norms,
     };
     return &h;
 }

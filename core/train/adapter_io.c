@@ -8,6 +8,7 @@
 #include "core/model/build.h"
 #include "core/train/graphs.h"
 #include "core/train/model_io.h"
+#include "core/train/peft_folder.h"
 #include "core/train/preprocess_io.h"
 
 /* ---- saving ---- */
@@ -44,25 +45,13 @@ static void describe(json_t *own, const struct sct_adapter_info *i)
                                       i->folder_order, "vtab_task", i->task));
 }
 
-/* Keys that peft writes for a LoRA and that the strategy does not know. */
-static sct_status peft_defaults(json_t *root, uint32_t arch, sct_error *err)
+/* The keys of peft for a LoRA, which follow from key `modules`; that one is no key of peft. */
+static sct_status peft_keys(json_t *root, const struct sct_adapter_info *info,
+                            const struct sct_adapter *a, sct_error *err)
 {
-    const struct sct_arch_row *row = sct_arch_at(arch);
-    const char *const saved[] = {row->head};
-    const char *targets[1] = {"qkv"};
-    struct sct_peft_lora l = {.r = 1,
-                              .alpha = 1.0f,
-                              .targets = targets,
-                              .saved = saved,
-                              .n_targets = 1,
-                              .n_saved = 1,
-                              .base_class = row->timm_class,
-                              .library = row->timm_module};
-    json_t *all = NULL;
-    SCT_TRY(sct_peft_lora_config(&all, &l, err));
-    json_object_update_missing(root, all);
-    json_decref(all);
-    return SCT_OK;
+    (void)json_object_del(root, "modules");
+    return sct_peft_folder_keys(root, sct_adapter_get_key(a, "modules"), info->model.arch,
+                                info->names == SCT_PEFT_HF, err);
 }
 
 static sct_status write_folder(const char *dir, json_t *root,
@@ -73,7 +62,7 @@ static sct_status write_folder(const char *dir, json_t *root,
     sct_status rc = item ? SCT_OK : sct_nomem(err);
     const char *type = json_string_value(json_object_get(root, "peft_type"));
     if (rc == SCT_OK && type && strcmp(type, "LORA") == 0)
-        rc = peft_defaults(root, info->model.arch, err);
+        rc = peft_keys(root, info, a, err);
     for (uint32_t i = 0; rc == SCT_OK && i < a->n; i++) {
         const struct sct_adapter_tensor *x = &a->item[i];
         const bool f32 = x->desc.dtype == SCT_F32;
@@ -99,7 +88,7 @@ sct_status sct_adapter_save(const char *dir, const struct sct_model *m,
     json_t *root = json_object(), *own = json_object();
     sct_status rc = root && own ? SCT_OK : sct_nomem(err);
     if (rc == SCT_OK)
-        rc = sct_adapter_parts_save(&disk, root, own, dir, m, average, d, t, err);
+        rc = sct_adapter_parts_save(&disk, root, own, dir, info->names, m, average, d, t, err);
     if (rc == SCT_OK) {
         describe(own, info);
         json_object_set(root, "sctrun", own);
@@ -200,7 +189,8 @@ static sct_status get_info(struct sct_adapter_info *info, const struct sct_adapt
     const char *arch, *hash, *weights = "", *dialect = "", *interp = "none";
     if (!json_object_get(f->config, "sctrun"))
         return sct_fail(err, SCT_EFILE,
-                        "%s: key sctrun is missing: the adapter was not written by sctrun",
+                        "%s: key sctrun is missing: the adapter was not written by sctrun; "
+                        "sctrun convert reads folders of peft",
                         f->config_path);
     SCT_TRY(sct_json_get_object(&root, "sctrun", SCT_JSON_REQUIRED, &own_obj, err));
     const struct sct_json_at own = {own_obj, f->config_path, "sctrun", SCT_EFILE};
@@ -242,6 +232,7 @@ sct_status sct_adapter_open(struct sct_adapter_info *info, struct sct_adapter_pa
     sct_status rc = get_info(info, &f, err);
     if (rc == SCT_OK)
         rc = sct_adapter_parts_read(parts, &f, dir, err);
+    info->names = parts->names;
     sct_adapter_folder_close(&f);
     if (rc != SCT_OK)
         sct_adapter_info_fini(info);

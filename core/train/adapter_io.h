@@ -20,6 +20,7 @@ struct sct_adapter_info {
     uint32_t base_seed; /* of the weights, when they are "random" */
     uint32_t interp;    /* enum sct_interp: how the base was resized */
     char dialect[32];   /* of the base's file: "timm vit"; "" when random */
+    uint32_t names;     /* enum sct_peft_names: of a LoRA folder */
     char base_hash[SCT_SHA256_HEX], weights[1024];
     struct sct_preprocess pre;
     const char *const *class_names;              /* [model.classes] or NULL; borrowed */
@@ -28,8 +29,9 @@ struct sct_adapter_info {
     struct sct_arena arena;                      /* of a loaded one */
 };
 
-/* Current values of everything trained, read from the device, into `dir` (replaced). average:
- * the run whose moving averages are written instead, or NULL. */
+/* Current values of everything trained, read from the device, into `dir` (replaced). d NULL:
+ * the values it was loaded with. average: the run whose moving averages are written instead, or
+ * NULL. A LoRA that is alone has the names that info->names says. */
 sct_status sct_adapter_save(const char *dir, const struct sct_model *m,
                             const struct sct_optim *average, struct sct_open_device *d,
                             const struct sct_tuner *t, const struct sct_adapter_info *info,

@@ -19,7 +19,7 @@ enum { ALONE = 1, COMPOSED = 2 }; /* format_version */
 struct saved {
     const struct sct_model *m;
     const struct sct_optim *average; /* NULL: the parameters themselves */
-    struct sct_open_device *d;
+    struct sct_open_device *d;       /* NULL: what they were loaded with */
 };
 
 /* Everything that is saved of a model (all), or what part `number` added of it; 0: the rest. */
@@ -33,13 +33,13 @@ static sct_status gather(struct sct_adapter *a, const struct saved *s, bool all,
             s->average && p->trainable ? &s->average->average[trained] : p->t;
         trained += p->trainable;
         const bool head = sct_name_is_head(p->name);
-        if ((!p->trainable && !p->is_index && !head) || (!all && p->part.number != number))
+        if ((!sct_param_is_stored(p) && !head) || (!all && p->part.number != number))
             continue;
         const uint64_t n = sct_desc_count(&p->t->desc);
         void *v = sct_calloc((size_t)n, 4);
         if (!v)
             return sct_nomem(err);
-        sct_status rc = p->trainable && sct_store_has(s->d->store, t)
+        sct_status rc = s->d && p->trainable && sct_store_has(s->d->store, t)
                             ? sct_store_read(s->d->store, t, v, err)
                             : t->load(t, v, err);
         if (rc == SCT_OK)
@@ -72,15 +72,35 @@ static sct_status to_disk(struct sct_adapter **a, const struct sct_part *p, sct_
     return sct_strategy_to_disk(&p->run, a, err);
 }
 
+/* The same in the names of transformers, which are given to its form on disk. */
+static sct_status to_hf(struct sct_adapter **a, const struct sct_part *p,
+                        const struct sct_model_config *cfg, sct_error *err)
+{
+    struct sct_adapter *disk = sct_adapter_create((*a)->origin),
+                       *hf = sct_adapter_create((*a)->origin);
+    sct_status rc = disk && hf ? sct_strategy_save(&p->run, *a, err) : sct_nomem(err);
+    if (rc == SCT_OK)
+        rc = p->run.s->to_disk(p->run.state, sct_strategy_host_table(), *a, disk, err);
+    if (rc == SCT_OK)
+        rc = sct_peft_to_hf(*a, disk, cfg, hf, err);
+    sct_adapter_destroy(&disk);
+    sct_adapter_destroy(rc == SCT_OK ? a : &hf);
+    *a = rc == SCT_OK ? hf : *a;
+    return rc;
+}
+
 static sct_status save_alone(struct sct_adapter *all, json_t *root, json_t *own,
                              struct sct_adapter **disk, const struct sct_part *p,
-                             sct_error *err)
+                             const struct sct_model_config *cfg, uint32_t names, sct_error *err)
 {
+    const bool hf = names == SCT_PEFT_HF && p->run.s->to_disk;
     *disk = all;
-    SCT_TRY(to_disk(disk, p, err));
+    SCT_TRY(hf ? to_hf(disk, p, cfg, err) : to_disk(disk, p, err));
     put_keys(root, *disk);
     json_object_set_new(own, "format_version", json_integer(ALONE));
     json_object_set_new(own, "strategy", json_string(p->run.s->name));
+    if (hf)
+        json_object_set_new(own, "names", json_string(sct_peft_names_words[names]));
     json_object_set_new(own, "options", options_json(p));
     return SCT_OK;
 }
@@ -139,7 +159,7 @@ static sct_status save_part(struct sct_adapter *all, json_t *list, const struct 
 }
 
 sct_status sct_adapter_parts_save(struct sct_adapter **disk, json_t *root, json_t *own,
-                                  const char *dir, const struct sct_model *m,
+                                  const char *dir, uint32_t names, const struct sct_model *m,
                                   const struct sct_optim *average, struct sct_open_device *d,
                                   const struct sct_tuner *t, sct_error *err)
 {
@@ -154,7 +174,7 @@ sct_status sct_adapter_parts_save(struct sct_adapter **disk, json_t *root, json_
     *disk = all;
     sct_status rc = all ? gather(all, &s, t->n == 1, 0, err) : sct_nomem(err);
     if (rc == SCT_OK && t->n == 1) {
-        rc = save_alone(all, root, own, disk, &t->part[0], err);
+        rc = save_alone(all, root, own, disk, &t->part[0], &m->cfg, names, err);
     } else if (rc == SCT_OK) {
         json_t *list = json_array();
         json_object_set_new(own, "format_version", json_integer(COMPOSED));
@@ -318,12 +338,27 @@ static sct_status get_parts(struct sct_adapter_parts *p, const struct sct_json_a
     return SCT_OK;
 }
 
+static sct_status get_names(struct sct_adapter_parts *p, const struct sct_json_at *own,
+                            sct_error *err)
+{
+    const char *names = sct_peft_names_words[SCT_PEFT_TIMM];
+    SCT_TRY(sct_json_get_str(own, "names", SCT_JSON_OPTIONAL, &names, err));
+    while (sct_peft_names_words[p->names] && strcmp(names, sct_peft_names_words[p->names]) != 0)
+        p->names++;
+    return sct_peft_names_words[p->names]
+               ? SCT_OK
+               : sct_fail(err, SCT_EFILE,
+                          "%s: expected timm or hf at sctrun.names, found \"%.40s\"", own->file,
+                          names);
+}
+
 static sct_status get_alone(struct sct_adapter_parts *p, const struct sct_json_at *own,
                             const struct sct_adapter_folder *f, const char *dir, sct_error *err)
 {
     const json_t *options = NULL;
     const char *strategy;
     SCT_TRY(sct_json_get_str(own, "strategy", SCT_JSON_REQUIRED, &strategy, err));
+    SCT_TRY(get_names(p, own, err));
     SCT_TRY(sct_json_get_object(own, "options", SCT_JSON_REQUIRED, &options, err));
     p->part = sct_arena_alloc(&p->arena, sizeof *p->part);
     if (!p->part)
@@ -363,14 +398,42 @@ sct_status sct_adapter_parts_read(struct sct_adapter_parts *p,
     return rc;
 }
 
-sct_status sct_adapter_parts_tune(struct sct_adapter_parts *p, struct sct_tuner *t,
+/* Is there one pair for the fused qkv among the targets? */
+static bool fused_qkv(const struct sct_adapter_part *part)
+{
+    const char *targets = "";
+    for (uint32_t i = 0; i < part->n_set; i++)
+        if (strcmp(part->set[i].key, "targets") == 0)
+            targets = part->set[i].value;
+    return strstr(targets, "qkv") != NULL;
+}
+
+static sct_status from_hf(struct sct_adapter_part *part, const struct sct_model_config *cfg,
+                          sct_error *err)
+{
+    size_t n;
+    struct sct_adapter *own = sct_adapter_create(part->own->origin);
+    const sct_status rc =
+        own ? sct_peft_from_hf(part->own, cfg, fused_qkv(part), own, NULL, &n, err)
+            : sct_nomem(err);
+    sct_adapter_destroy(rc == SCT_OK ? &part->own : &own);
+    part->own = rc == SCT_OK ? own : part->own;
+    return rc;
+}
+
+sct_status sct_adapter_parts_tune(struct sct_adapter_parts *p,
+                                  const struct sct_model_config *cfg, struct sct_tuner *t,
                                   sct_error *err)
 {
     for (uint32_t k = 0; k < p->n; k++) {
-        SCT_TRY(sct_tuner_add(t, p->part[k].strategy, p->part[k].set, p->part[k].n_set, err));
-        if (p->part[k].to_disk)
-            SCT_TRY(sct_strategy_from_disk(&t->part[t->n - 1].run, &p->part[k].own, err));
-        p->part[k].to_disk = false;
+        struct sct_adapter_part *part = &p->part[k];
+        SCT_TRY(sct_tuner_add(t, part->strategy, part->set, part->n_set, err));
+        struct sct_strategy_run *run = &t->part[t->n - 1].run;
+        if (part->to_disk && p->names == SCT_PEFT_HF && run->s->from_disk)
+            SCT_TRY(from_hf(part, cfg, err));
+        else if (part->to_disk)
+            SCT_TRY(sct_strategy_from_disk(run, &part->own, err));
+        part->to_disk = false;
     }
     return SCT_OK;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * adapter_parts.h - the strategies of an adapter folder, and which tensors are whose.
  *
- * Of one strategy (format 1) all tensors are in its form on disk: LoRA's folder is one of peft.
+ * Of one strategy (format 1) all tensors are in its form on disk: LoRA's folder is one of peft,
+ * in the names of timm or of transformers.
  * Of several (format 2) "strategies" lists them in the order in which they are applied, each
  * with its options and the names of its tensors; what no list has is the head, or a parameter
  * of the base. A name that two of them use is stored as "<strategy's name there>/<name>". A
@@ -12,6 +13,7 @@
 
 #include "core/io/adapter_folder.h"
 #include "core/train/device.h"
+#include "core/train/peft_hf.h"
 #include "core/train/tuner.h"
 
 struct sct_optim;
@@ -28,6 +30,7 @@ struct sct_adapter_parts {
     struct sct_arena arena;
     struct sct_adapter_part *part;
     uint32_t n;
+    uint32_t names;           /* enum sct_peft_names: of a strategy alone */
     struct sct_adapter *rest; /* NULL: of a strategy alone, in part[0].own */
 };
 
@@ -35,8 +38,10 @@ struct sct_adapter_parts {
 sct_status sct_adapter_parts_read(struct sct_adapter_parts *p,
                                   const struct sct_adapter_folder *f, const char *dir,
                                   sct_error *err);
-/* Opens the strategies behind those of *t and brings their tensors into their own form. */
-sct_status sct_adapter_parts_tune(struct sct_adapter_parts *p, struct sct_tuner *t,
+/* Opens the strategies behind those of *t and brings their tensors, for model cfg, into their
+ * own form. */
+sct_status sct_adapter_parts_tune(struct sct_adapter_parts *p,
+                                  const struct sct_model_config *cfg, struct sct_tuner *t,
                                   sct_error *err);
 void sct_adapter_parts_fini(struct sct_adapter_parts *p);
 
@@ -46,12 +51,12 @@ static inline struct sct_adapter *sct_adapter_parts_rest(const struct sct_adapte
     return p->rest ? p->rest : p->part[0].own;
 }
 
-/* The current values of what was trained, or their moving averages, as a folder holds them.
- * own: the object "sctrun" of adapter_config.json, which receives what there is to say; root:
- * the whole of it, which receives the keys of a strategy alone. On success the caller owns
- * *disk. */
+/* The current values of what was trained, or their moving averages, as a folder holds them. d
+ * NULL: the values it was loaded with. names: of a LoRA that is alone. own: the object "sctrun"
+ * of adapter_config.json, which receives what there is to say; root: the whole of it, which
+ * receives the keys of a strategy alone. On success the caller owns *disk. */
 sct_status sct_adapter_parts_save(struct sct_adapter **disk, json_t *root, json_t *own,
-                                  const char *dir, const struct sct_model *m,
+                                  const char *dir, uint32_t names, const struct sct_model *m,
                                   const struct sct_optim *average, struct sct_open_device *d,
                                   const struct sct_tuner *t, sct_error *err);
 

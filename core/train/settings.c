@@ -175,6 +175,8 @@ static const struct sct_flag flags[] = {
     WORD(dtype, "export to timm, hf4, hf5: of the weights", "f32|f16|bf16", output),
     STR(picture, "calibrate: scores, choices and overlap as an SVG picture", NULL, output,
         "FILE"),
+    WORD(to, "convert: into our folder, or one of peft in the names of timm or transformers",
+         "sctrun|peft-timm|peft-hf", output),
     STR(after, "dump plan: as it is after this pass (segment, fuse, ...)", NULL, output,
         "PASS"),
     {{NULL, NULL, 0, 0, 0, 0, 0, NULL}, NULL, NULL, NULL, 0},

@@ -28,8 +28,8 @@ struct sct_settings {
     uint32_t layout, protocol, shots, shot_seed, folder_order, unknown_classes; /* data */
     uint32_t skip_bad, deep_png, max_pixels;
     uint32_t readings_cache;
-    const char *picture;    /* calibrate */
-    uint32_t format, dtype; /* export */
+    const char *picture;        /* calibrate */
+    uint32_t format, dtype, to; /* export, convert */
     float lr, weight_decay, warmup_epochs, smoothing, drop_path, momentum, clip_grad;
     float warmup_lr, min_lr, crop_pct;
     float layer_decay, ema; /* groups of the optimiser, moving average */

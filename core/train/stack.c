@@ -109,7 +109,7 @@ static sct_status open_all(struct sct_stack *s, struct sct_tuner *t, const char 
         if (i && !head_from)
             SCT_TRY(check_classes(&s->item[0], x, err));
         x->first = t->n;
-        SCT_TRY(sct_adapter_parts_tune(&x->parts, t, err));
+        SCT_TRY(sct_adapter_parts_tune(&x->parts, &x->info.model, t, err));
     }
     t->stacked = true;
     return find_head(s, head_from, err);
@@ -217,7 +217,7 @@ sct_status sct_stack_fill(const struct sct_stack *s, struct sct_model *m, sct_er
     bool *used = sct_calloc(s->n, sizeof *used);
     sct_status rc = used ? SCT_OK : sct_nomem(err);
     for (uint32_t i = 0; i < m->n_param && rc == SCT_OK; i++)
-        if (m->param[i]->trainable || m->param[i]->is_index)
+        if (sct_param_is_stored(m->param[i]))
             rc = fill(s, m, m->param[i], used, err);
     if (rc == SCT_OK)
         rc = check_used(s, used, err);

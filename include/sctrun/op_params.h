@@ -115,7 +115,8 @@ struct sct_observe_params { /* skip: prefix tokens not counted; any_class: all i
     uint32_t skip, any_class;
 };
 
-struct sct_module_params { /* SCT_MODULE: scale. LORA_MODULE: scale, first channel */
+struct sct_module_params { /* SCT_MODULE: scale. LORA_MODULE, DORA_SCALE: scale, first channel
+                            */
     float scale;
     uint32_t first;
 };

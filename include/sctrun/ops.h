@@ -251,6 +251,21 @@ static inline sct_val sct_linear_grouped_dw(struct sct_builder *b, sct_val acc, 
     return sct_emit_(b, SCT_OP_LINEAR_GROUPED_DW, in, 3, NULL, 0);
 }
 
+/* ---- rows of weights --------------------------------------------------------------------- */
+
+/* m [n], w [rows][in], a [R][in] and b [n][R] or none of both -> f [n], rnorm [n]:
+ * rnorm[o] = 1 / |w[first + o] + scale * b[o] a| (L2 norm of the row; 0 for a row of zeros),
+ * f = m * rnorm. The factor of DoRA (arXiv 2402.09353, eq. 5); as its section 4.3 asks, the
+ * norm counts as a constant: df leads to m only. */
+static inline sct_val sct_dora_scale(struct sct_builder *b, sct_val m, sct_val w,
+                                     sct_val lora_a, sct_val lora_b, float scale,
+                                     uint32_t first)
+{
+    const sct_val in[4] = {m, w, lora_a, lora_b};
+    const struct sct_module_params p = {scale, first};
+    return sct_emit_(b, SCT_OP_DORA_SCALE, in, lora_a.id ? 4 : 2, &p, sizeof p);
+}
+
 /* ---- norm ------------------------------------------------------------------------------- */
 
 /* x [..][C], g [C], beta [C] -> y [..][C], mean [..], rstd [..] (biased variance, two passes).

@@ -183,6 +183,18 @@ struct sct_strategy_host {
                               const struct sct_table_form *forms, sct_error *);
     /* Keys in the order they were put, NULL past the end. */
     const char *(*key_name)(const sct_adapter *, size_t i);
+    /* ---- parameters and paths, later ---- */
+    /* 1 when the path fits the pattern (of the language of `sites`), 0 when not or when the
+     * pattern is none; then *err says what is wrong with it. */
+    int (*match)(const char *pattern, const char *path, sct_error *err);
+    /* apply only: the value of parameter `param`, for nodes that read weights. None, and a
+     * sticky error, when there is no such parameter. */
+    sct_val (*param_value)(sct_model *, uint32_t param);
+    /* apply only: a parameter [n] that starts at the L2 norms of rows first .. first + n - 1 of
+     * the base's parameter `param` [rows][in..]. trained 0: it keeps that value, and is saved
+     * and loaded as if it were trained. Errors are sticky. */
+    sct_val (*new_row_norms)(sct_model *, const char *name, uint32_t param, uint32_t first,
+                             uint32_t n, uint32_t trained);
 };
 
 struct sct_strategy {

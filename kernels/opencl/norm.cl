@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * norm.cl - layernorm and its gradients. One group owns a row; on a CPU device that is one
+ * norm.cl - layernorm and its gradients, norms of rows. One group owns a row; on a CPU device that is one
  * item. */
 
 /* mean, then the centred second moment: two passes over a row that is in cache. */
@@ -142,6 +142,36 @@ void sum_to(__global float *acc, ulong acc_off, ulong acc_slot, CG uint *st, CG 
                     s += a[r * cols + k - c];
                 acc[k] = s;
             }
+        }
+    }
+}
+
+/* Row o of w, from row `first` on, with scale * b[o] a added (r = 0: nothing): rnorm = 1 / its
+ * norm, 0 for a row of zeros; f = m * rnorm. */
+KERNEL(LANES)
+
+void dora_scale(CG float *m, ulong m_off, CG float *w, ulong w_off, CG float *a, ulong a_off,
+                CG float *b, ulong b_off, __global float *f, ulong f_off, __global float *rnorm,
+                ulong rnorm_off, ulong rows, uint cols, uint r, float scale, uint first)
+{
+    __local float red[LANES];
+    a += a_off;
+    ROWS (o, rows) {
+        CG float *x = w + w_off + (o + first) * cols;
+        CG float *c = b + b_off + o * r;
+        float s = 0.0f;
+        for (uint i = (uint)get_local_id(0); i < cols; i += LANES) {
+            float v = 0.0f;
+            for (uint k = 0; k < r; k++)
+                v = fma(c[k], a[(ulong)k * cols + i], v);
+            v = fma(scale, v, x[i]);
+            s = fma(v, v, s);
+        }
+        s = group_sum(s, red);
+        if (get_local_id(0) == 0) {
+            const float by = s == 0.0f ? 0.0f : 1.0f / sqrt(s); /* a norm of NaN stays NaN */
+            rnorm[rnorm_off + o] = by;
+            f[f_off + o] = m[m_off + o] * by;
         }
     }
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * cases_norm.c - cases of LAYERNORM and its gradients.
+ * cases_norm.c - cases of LAYERNORM and its gradients, DORA_SCALE.
  * mean and rstd of the gradients' inputs come from the forward op on the same x. */
 #include "tests/cases/cases.h"
 
@@ -91,6 +91,33 @@ void cases_layernorm_dg(struct case_sink *s)
         case_fixed(&c, DIMS(d.c));
         c.n_in--;
         c.n_extra = 1;
+        case_emit(s, &c);
+    }
+}
+
+/* Some rows of a weight; every fourth case without an update; rows of zeros with and without.
+ */
+void cases_dora_scale(struct case_sink *s)
+{
+    for (uint32_t i = 0; i < CASE_SIZES + 2; i++) {
+        const bool big = i >= CASE_SIZES, pair = i % 4 != 3;
+        const uint32_t n = big ? 192 : case_size(i),
+                       in = big ? 192 * (i - 11) : case_size(i + 5), r = big ? 8 : 1 + i % 7,
+                       first = i % 3 ? n : 0;
+        const struct sct_module_params p = {i % 2 ? 2.0f : -0.25f, first};
+        struct sct_case c = case_new(SCT_OP_DORA_SCALE, big ? CASE_BIG : case_flags(i), 1,
+                                     "n=%u in=%u r=%u first=%u", n, in, pair ? r : 0, first);
+        c.segment = SCT_SEG_PROLOGUE;
+        c.out_scope = SCT_STEP;
+        case_params(&c, &p, sizeof p);
+        case_add(&c, SCT_PERSIST, SCT_F32, DIMS(n))->b = 1.0f;
+        case_weight(&c, in, DIMS(2 * n + first, in));
+        if (i == 4 || i == 7)
+            c.in[1].fill = (struct case_fill){.kind = FILL_VALUE, .a = 0.0f};
+        if (pair) {
+            case_weight(&c, in, DIMS(r, in));
+            case_weight(&c, r, DIMS(n, r));
+        }
         case_emit(s, &c);
     }
 }

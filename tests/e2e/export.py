@@ -222,6 +222,11 @@ def onnxruntime_agrees_on_sct():
 def onnxruntime_agrees_on_lora():
     runtime()
     compare(trained("lora", "--set", "r=4"))
+    shutil.rmtree("out")
+    shutil.rmtree("dump")
+    shutil.rmtree("run", ignore_errors=True)
+    compare(trained("lora", "--set", "r=4", "--set", "dora=on", "--set", "targets=q,v,fc2",
+                    "--set", "dropout=0.1"))
 
 
 @test

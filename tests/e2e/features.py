@@ -289,15 +289,15 @@ def lora_folder_is_pefts():
     train("p", "--max-steps", 2, "--set", "targets=q,k,v,proj,fc1,fc2", "--set", "r=2",
           strategy="lora")
     c = json.loads(read("p/last/adapter_config.json"))
-    equal(c["r"], 6)
-    equal(c["target_modules"], ["qkv", "attn.proj", "mlp.fc1", "mlp.fc2"])
-    equal(c["rank_pattern"], {"attn.proj": 2, "mlp.fc1": 2, "mlp.fc2": 2})
+    equal((c["r"], c["lora_alpha"]), (2, 8))
+    equal(c["target_modules"], ["qkv", "attn.proj", "fc1", "fc2"])
+    equal((c["rank_pattern"], c["alpha_pattern"]), ({"qkv": 6}, {"qkv": 24}))
     equal(tensors("p")["base_model.model.blocks.1.mlp.fc1.lora_A.weight"][1], [2, 48])
     # one pair for the fused layer
     train("w", "--epochs", 2, "--lr", "0.01", "--set", "targets=qkv,proj", "--set", "r=2",
           strategy="lora")
     c = json.loads(read("w/last/adapter_config.json"))
-    equal((c["r"], c["target_modules"], c["rank_pattern"]), (2, ["attn.proj", "attn.qkv"], {}))
+    equal((c["r"], c["target_modules"], c["rank_pattern"]), (2, ["qkv", "attn.proj"], {}))
     t = tensors("w")
     equal(t["base_model.model.blocks.1.attn.qkv.lora_A.weight"][1], [2, 48])
     up = t["base_model.model.blocks.1.attn.qkv.lora_B.weight"]

@@ -5,6 +5,7 @@
 
 #include "core/base/mem.h"
 #include "core/io/adapter_folder.h"
+#include "core/io/peft_modules.h"
 
 #include <string.h>
 
@@ -29,6 +30,18 @@ static void check_text(const json_t *tree)
     sct_free(b);
 }
 
+/* Patterns are whatever the file says; an answer or a refusal. */
+static void check_modules(const struct sct_peft_lora_read *lora)
+{
+    struct sct_peft_module m = {.name = "vit.encoder.layer.10.attention.attention.query"};
+    sct_error err = SCT_ERROR_INIT, other = SCT_ERROR_INIT;
+    int yes = 0;
+    const sct_status read = sct_peft_modules_read(&m, lora, "fuzz", &err);
+    fuzz_require(read == SCT_OK ? m.r >= 1 : read == SCT_EFILE || read == SCT_ENOMEM);
+    const sct_status target = sct_peft_modules_target(lora, m.name, "fuzz", &yes, &other);
+    fuzz_require(target == SCT_OK || target == SCT_EFILE || target == SCT_ENOMEM);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct sct_adapter_folder f = {.config_path = NULL};
@@ -45,6 +58,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const sct_status parsed = sct_peft_lora_parse(&lora, &f, &err);
     fuzz_require(parsed == SCT_OK || (parsed == SCT_EFILE && lora.r == 0));
     fuzz_require(parsed != SCT_OK || (lora.r >= 1 && lora.targets != NULL));
+    if (parsed == SCT_OK)
+        check_modules(&lora);
     check_text(f.config);
     sct_adapter_folder_close(&f);
     return 0;

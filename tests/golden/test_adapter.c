@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * test_adapter.c - a LoRA folder saved by Hugging Face PEFT for the tiny ViT is read as our
- * pairs of q and v, and ours is PEFT's: tensors bit by bit, every key of the configuration. */
+ * test_adapter.c - LoRA folders saved by Hugging Face PEFT for the tiny ViT are read as our
+ * pairs, and ours are PEFT's: tensors bit by bit, every key of the configuration. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -57,9 +57,21 @@ static void check_tensors(const struct sct_st *have, const struct sct_st *want)
     }
 }
 
+/* Two lists hold the same words; PEFT keeps target_modules as a set. */
+static int same_words(const json_t *a, const json_t *b)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < json_array_size(a); i++)
+        for (size_t k = 0; k < json_array_size(b); k++)
+            n += json_equal(json_array_get(a, i), json_array_get(b, k)) != 0;
+    return n == json_array_size(a) && n == json_array_size(b);
+}
+
 /* Same type and value; 0 and 0.0 are the same number. */
 static int same(const json_t *a, const json_t *b)
 {
+    if (json_is_array(a) && json_is_array(b))
+        return same_words(a, b);
     if (json_is_number(a) && json_is_number(b))
         return json_number_value(a) == json_number_value(b);
     return json_equal(a, b);
@@ -123,45 +135,68 @@ static sct_status check_write(struct tuned *t, const struct sct_adapter_folder *
     return rc;
 }
 
-static const json_t *lora_row(json_t *root)
+static const json_t *row_of(json_t *root, const char *want)
 {
     const json_t *cases = json_object_get(root, "cases");
     for (size_t i = 0; i < json_array_size(cases); i++) {
         const char *name = json_string_value(json_object_get(json_array_get(cases, i), "name"));
-        if (name && strcmp(name, "lora") == 0)
+        if (name && strcmp(name, want) == 0)
             return json_array_get(cases, i);
     }
     return NULL;
 }
 
-int main(void)
+/* What the configurations say of r, lora_alpha, use_rslora and use_dora. */
+static const struct folder {
+    const char *name;
+    uint32_t r;
+    double alpha;
+    int rslora, dora;
+} folders[] = {
+    {"lora", 4, 8, 0, 0}, /* two pairs of rank 2 are one of rank 4 */
+    {"lora_dora_all", 1, 1.5, 1, 1},
+};
+
+static sct_status check(const struct folder *f, const struct golden *g, json_t *root,
+                        sct_error *err)
 {
-    struct golden g;
+    char path[4096];
     struct tuned t = {0};
     struct sct_adapter_folder peft = {0};
     struct sct_peft_lora_read read;
+    (void)snprintf(path, sizeof path, GOLDEN_DIR "/vit/peft_%s", f->name);
+    sct_status rc = tuned_open(&t, g, row_of(root, f->name), err);
+    if (rc == SCT_OK)
+        rc = sct_adapter_folder_open(&peft, path, err);
+    if (rc == SCT_OK)
+        rc = sct_peft_lora_parse(&read, &peft, err);
+    if (rc == SCT_OK)
+        golden_expect(read.r == f->r && read.alpha == f->alpha && read.rslora == f->rslora &&
+                          read.dora == f->dora,
+                      "%s: rank, alpha, rsLoRA and DoRA as PEFT says", f->name);
+    if (rc == SCT_OK)
+        rc = check_read(&t, &peft, err);
+    if (rc == SCT_OK)
+        rc = check_write(&t, &peft, err);
+    sct_adapter_folder_close(&peft);
+    tuned_close(&t);
+    return rc;
+}
+
+int main(void)
+{
+    struct golden g;
     json_t *root = NULL;
     sct_error err = SCT_ERROR_INIT;
     char name[] = "test", *argv[] = {name, NULL};
     if (golden_init(&g, 1, argv))
         return 1;
-    sct_status rc = sct_json_load(GOLDEN_DIR "/vit/cases.json", SCT_EFILE, &root, &err);
-    if (rc == SCT_OK)
-        rc = tuned_open(&t, &g, lora_row(root), &err);
-    if (rc == SCT_OK)
-        rc = sct_adapter_folder_open(&peft, GOLDEN_DIR "/vit/peft_lora", &err);
-    if (rc == SCT_OK)
-        rc = sct_peft_lora_parse(&read, &peft, &err);
-    if (rc == SCT_OK)
-        golden_expect(read.r == 4 && read.alpha == 8.0,
-                      "two pairs of rank 2 are one of rank 4");
-    if (rc == SCT_OK)
-        rc = check_read(&t, &peft, &err);
-    if (rc == SCT_OK)
-        rc = check_write(&t, &peft, &err);
-    (void)golden_ok(rc, &err, "adapter");
-    sct_adapter_folder_close(&peft);
-    tuned_close(&t);
+    (void)golden_ok(sct_json_load(GOLDEN_DIR "/vit/cases.json", SCT_EFILE, &root, &err), &err,
+                    "cases.json");
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
+        sct_error e = SCT_ERROR_INIT;
+        (void)golden_ok(check(&folders[i], &g, root, &e), &e, folders[i].name);
+    }
     json_decref(root);
     golden_fini(&g);
     return golden_result();

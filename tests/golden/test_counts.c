@@ -107,6 +107,11 @@ static const struct row rows[] = {
     {"lora", "targets=qkv", &vit_b, 294912},
     {"lora", "targets=q,k,v,proj", &vit_b, 589824},
     {"lora", "targets=q,k,v,proj,fc1,fc2", &vit_b, 1327104},
+    {"lora", "targets=q,k,v", &vit_b, 442368},
+    {"lora", "targets=fc1,fc2 rank_pattern=fc1=16,blocks[0:6].mlp.fc2=4", &vit_b, 1013760},
+    /* DoRA: a magnitude more for every row of a target; those of k are kept */
+    {"lora", "dora=on", &vit_b, 294912 + 12 * 2 * 768},
+    {"lora", "dora=on targets=qkv,fc1", &vit_b, 663552 + 12 * (2304 + 3072)},
     /* SSF: two a channel behind the patch embedding, 25 norms, qkv, proj, fc1 and fc2 */
     {"ssf", "", &vit_b, 205824},
     /* VPT: n prompts as wide as the stream, for the first block or for every block */

@@ -201,6 +201,10 @@ static const struct fused {
     {"ict", 3, 6},
     {"lora", 6, 12},
     {"spt_lora", 8, 7},
+    {"lora_shared", 3, 0},
+    {"lora_patterns", 18, 0},
+    {"lora_dora", 6, 18},
+    {"lora_dora_all", 12, 0},
     /* a core and V of FacT's q, k and v are such a pair too */
     {"fact_tt", 9, 0},
     {"fact_tk", 9, 0},

@@ -38,6 +38,8 @@ struct point {
 /* Inputs that are f32 and yet have no gradient, with the reason. */
 static bool no_gradient(uint32_t op, uint32_t input)
 {
+    if (op == SCT_OP_DORA_SCALE)
+        return input >= 1;                  /* the norm is a constant */
     return op == SCT_OP_XENT && input >= 2; /* mix and sample weight are data */
 }
 

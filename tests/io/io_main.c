@@ -93,6 +93,7 @@ int main(void)
     srunner_add_suite(r, option_suite());
     srunner_add_suite(r, config_suite());
     srunner_add_suite(r, adapter_suite());
+    srunner_add_suite(r, peft_suite());
     srunner_add_suite(r, zip_suite());
     srunner_add_suite(r, npy_suite());
     srunner_add_suite(r, pickle_suite());

@@ -11,6 +11,7 @@
 #include <string.h>
 
 Suite *adapter_suite(void);
+Suite *peft_suite(void);
 Suite *checkpoint_suite(void);
 Suite *config_suite(void);
 Suite *file_suite(void);

@@ -359,8 +359,9 @@ static void strategy_tables(void)
         M(param_desc), M(classes), M(watch), M(reading), M(edit_begin), M(edit_commit);
         M(new_param), M(new_index), M(train), M(train_some), M(random_key), M(get), M(put);
         M(put_key), M(get_key), M(tensor_name), M(dry_run), M(table_read), M(table_new);
-        M(table_close), M(table_write), M(key_name);
-        END("sct_strategy_host", key_name, GROWS);
+        M(table_close), M(table_write), M(key_name), M(match), M(param_value);
+        M(new_row_norms);
+        END("sct_strategy_host", new_row_norms, GROWS);
     }
     {
         typedef struct sct_strategy T;

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Writes tests/golden/vit/peft_lora: a LoRA adapter of the tiny ViT, saved by PEFT.
+"""Writes tests/golden/vit/peft_*: adapters of the tiny ViT, saved by PEFT.
 
-It holds the start values of lora.safetensors: the pairs of q and v as one wider pair of the
-fused qkv, which is the same function; the script checks that PEFT's model computes it.
+peft_lora holds the start values of lora.safetensors: the pairs of q and v as one wider pair of the
+fused qkv, which is the same function; peft_lora_dora_all those of that case, DoRA with a rank of its
+own in one block. The script checks that PEFT's model computes the golden logits.
 
     python3 tools/golden/make_peft_lora.py tests/golden/vit     (peft 0.21.2; after make_vit.py)
 """
@@ -29,22 +30,19 @@ def widen(own, i):
     return a, b
 
 
-def main():
-    folder = sys.argv[1]
-    golden = load_file(f"{folder}/lora.safetensors")
+def save(folder, case, config, fill):
+    """An adapter of peft with the values of <case>.safetensors; fill(own, block number, block)."""
+    golden = load_file(f"{folder}/{case}.safetensors")
     own = {k.removeprefix("start/"): v for k, v in golden.items() if k.startswith("start/")}
     base = tiny.build()
     base.load_state_dict(tiny.weights())
-    net = peft.get_peft_model(base, peft.LoraConfig(
-        r=2 * R, lora_alpha=2 * ALPHA, target_modules=["qkv"], modules_to_save=["head"]))
+    net = peft.get_peft_model(base, peft.LoraConfig(modules_to_save=["head"], **config))
     with torch.no_grad():
         for i, block in enumerate(base.blocks):
-            a, b = widen(own, i)
-            block.attn.qkv.lora_A["default"].weight.copy_(a)
-            block.attn.qkv.lora_B["default"].weight.copy_(b)
+            fill(own, i, block)
         base.head.modules_to_save["default"].weight.copy_(own["head.weight"])
         base.head.modules_to_save["default"].bias.copy_(own["head.bias"])
-    out = f"{folder}/peft_lora"
+    out = f"{folder}/peft_{case}"
     net.save_pretrained(out)
     os.remove(f"{out}/README.md")
     os.chmod(f"{out}/adapter_model.safetensors", 0o644)
@@ -54,6 +52,31 @@ def main():
     net = peft.PeftModel.from_pretrained(back, out).double()
     logits = net(tiny.pixels(tiny.images()[:tiny.BATCH], torch.float64))
     assert (logits - golden["logits"]).abs().max() < 1e-12, "PEFT computes something else"
+
+
+def fill_wide(own, i, block):
+    a, b = widen(own, i)
+    block.attn.qkv.lora_A["default"].weight.copy_(a)
+    block.attn.qkv.lora_B["default"].weight.copy_(b)
+
+
+def fill_dora(own, i, block):
+    for name, layer in (("attn.qkv", block.attn.qkv), ("attn.proj", block.attn.proj),
+                        ("mlp.fc1", block.mlp.fc1), ("mlp.fc2", block.mlp.fc2)):
+        stem = f"blocks.{i}.{name}.lora_"
+        layer.lora_A["default"].weight.copy_(own[stem + "A.weight"])
+        layer.lora_B["default"].weight.copy_(own[stem + "B.weight"])
+        layer.lora_magnitude_vector["default"].weight.copy_(own[stem + "magnitude_vector"])
+
+
+def main():
+    folder = sys.argv[1]
+    save(folder, "lora", {"r": 2 * R, "lora_alpha": 2 * ALPHA, "target_modules": ["qkv"]},
+         fill_wide)
+    save(folder, "lora_dora_all",
+         {"r": 1, "lora_alpha": 1.5, "target_modules": ["qkv", "attn.proj", "fc1", "fc2"],
+          "use_dora": True, "use_rslora": True,
+          "rank_pattern": {f"blocks\\.(1)\\.attn\\.{n}": 4 for n in ("qkv", "proj")}}, fill_dora)
 
 
 if __name__ == "__main__":

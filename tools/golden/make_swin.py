@@ -97,13 +97,10 @@ def start_values(strategy, options, index, w):
             out |= tuned.bottleneck_start(rng, strategy, options, stem, dim)
         if strategy in ("sct", "ict"):
             out |= sct.start(draw, rng, stem, index, options, dim)
-        if strategy == "lora":
-            for p in "qv":
-                lora = f"{stem}.attn.qkv.{p}.lora_"
-                out[lora + "A.weight"] = draw(rng, (options["r"], dim), 0.2)
-                out[lora + "B.weight"] = draw(rng, (dim, options["r"]), 0.3)
     if strategy in modules.STRATEGIES:
-        started = modules.STRATEGIES[strategy][0](tiny.build(), options, rng)
+        net = tiny.build()
+        net.load_state_dict(w)
+        started = modules.STRATEGIES[strategy][0](net, options, rng)
         out |= {k: w.get(k, v) for k, v in started.items()}
     last = tiny.width(3)
     return out | {"head.fc.weight": draw(rng, (tiny.CLASSES, last), 0.2),
@@ -172,6 +169,9 @@ def main():
             ("ict", "ict", {"k": 5, "scale": 0.4}, "5", 0, 0.0),
             ("ict_wide", "ict", {"module": "wide", "k": "1/3"}, "1/3", 0, 0.1),
             ("lora", "lora", {"r": 2, "alpha": 4, "targets": "q,v"}, "", 0, 0.0),
+            ("lora_dora", "lora",
+             {"r": 1, "alpha": 2, "targets": "q,v,fc2", "dora": True,
+              "rank_pattern": "layers[1].blocks[1].*.fc2=4"}, "", 0, 0.0),
             ("full", "full", {}, "", 0, 0.1),
             ("ssf", "ssf", {}, "", 0, 0.1),
             ("bitfit", "bitfit", {}, "", 0, 0.0),

@@ -106,13 +106,10 @@ def start_values(strategy, options, index, w):
             out |= tuned.bottleneck_start(rng, strategy, options, blocks[i], tiny.DIM)
         if strategy in ("sct", "ict"):
             out |= sct.start(draw, rng, f"blocks.{i}", index, options, tiny.DIM)
-        if strategy == "lora":
-            for p in "qv":
-                stem = f"blocks.{i}.attn.qkv.{p}.lora_"
-                out[stem + "A.weight"] = draw(rng, (options["r"], tiny.DIM), 0.2)
-                out[stem + "B.weight"] = draw(rng, (tiny.DIM, options["r"]), 0.3)
     if strategy in modules.STRATEGIES:
-        started = modules.STRATEGIES[strategy][0](tiny.build(), options, rng)
+        net = tiny.build()
+        net.load_state_dict(w)
+        started = modules.STRATEGIES[strategy][0](net, options, rng)
         out |= {k: w.get(k, v) for k, v in started.items()}
     return out | head(rng)
 
@@ -293,6 +290,15 @@ def main():
             ("ict_wide", "ict", {"module": "wide", "k": 5}, 5e-3, 0.0),
             ("ict_wide_qkv", "ict", {"module": "wide", "mode": "qkv", "k": 5}, 5e-3, 0.1),
             ("lora", "lora", {"r": 2, "alpha": 4, "targets": "q,v"}, 5e-3, 0.0),
+            ("lora_shared", "lora", {"r": 2, "alpha": 3, "targets": "qkv"}, 5e-3, 0.1),
+            ("lora_patterns", "lora",
+             {"r": 4, "alpha": 3, "targets": "q,k,v,proj,fc1,fc2", "rslora": True,
+              "rank_pattern": "fc1=9,blocks[0:2].attn.*=1",
+              "alpha_pattern": "blocks[2].mlp.fc2=6,proj=2"}, 5e-3, 0.0),
+            ("lora_dora", "lora", {"r": 2, "alpha": 4, "targets": "q,v", "dora": True}, 5e-3, 0.0),
+            ("lora_dora_all", "lora",
+             {"r": 1, "alpha": 1.5, "targets": "qkv,proj,fc1,fc2", "dora": True, "rslora": True,
+              "rank_pattern": "blocks[1].attn.*=4"}, 5e-3, 0.1),
             ("full", "full", {}, 1e-3, 0.1),
             ("ssf", "ssf", {}, 5e-3, 0.1),
             ("vpt_deep", "vpt", {"mode": "deep", "n": 3}, 5e-3, 0.0),

@@ -8,6 +8,7 @@ gradient is alive.
 import numpy as np
 import torch
 
+import lora_modules
 import spt_modules as spt
 
 
@@ -208,4 +209,5 @@ def convpass_attach(net, own, options):
 STRATEGIES = {"ssf": (ssf_start, ssf_attach), "vpt": (vpt_start, vpt_attach),
               "fact": (fact_start, fact_attach),
               "repadapter": (repadapter_start, repadapter_attach),
-              "convpass": (convpass_start, convpass_attach), "spt": (spt.start, spt.attach)}
+              "convpass": (convpass_start, convpass_attach), "spt": (spt.start, spt.attach),
+              "lora": (lora_modules.start, lora_modules.attach)}

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from timm.models.swin_transformer import SwinTransformer
 
+import lora_modules
 import modules
 import tiny_vit
 import tuned
@@ -66,7 +67,7 @@ class Tuned(torch.nn.Module):
         super().__init__()
         self.net = build().to(dtype)
         self.net.load_state_dict(weights())
-        self.options, self.index, self.own = options, index, {}
+        self.options, self.index, own = options, index, {}
         self.net.requires_grad_(False)
         for name, value in start.items():
             if name in self.net.state_dict():
@@ -75,31 +76,17 @@ class Tuned(torch.nn.Module):
                 p.requires_grad_(True)
             else:
                 p = torch.nn.Parameter(value.to(dtype, copy=True))
-            self.own[name] = p
+            own[name] = p
+        fixed = lora_modules.kept(self.net, options) if strategy == "lora" else ()
+        self.own = {n: p for n, p in own.items() if n not in fixed}
         for s, i in blocks():
             block, stem = self.net.layers[s].blocks[i], f"layers.{s}.blocks.{i}"
             if strategy in ("sct", "ict") and any(f"{stem}." in n for n in index):
                 Modules(stem, self.own, index, options, width(s)).insert(block, block._attn)
-            if strategy == "lora":
-                block.attn.qkv.forward = self.lora_qkv(block.attn.qkv, stem, width(s))
             tuned.install(block, lambda b, x: b._attn(b.norm1(x)), self.own, strategy, options,
                           stem)
         if strategy in modules.STRATEGIES:
-            modules.STRATEGIES[strategy][1](self.net, self.own, options)
-
-    def lora_qkv(self, layer, stem, dim):
-        scale = self.options["alpha"] / self.options["r"]
-        pair = {p: [self.own[f"{stem}.attn.qkv.{p}.lora_{x}.weight"] for x in "AB"] for p in "qv"}
-
-        def forward(x):
-            linear = torch.nn.functional.linear
-            y = linear(x, layer.weight, layer.bias).clone()
-            for p, first in (("q", 0), ("v", 2 * dim)):
-                a, b = pair[p]
-                y[..., first:first + dim] += scale * linear(linear(x, a), b)
-            return y
-
-        return forward
+            modules.STRATEGIES[strategy][1](self.net, own, options)
 
     def forward(self, x):
         return self.net(x)

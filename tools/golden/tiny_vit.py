@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import save_file
 from timm.models.vision_transformer import VisionTransformer
 
+import lora_modules
 import modules
 import tuned
 from sct_modules import Modules
@@ -87,6 +88,7 @@ class Tuned(torch.nn.Module):
         self.strategy, self.options, self.index = strategy, options, index
         self.vit.requires_grad_(False)
         own = {}
+        fixed = lora_modules.kept(self.vit, options) if strategy == "lora" else ()
         for name, value in start.items():
             if name in self.vit.state_dict():
                 p = self.vit.get_parameter(name)
@@ -95,31 +97,14 @@ class Tuned(torch.nn.Module):
             else:
                 p = torch.nn.Parameter(value.to(dtype, copy=True))
             own[name] = p
-        self.own = own
+        self.own = {n: p for n, p in own.items() if n not in fixed}
         for i, block in enumerate(self.vit.blocks):
             if strategy in ("sct", "ict") and any(f".{i}." in n for n in index):
                 Modules(f"blocks.{i}", own, index, options, DIM).insert(block, block.attn)
-            if strategy == "lora":
-                block.attn.qkv.forward = self.lora_qkv(block.attn.qkv, i)
             tuned.install(block, lambda b, x: b.attn(b.norm1(x)), own, strategy, options,
                           f"blocks.{i}")
         if strategy in modules.STRATEGIES:
-            modules.STRATEGIES[strategy][1](self.vit, self.own, options)
-
-    def lora_qkv(self, layer, i):
-        scale = self.options["alpha"] / self.options["r"]
-        pair = {p: (self.own[f"blocks.{i}.attn.qkv.{p}.lora_A.weight"],
-                    self.own[f"blocks.{i}.attn.qkv.{p}.lora_B.weight"]) for p in "qv"}
-
-        def forward(x):
-            linear = torch.nn.functional.linear
-            y = linear(x, layer.weight, layer.bias).clone()
-            for p, first in (("q", 0), ("v", 2 * DIM)):
-                a, b = pair[p]
-                y[..., first:first + DIM] += scale * linear(linear(x, a), b)
-            return y
-
-        return forward
+            modules.STRATEGIES[strategy][1](self.vit, own, options)
 
     def forward(self, x):
         return self.vit(x)
