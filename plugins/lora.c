@@ -160,7 +160,8 @@ static void keep_others(struct work *k)
 }
 
 /* Without dropout factor * (W + s B A) x + bias. With it the input of the plain layer is not
- * dropped, as in peft: W x + bias + (factor - 1) W d + factor * s B A d, d = dropout(x). */
+ * dropped, as in peft: W x + bias + (factor - 1) W d + factor * s B A d, d = dropout(x); that
+ * also keeps what another strategy did to the layer's output. */
 static sct_val decompose(struct work *k)
 {
     const struct sct_site *site = &k->site;
@@ -168,7 +169,7 @@ static sct_val decompose(struct work *k)
     const sct_val plain = sct_linear(k->b, k->x, k->w, sct_none()), z = add_pairs(k, plain);
     keep_others(k);
     const sct_val y = sct_mul(k->b, z, k->factor);
-    if (k->l->dropout > 0.0f)
+    if (k->l->dropout > 0.0f || k->h->edited(k->m, site))
         return sct_add(k->b, sct_add(k->b, site->out, sct_scale(k->b, plain, -1.0f, 0.0f)), y);
     return site->bias ? sct_add(k->b, y, k->h->param_value(k->m, site->bias - 1)) : y;
 }

@@ -19,7 +19,7 @@ static const struct sct_gnode *projection(const struct sct_graph *g, uint32_t v)
 }
 
 bool sct_merge_pair_read(const struct sct_graph *g, uint32_t v, struct sct_merge_pair *p,
-                         uint32_t *x, uint32_t *to)
+                         struct step *at)
 {
     const struct sct_gnode *add = made_by_op(g, v, SCT_OP_ADD_CH);
     if (!add)
@@ -34,8 +34,7 @@ bool sct_merge_pair_read(const struct sct_graph *g, uint32_t v, struct sct_merge
     const struct sct_scale_params one = {1.0f, 0.0f}, *s = scale ? scale->params : &one;
     *p = (struct sct_merge_pair){stored(g, down->in[1]), stored(g, up->in[1]), s->mul,
                                  range->first};
-    *x = certain(g, down->in[0]);
-    *to = add->in[0];
+    *at = (struct step){add->in[0], certain(g, down->in[0]), 0, 0};
     return s->add == 0.0f;
 }
 
@@ -53,18 +52,18 @@ static bool read_affine(const struct sct_graph *g, uint32_t v, struct sct_merge_
     return p->scale && p->shift && p->scale->desc.nd == 1 && p->shift->desc.nd == 1;
 }
 
-/* One step back from v: the fold that stands there, and what it is behind. x: input of a pair;
- * bias: the layer's, where magnitudes stand between both. */
+/* One step back from v: the fold that stands there, and what it is behind. */
 static bool read_fold(const struct sct_graph *g, uint32_t v, struct sct_merge_fold *f,
-                      uint32_t *x, uint32_t *bias, uint32_t *behind)
+                      struct step *s)
 {
-    if (read_affine(g, v, &f->affine, behind))
+    *s = (struct step){0};
+    if (read_affine(g, v, &f->affine, &s->behind))
         f->kind = SCT_MERGE_AFFINE;
-    else if (sct_merge_rows_read(g, v, &f->rows, behind))
+    else if (sct_merge_rows_read(g, v, &f->rows, &s->behind))
         f->kind = SCT_MERGE_ROWS;
-    else if (sct_merge_pair_read(g, v, &f->pair, x, behind))
+    else if (sct_merge_pair_read(g, v, &f->pair, s))
         f->kind = SCT_MERGE_PAIR;
-    else if (sct_merge_norm_read(g, v, &f->norm, behind, bias))
+    else if (sct_merge_norm_read(g, v, &f->norm, s))
         f->kind = SCT_MERGE_NORM;
     else
         return false;
@@ -85,16 +84,17 @@ static bool folds(const struct walk *w, uint32_t v, const struct sct_gnode *y,
     const bool linear = y->op == SCT_OP_LINEAR;
     const bool bias = y->n_in > 2 && y->in[2] && !w->partner[y->in[2]];
     struct sct_merge_fold f = {0};
-    uint32_t x = 0, of_norm, behind;
+    struct step s;
     if (w->partner[y->in[1]] || !stored_name(w->b, y->in[1]))
         return false;
-    for (; read_fold(w->a, v, &f, &x, &of_norm, &behind); v = behind) {
+    for (; read_fold(w->a, v, &f, &s); v = s.behind) {
         if (takes_bias(&f) && (!bias || !stored_name(w->b, y->in[2])))
             return false;
         if (f.kind != SCT_MERGE_AFFINE && !linear)
             return false;
-        if (f.kind == SCT_MERGE_PAIR &&
-            (!sparsely_stored(w->a, layer->in[1]) || x != certain(w->a, layer->in[0])))
+        if (s.x && (!sparsely_stored(w->a, layer->in[1]) || s.x != certain(w->a, layer->in[0])))
+            return false;
+        if (s.weight && s.weight != layer->in[1])
             return false;
     }
     return true;
@@ -107,15 +107,18 @@ static sct_status fold(struct walk *w, uint32_t *a, uint32_t *bias, const struct
 {
     struct sct_merge *m = w->m;
     struct sct_merge_fold f = {0};
-    uint32_t v = *a, x, outside = 0, behind;
-    while (read_fold(w->a, v, &f, &x, &outside, &behind))
-        v = behind;
+    struct step s;
+    uint32_t v = *a, outside = 0;
+    while (read_fold(w->a, v, &f, &s)) {
+        v = s.behind;
+        outside = s.bias;
+    }
     const struct sct_gnode *layer = made_by_op(w->a, v, y->op);
     if (v == *a || !layer || !folds(w, *a, y, layer))
         return SCT_OK;
-    for (; *a != v; *a = behind) {
+    for (; *a != v; *a = s.behind) {
         f = (struct sct_merge_fold){.weight = stored_name(w->b, y->in[1])};
-        (void)read_fold(w->a, *a, &f, &x, &outside, &behind);
+        (void)read_fold(w->a, *a, &f, &s);
         f.bias = takes_bias(&f) ? stored_name(w->b, y->in[2]) : NULL;
         SCT_TRY(
             sct_grow((void **)&m->fold, &m->cap, (uint64_t)m->n + 1, sizeof *m->fold, w->err));
@@ -335,16 +338,43 @@ static sct_status fold_channels(const struct sct_tensor *scale, const struct sct
     return own.code == SCT_OK ? sct_nomem(err) : sct_fail(err, own.code, "%s", own.msg);
 }
 
-/* One fold into the values of its layer's weight or bias, described by d. */
-static sct_status fold_into(const struct sct_merge_fold *f, const struct sct_desc *d, bool bias,
-                            float *dst, sct_error *err)
+/* The parameter's own values, with what is added to its elements. */
+static sct_status load_plain(const struct sct_merge *m, const struct sct_param *p, float *dst,
+                             sct_error *err)
 {
+    SCT_TRY(p->t->load(p->t, dst, err));
+    for (uint32_t i = m->n_some; i-- > 0;)
+        if (strcmp(m->some[i].weight, p->name) == 0)
+            SCT_TRY(fold_some(&m->some[i], dst, err));
+    return SCT_OK;
+}
+
+static sct_status fold_norm(const struct sct_merge *m, const struct sct_merge_norm *f,
+                            const struct sct_param *p, float *dst, sct_error *err)
+{
+    const uint64_t n = sct_desc_count(&p->t->desc);
+    float *plain = f->beside ? sct_calloc((size_t)n, sizeof *plain) : dst;
+    sct_status rc = plain ? SCT_OK : sct_nomem(err);
+    if (rc == SCT_OK && f->beside)
+        rc = load_plain(m, p, plain, err);
+    if (rc == SCT_OK)
+        rc = sct_merge_norm_fold(f, (size_t)(n / p->t->desc.dim[0]), plain, dst, err);
+    if (f->beside)
+        sct_free(plain);
+    return rc;
+}
+
+/* One fold into the values of its layer's weight or bias, which is p. */
+static sct_status fold_into(const struct sct_merge *m, const struct sct_merge_fold *f,
+                            const struct sct_param *p, bool bias, float *dst, sct_error *err)
+{
+    const struct sct_desc *d = &p->t->desc;
     const uint64_t n = sct_desc_count(d);
     switch (f->kind) {
     case SCT_MERGE_AFFINE:
         return fold_channels(f->affine.scale, bias ? f->affine.shift : NULL, dst, n, err);
     case SCT_MERGE_NORM:
-        return sct_merge_norm_fold(&f->norm, (size_t)(n / d->dim[0]), dst, err);
+        return fold_norm(m, &f->norm, p, dst, err);
     case SCT_MERGE_ROWS:
         return sct_merge_rows_fold(&f->rows, (uint32_t)(n / d->dim[0]), bias, dst, err);
     default:
@@ -359,16 +389,13 @@ static sct_status load_folded(const struct sct_merge *m, const char *name, float
     const struct sct_param *p = sct_model_find(m->model, name);
     if (!p)
         return sct_fail(err, SCT_EINVAL, "the model has no parameter %s", name);
-    SCT_TRY(p->t->load(p->t, dst, err));
-    for (uint32_t i = m->n_some; i-- > 0;)
-        if (strcmp(m->some[i].weight, name) == 0)
-            SCT_TRY(fold_some(&m->some[i], dst, err));
+    SCT_TRY(load_plain(m, p, dst, err));
     for (uint32_t i = m->n; i-- > 0;) {
         const struct sct_merge_fold *f = &m->fold[i];
         const bool bias = f->bias && strcmp(f->bias, name) == 0;
         if (!bias && strcmp(f->weight, name) != 0)
             continue;
-        SCT_TRY(fold_into(f, &p->t->desc, bias, dst, err));
+        SCT_TRY(fold_into(m, f, p, bias, dst, err));
     }
     return SCT_OK;
 }

@@ -8,13 +8,12 @@
  *
  *   y = x W^T + bias;  y[first..] += scale * (x A^T) B^T      =>      W[first..] += scale * B A
  *
- * (LoRA, arXiv 2106.09685, section 4.1), in magnitudes m over such a layer and its pairs,
+ * (LoRA, arXiv 2106.09685, section 4.1), in magnitudes m over a layer V = W + pairs,
  *
- *   y = f * (x W^T + pairs) + bias,  f = m / |W|      =>      W[o] *= m[o] / |W[o]|
+ *   y = f * (x V^T) + bias,  f[o] = m[o] / |V[o]|      =>      W[o] = m[o] V[o] / |V[o]|
  *
- * where W has the pairs in it already and the norms are those of its rows (DoRA, arXiv
- * 2402.09353, equation 5), in a scale s and a shift t of every channel behind a linear layer or
- * a LayerNorm that has a bias,
+ * (DoRA, arXiv 2402.09353, equation 5) or the same beside the layer, less x W^T, in a scale s
+ * and a shift t of every channel behind a linear layer or a LayerNorm that has a bias,
  *
  *   y = s * op(x; W, bias) + t      =>      W[o] *= s[o];  bias = s * bias + t
  *
@@ -46,12 +45,20 @@ struct sct_merge_pair {
     uint32_t first; /* row of W */
 };
 
-/* Magnitudes m[i] of rows first[i].. of a layer; all ranges together are its rows. */
+/* Magnitudes m of rows first.. of a layer, and the pair in them, a NULL: none. */
+struct sct_merge_range {
+    const struct sct_tensor *m;
+    struct sct_merge_pair pair;
+    uint32_t first;
+};
+
+/* All rows of a layer. beside: added to it, and its own product taken away. */
 enum { SCT_MERGE_RANGES = 3 }; /* q, k and v */
 
 struct sct_merge_norm {
-    const struct sct_tensor *m[SCT_MERGE_RANGES];
-    uint32_t first[SCT_MERGE_RANGES], n;
+    struct sct_merge_range range[SCT_MERGE_RANGES];
+    uint32_t n;
+    bool beside;
 };
 
 /* A [r][in] with a [r]; B [in][r], or [groups][in/groups][r/groups], with b [in]. */

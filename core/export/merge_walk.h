@@ -65,20 +65,25 @@ static inline const char *stored_name(const struct sct_graph *g, uint32_t v)
     return t ? t->name : NULL;
 }
 
-/* Takes the pair that is added to value v, with its input x and what it is added to; false when
- * there is none. */
-bool sct_merge_pair_read(const struct sct_graph *g, uint32_t v, struct sct_merge_pair *p,
-                         uint32_t *x, uint32_t *to);
+/* A step from a value back to what a fold is behind: values of the adapted graph. */
+struct step {
+    uint32_t behind;
+    uint32_t x, weight; /* input and weight that the layer must have; 0: any */
+    uint32_t bias;      /* the layer's, which is added behind the fold; 0: it is not */
+};
 
-/* Takes the magnitudes of value v: of which value, which is pairs on a layer without bias, or
- * that layer; and the bias behind them, 0: none. False when there are none, or their norms are
- * of anything else than that layer and these pairs. */
+/* Takes the pair that is added to value v; false when there is none. */
+bool sct_merge_pair_read(const struct sct_graph *g, uint32_t v, struct sct_merge_pair *p,
+                         struct step *s);
+
+/* Takes the magnitudes of value v; false when there are none, or their norms are of anything
+ * else than the layer and the pairs that are multiplied. */
 bool sct_merge_norm_read(const struct sct_graph *g, uint32_t v, struct sct_merge_norm *n,
-                         uint32_t *behind, uint32_t *bias);
-/* Rows of w [rows][in] get the norms m; a row of zeros stays one. EFILE, ENOMEM, as loading a
- * tensor. */
-sct_status sct_merge_norm_fold(const struct sct_merge_norm *n, size_t in, float *w,
-                               sct_error *err);
+                         struct step *s);
+/* Applies them to w [rows][in]; plain: the layer's own weight, which may be w. EFILE, ENOMEM,
+ * as loading a tensor. */
+sct_status sct_merge_norm_fold(const struct sct_merge_norm *n, size_t in, const float *plain,
+                               float *w, sct_error *err);
 
 /* Takes the linear layer on channels of value *behind that makes v; false when there is none.
  */

@@ -26,6 +26,8 @@ struct sct_builder *sct_edit_begin(struct sct_model *m, const struct sct_site *s
     }
     m->edit_site = site->id + 1;
     m->edit_mark = g->n_node;
+    if (!m->first_edit)
+        m->first_edit = g->n_value;
     const uint32_t n = g->value[m->site[site->id].out.id].node;
     g->block = n == SCT_NO_NODE ? 0 : g->node[n].block;
     g->phase = SCT_PHASE_FORWARD;

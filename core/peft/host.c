@@ -222,9 +222,19 @@ static struct sct_param *base_param(sct_model *m, uint32_t param, const char *wh
     return NULL;
 }
 
+/* train_some of the same parameter makes a chain, in the order of the nodes. */
 static sct_val host_param_value(sct_model *m, uint32_t param)
 {
-    return sct_model_value(base_param(m, param, "param_value"));
+    sct_val v = sct_model_value(base_param(m, param, "param_value"));
+    for (uint32_t i = 0; v.id && i < m->g->n_node; i++)
+        if (m->g->node[i].op == SCT_OP_SCATTER_ADD_EL && m->g->node[i].in[0] == v.id)
+            v.id = m->g->node[i].out[0];
+    return v;
+}
+
+static int host_edited(const sct_model *m, const struct sct_site *site)
+{
+    return m->first_edit && site->out.id >= m->first_edit;
 }
 
 static sct_val host_new_row_norms(sct_model *m, const char *name, uint32_t param,
@@ -292,6 +302,7 @@ const struct sct_strategy_host *sct_strategy_host_table(void)
         .match = host_match,
         .param_value = host_param_value,
         .new_row_norms = host_new_row_norms,
+        .edited = host_edited,
     };
     return &h;
 }

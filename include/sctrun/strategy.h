@@ -187,14 +187,17 @@ struct sct_strategy_host {
     /* 1 when the path fits the pattern (of the language of `sites`), 0 when not or when the
      * pattern is none; then *err says what is wrong with it. */
     int (*match)(const char *pattern, const char *path, sct_error *err);
-    /* apply only: the value of parameter `param`, for nodes that read weights. None, and a
-     * sticky error, when there is no such parameter. */
+    /* apply only: the value of parameter `param`, with what train_some has added to it, for
+     * nodes that read weights. None, and a sticky error, when there is no such parameter. */
     sct_val (*param_value)(sct_model *, uint32_t param);
     /* apply only: a parameter [n] that starts at the L2 norms of rows first .. first + n - 1 of
      * the base's parameter `param` [rows][in..]. trained 0: it keeps that value, and is saved
      * and loaded as if it were trained. Errors are sticky. */
     sct_val (*new_row_norms)(sct_model *, const char *name, uint32_t param, uint32_t first,
                              uint32_t n, uint32_t trained);
+    /* apply only: 1 when an edit has changed site->out, so that it is more than what the plain
+     * model computes there. Who builds a layer anew keeps that. */
+    int (*edited)(const sct_model *, const struct sct_site *);
 };
 
 struct sct_strategy {

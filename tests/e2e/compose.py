@@ -197,6 +197,38 @@ def a_strategy_twice():
 
 
 @test
+def dora_among_others():
+    """DoRA computes its layer anew, and loses nothing that others did to that layer: neither its output,
+    behind which ssf and another lora stand, nor its weight, of which spt trains elements. What is merged
+    computes the same."""
+    setup()
+    train("ssf", *FEW_STEPS, strategy="ssf")
+    composed("a", ["ssf", "lora"], "lora.dora=on", "lora.r=2")
+    close(losses("a")[0], losses("ssf")[0], 1e-5)
+    equal("%.9g" % evaluated("a"), "%.9g" % log("a")[1][-1]["eval_loss"])
+    composed("p", ["lora", "lora"], "lora.targets=q", "lora2.targets=v", "lora2.dora=on")
+    start = {n: t for n, t in tensors("p").items() if "qkv.q.lora_B" in n}
+    check(start and all(any(t[2]) for t in start.values()), "the first pair is not trained")
+    # at the start deltas and pairs change nothing, and they are trained whoever comes first
+    parts = ["lora", "spt"]
+    options = ["lora.dora=on", "lora.r=2", "spt.budget=0.012"]
+    composed("l", parts, *options)
+    composed("s", parts[::-1], *options)
+    for one, other in zip(losses("l"), losses("s")):
+        close(one, other, 1e-4)
+    for name, strategies, more in (
+            ("m1", ["lora", "ssf"], []), ("m2", ["ssf", "lora"], []),
+            ("m3", ["repadapter", "lora"], ["lora.dropout=0.1"]),
+            ("m4", ["lora", "lora"], ["lora2.targets=k,fc1", "lora2.dropout=0.1"]),
+            ("m5", parts[::-1], ["spt.budget=0.012"]), ("m6", parts, ["spt.budget=0.012"])):
+        composed(name, strategies, "lora.dora=on", "lora.targets=q,v,fc2", "lora.r=2", *more,
+                 args=[*FEW_STEPS, "--lr", "0.02"])
+        check(sctrun("merge", name + "/last", "--output", name + "-merged", "--json").json["relative"] < 1e-5,
+              name)
+    check(sctrun("merge", "p/last", "--output", "p-merged", "--json").json["relative"] < 1e-5)
+
+
+@test
 def defaults_of_an_adapter():
     """train --adapter takes rate, epochs, ... from the file of the adapter's strategy; what is said
     wins."""

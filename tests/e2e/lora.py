@@ -134,6 +134,20 @@ def dora_is_merged():
         same_logits(logits("--weights", name + "-timm"), logits(*args))
 
 
+@test
+def dora_on_top_of_dora():
+    """Two adapters of one layer: each adds what it makes of the base's weight, less that weight."""
+    setup()
+    few_steps("a", "dora=on", "r=2", "targets=q,fc2", steps=6)
+    few_steps("b", "dora=on", "r=2", "targets=q,v", "dropout=0.1", steps=6)
+    args = ["--adapter", "a/last", "--adapter", "b/last", "--weights", "base.safetensors"]
+    sctrun("export", *args, "--format", "timm", "--output", "timm")
+    both = logits(*args)
+    same_logits(logits("--weights", "timm"), both)
+    for alone in (args[:2], args[2:4]):
+        check(logits("--weights", "base.safetensors", *alone) != both)
+
+
 # ---- folders ----
 
 HF = {"attn.qkv": ("encoder.layer.%d.attention.attention.%s", "layers.%d.attention.%s_proj"),

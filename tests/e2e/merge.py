@@ -6,6 +6,7 @@ from e2e import *
 # strategy, its options: everything that can be merged
 EXACT = [("linear", ()), ("full", ()), ("bitfit", ()), ("layernorm", ()), ("partial", ("blocks=1",)),
          ("lora", ("r=4", "alpha=12", "targets=q,v,proj,fc1,fc2")), ("ssf", ("std=0.2",)),
+         ("lora", ("r=2", "dora=on", "targets=q,v,fc2")),
          ("sct", ("mode=mlp", "k=8")), ("sct", ("mode=qkv", "k=8")), ("sct", ("mode=both", "k=8")),
          ("sct", ("mode=mlp", "k=8", "scale=0.5", "scaleonx=on")), ("sct", ("mode=mlp", "k=8", "form=fold")),
          ("ict", ("mode=mlp", "k=8", "module=wide")), ("ict", ("mode=qkv", "k=8", "module=wide"))]

@@ -406,8 +406,11 @@ static int sweep(const char *name, scenario run, uint64_t every)
         const sct_status rc = run(&err);
         const uint64_t used = sct_mem_fail_at(0, 0);
         if (rc == SCT_OK) {
-            printf("ok   %s: %llu allocations\n", name, (unsigned long long)used);
-            return used >= n; /* success although the n-th failed */
+            printf("%s %s: %llu allocations\n", used < n ? "ok  " : "FAIL", name,
+                   (unsigned long long)used);
+            if (used >= n)
+                printf("     success although allocation %llu failed\n", (unsigned long long)n);
+            return used >= n;
         }
         if (rc != SCT_ENOMEM || !err.msg[0]) {
             printf("FAIL %s: allocation %llu gives status %d, message \"%s\"\n", name,
