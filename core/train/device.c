@@ -99,7 +99,9 @@ static sct_status pick(struct sct_open_device *d, uint32_t *index, sct_error *er
         }
     }
     sct_status rc = SCT_OK;
-    if (n == 0)
+    if (list.failed)
+        rc = sct_nomem(err);
+    else if (n == 0)
         rc = sct_fail(
             err, SCT_EDEVICE,
             "backend %s found no device; for opencl install a driver, or pocl-opencl-icd "
