@@ -27,6 +27,7 @@ sct_status cmd_ops(struct cli *c, sct_error *err);
 sct_status cmd_plugins(struct cli *c, sct_error *err);
 sct_status cmd_recipe(struct cli *c, sct_error *err);
 sct_status cmd_dump(struct cli *c, sct_error *err);
+sct_status cmd_ablate(struct cli *c, sct_error *err);
 
 /* A line of narration; ctx is the cli. */
 void cli_log(void *ctx, int level, const char *line);

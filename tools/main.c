@@ -25,6 +25,7 @@ static const struct {
     {"ops", "the table of ops and which backend has which", cmd_ops},
     {"plugins", "strategies and backends that are found, with their options", cmd_plugins},
     {"recipe", "settings of publications: list, show NAME[/TASK]", cmd_recipe},
+    {"ablate", "a grid of runs and one table of its results: GRID.yaml", cmd_ablate},
     {"dump", "values of sites as .npy, or the graph and plan as text", cmd_dump},
 };
 
@@ -77,6 +78,16 @@ static sct_status help(struct cli *c, sct_error *err)
     struct sct_str s = {0};
     sct_opts_help(r.opts, &s);
     char *text = sct_str_take(&s);
+    if (strcmp(c->argv[0], "ablate") == 0)
+        printf(
+            "\nsctrun ablate GRID [--shard I/N] [--collect] [OPTIONS]\n"
+            "  GRID                a file, or a name in configs/grids\n"
+            "  --shard I/N         only the I-th of N parts of the cells, I from 1; no table\n"
+            "  --collect           run nothing, make the table of what there is\n"
+            "  --output DIR        where cells and table are (runs/<name>); a folder that is "
+            "there is continued\n"
+            "  --dry-run           list the cells, run nothing\n"
+            "  other options hold for every cell and are stronger than the grid\n");
     printf(
         "\noptions (train, eval, predict, dump):\n"
         "  -c, --config FILE   YAML file with these keys, '_' for '-', and `options:` for the "

@@ -44,6 +44,8 @@ static sct_status open_device(struct sct_session *x, const char *(*env)(const ch
     sct_session_device_opts(&o, x->s, env);
     o.log = x->log;
     o.log_ctx = x->log_ctx;
+    if (x->share)
+        return sct_share_device(x, &o, err);
     SCT_TRY(sct_device_open(&x->device, &o, err));
     /* the host structure points into the session: it must not move */
     x->has_device = true;
@@ -85,7 +87,17 @@ sct_status sct_session_open(struct sct_session *x, struct sct_settings_run *run,
                             void (*log)(void *ctx, int level, const char *line), void *log_ctx,
                             sct_error *err)
 {
+    return sct_session_open_shared(x, NULL, run, need, env, log, log_ctx, err);
+}
+
+sct_status sct_session_open_shared(struct sct_session *x, struct sct_share *share,
+                                   struct sct_settings_run *run, uint32_t need,
+                                   const char *(*env)(const char *),
+                                   void (*log)(void *ctx, int level, const char *line),
+                                   void *log_ctx, sct_error *err)
+{
     memset(x, 0, sizeof *x);
+    x->share = share;
     x->run = run;
     x->s = &run->s;
     x->seed = run->s.seed_low;
@@ -280,17 +292,22 @@ sct_status sct_session_describe(struct sct_session *x, sct_error *err)
 
 void sct_session_close(struct sct_session *x)
 {
-    sct_loader_destroy(&x->train_loader);
-    sct_loader_destroy(&x->test_loader);
-    sct_source_destroy(&x->train);
-    sct_source_destroy(&x->test);
+    if (x->share)
+        sct_share_leave(x);
+    if (!(x->borrowed & SCT_SHARED_DATA)) {
+        sct_loader_destroy(&x->train_loader);
+        sct_loader_destroy(&x->test_loader);
+        sct_source_destroy(&x->train);
+        sct_source_destroy(&x->test);
+    }
     sct_model_destroy(&x->model);
     sct_adapter_destroy(&x->adapter);
     if (x->has_tuner)
         sct_tuner_close(&x->tuner);
     if (x->has_device)
         sct_device_close(&x->device);
-    sct_base_close(&x->base);
+    if (!(x->borrowed & SCT_SHARED_BASE))
+        sct_base_close(&x->base);
     sct_adapter_info_fini(&x->info);
     if (x->about.layout)
         sct_data_about_fini(&x->about);

@@ -12,6 +12,7 @@
 #include "core/train/base.h"
 #include "core/train/data_open.h"
 #include "core/train/graphs.h"
+#include "core/train/share.h"
 
 struct sct_session {
     const struct sct_settings *s;
@@ -34,6 +35,8 @@ struct sct_session {
     const char **class_names;
     char weights[4096];
     uint64_t seed;
+    struct sct_share *share; /* what this session has in common with others; NULL: nothing */
+    uint32_t borrowed;       /* enum sct_shared: what belongs to share */
     uint64_t calibration_bytes; /* of a dry run: device bytes that calibration would take */
     struct sct_arena arena;
     void (*log)(void *ctx, int level, const char *line);
@@ -51,6 +54,14 @@ sct_status sct_session_open(struct sct_session *x, struct sct_settings_run *run,
                             const char *(*env)(const char *),
                             void (*log)(void *ctx, int level, const char *line), void *log_ctx,
                             sct_error *err);
+/* The same for one of several sessions, of which one at a time is open: device, base, data and
+ * decoded pictures come from `share` where an earlier session left the same ones, and stay
+ * there. Whatever is computed is the same as without. */
+sct_status sct_session_open_shared(struct sct_session *x, struct sct_share *share,
+                                   struct sct_settings_run *run, uint32_t need,
+                                   const char *(*env)(const char *),
+                                   void (*log)(void *ctx, int level, const char *line),
+                                   void *log_ctx, sct_error *err);
 /* The adapted model for batches of `batch`: calibrates when the strategy asks and no adapter is
  * given; with an adapter, loads it. train: keep what is needed to train (a fresh head). */
 sct_status sct_session_model(struct sct_session *x, uint32_t batch, bool train, sct_error *err);

@@ -86,8 +86,8 @@ static const struct sct_flag flags[] = {
     STR(train_list, "training list; default: the layout's", NULL, data, "FILE"),
     STR(test_list, "test list; default: the layout's", NULL, data, "FILE"),
     STR(image_root, "where a list's images lie; default: the layout's", NULL, data, "DIR"),
-    UINT(shots, "few-shot lists: images a class", 0, 0, 100000, data),
-    UINT(shot_seed, "few-shot lists: which draw", 0, 0, 0, data),
+    UINT(shots, "few-shot lists and tasks: images a class", 0, 0, 100000, data),
+    UINT(shot_seed, "few-shot lists and tasks: which draw", 0, 0, 0, data),
     WORD(folder_order, "who numbers class folders; auto: torchvision, if timm agrees",
          "auto|torchvision|timm", data),
     STR(class_map, "file: a class name a line; or name, tab, number; or JSON", NULL, data,
@@ -247,6 +247,23 @@ static sct_status read_recipe(struct sct_settings_run *r, sct_error *err)
     return rc;
 }
 
+static sct_status read_layers(struct sct_settings_run *r, const struct sct_layers *l,
+                              sct_error *err)
+{
+    static const char prefix[] = "options.";
+    for (uint32_t i = 0; i < l->n_map; i++)
+        SCT_TRY(read_map(r, l->map[i], l->skip, err));
+    for (uint32_t i = 0; i < l->n_pick; i++) {
+        const struct sct_pick *p = &l->pick[i];
+        if (strncmp(p->key, prefix, sizeof prefix - 1) == 0)
+            SCT_TRY(
+                add_set(r, p->key + sizeof prefix - 1, p->text ? p->text : "", p->where, err));
+        else
+            SCT_TRY(sct_opts_set(r->opts, p->key, p->text, SCT_OPT_CONFIG, p->where, err));
+    }
+    return SCT_OK;
+}
+
 static sct_status flag_set(struct sct_settings_run *r, const char *text, sct_error *err)
 {
     const char *eq = strchr(text, '=');
@@ -312,6 +329,42 @@ static sct_status read_sets(struct sct_settings_run *r, int argc, char *const *a
     return SCT_OK;
 }
 
+/* configs/strategies/<strategy>.yaml, if there is one. */
+static sct_status read_strategy(struct sct_settings_run *r, sct_error *err)
+{
+    char path[512], found[4096];
+    if (strchr(r->s.strategy, '/'))
+        return SCT_OK;
+    (void)snprintf(path, sizeof path, "configs/strategies/%.200s.yaml", r->s.strategy);
+    return sct_plug_data(path, found, sizeof found, NULL) == SCT_OK ? read_config(r, found, err)
+                                                                    : SCT_OK;
+}
+
+static sct_status read_all_layers(struct sct_settings_run *r, const struct sct_layers *layers,
+                                  int argc, char *const *argv, const char *(*env)(const char *),
+                                  sct_error *err)
+{
+    const char *config = NULL;
+    const char **word = sct_arena_alloc(r->arena, ((size_t)argc + 1) * sizeof *word);
+    if (!word)
+        return sct_nomem(err);
+    r->word = word;
+    SCT_TRY(sct_opts_create_flags(&r->opts, flags, &r->s, sizeof r->s, err));
+    SCT_TRY(read_flags(r, argc, argv, &config, word, err));
+    if (config)
+        return sct_fail(err, SCT_EUSAGE, "-c %s: settings of a grid stand in the grid (base)",
+                        config);
+    SCT_TRY(sct_opts_env(r->opts, env, err));
+    /* first so that they can name recipe and strategy, as in read_all */
+    SCT_TRY(read_layers(r, layers, err));
+    SCT_TRY(read_recipe(r, err));
+    SCT_TRY(read_layers(r, layers, err));
+    SCT_TRY(read_strategy(r, err));
+    SCT_TRY(read_recipe(r, err));
+    SCT_TRY(read_layers(r, layers, err));
+    return read_sets(r, argc, argv, err);
+}
+
 static sct_status read_all(struct sct_settings_run *r, int argc, char *const *argv,
                            const char *(*env)(const char *), bool demo, sct_error *err)
 {
@@ -329,12 +382,7 @@ static sct_status read_all(struct sct_settings_run *r, int argc, char *const *ar
     SCT_TRY(read_recipe(r, err));
     if (config)
         SCT_TRY(read_config(r, config, err));
-    if (!strchr(r->s.strategy, '/')) {
-        (void)snprintf(path, sizeof path, "configs/strategies/%.200s.yaml", r->s.strategy);
-        char found[4096];
-        if (sct_plug_data(path, found, sizeof found, NULL) == SCT_OK)
-            SCT_TRY(read_config(r, found, err));
-    }
+    SCT_TRY(read_strategy(r, err));
     SCT_TRY(read_recipe(r, err));
     if (demo && !r->s.data && !r->s.weights && !r->s.model && !r->s.adapter && !config) {
         SCT_TRY(sct_plug_data("configs/demo/default.yaml", path, sizeof path, err));
@@ -361,6 +409,19 @@ sct_status sct_settings_init(struct sct_settings_run *r, int argc, char *const *
     memset(r, 0, sizeof *r);
     r->arena = sct_calloc(1, sizeof *r->arena);
     const sct_status rc = r->arena ? read_all(r, argc, argv, env, demo, err) : sct_nomem(err);
+    if (rc != SCT_OK)
+        sct_settings_fini(r);
+    return rc;
+}
+
+sct_status sct_settings_init_layers(struct sct_settings_run *r, const struct sct_layers *layers,
+                                    int argc, char *const *argv,
+                                    const char *(*env)(const char *), sct_error *err)
+{
+    memset(r, 0, sizeof *r);
+    r->arena = sct_calloc(1, sizeof *r->arena);
+    const sct_status rc =
+        r->arena ? read_all_layers(r, layers, argc, argv, env, err) : sct_nomem(err);
     if (rc != SCT_OK)
         sct_settings_fini(r);
     return rc;
