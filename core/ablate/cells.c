@@ -91,15 +91,11 @@ static void pick_number(struct picks *k, uint32_t slot, const char *key, uint32_
 
 static void pick_combo(struct picks *k, const struct sct_grid_row *row, uint32_t combo)
 {
-    for (uint32_t i = row->n_search; i-- > 0;) {
-        const struct sct_grid_axis *a = &row->search[i];
-        const struct sct_cfg_node *v = a->first;
+    for (uint32_t i = 0; i < row->n_search; i++) {
+        const struct sct_cfg_node *v = sct_grid_combo_value(row, combo, i);
         char where[192];
-        for (uint32_t at = combo % a->n; at; at--)
-            v = v->next;
-        combo /= a->n;
         (void)snprintf(where, sizeof where, "%.150s:%u:%u", v->file, v->line, v->column);
-        pick(k, a->key, v->text, where);
+        pick(k, row->search[i].key, v->text, where);
     }
 }
 
@@ -163,6 +159,12 @@ sct_status sct_grid_settings(const struct sct_grid *g, const struct sct_grid_cel
         rc =
             sct_fail(err, SCT_EUSAGE,
                      "%s: best_on_test needs eval_interval, the epochs between tests", g->path);
+    if (rc == SCT_OK && g->row[c->row].combos && (run->s.train_list || run->s.test_list))
+        rc =
+            sct_fail(err, SCT_EUSAGE,
+                     "%s: train_list and test_list leave no validation list to search on; give "
+                     "the data a layout that has one (docs/formats.md)",
+                     g->path);
     /* the grid's own, not a cell's */
     run->s.output = NULL;
     run->s.dry_run = run->s.json = run->s.quiet = 0;

@@ -136,17 +136,30 @@ static sct_status combinations(const struct sct_cfg_node *at, const struct sct_g
     return SCT_OK;
 }
 
+/* The value of axis i in a combination; the first axis varies slowest. */
+static const struct sct_cfg_node *chosen_value(const struct sct_grid_axis *axis, uint32_t n,
+                                               uint32_t combo, uint32_t i)
+{
+    uint32_t below = 1;
+    for (uint32_t k = i + 1; k < n; k++)
+        below *= axis[k].n;
+    return value_at(&axis[i], combo / below % axis[i].n);
+}
+
+const struct sct_cfg_node *sct_grid_combo_value(const struct sct_grid_row *row, uint32_t combo,
+                                                uint32_t axis)
+{
+    return chosen_value(row->search, row->n_search, combo, axis);
+}
+
 void sct_grid_combo_text(const struct sct_grid_row *row, uint32_t combo, char *buf, size_t size)
 {
     size_t at = 0;
     buf[0] = 0;
-    for (uint32_t i = row->n_search; i-- > 0;) {
-        const struct sct_grid_axis *a = &row->search[i];
-        const struct sct_cfg_node *v = value_at(a, combo % a->n);
-        combo /= a->n;
-        if (at < size)
-            at += (size_t)snprintf(buf + at, size - at, "%s%s=%s", at ? " " : "", bare(a->key),
-                                   v->text ? v->text : "null");
+    for (uint32_t i = 0; i < row->n_search && at < size; i++) {
+        const struct sct_cfg_node *v = sct_grid_combo_value(row, combo, i);
+        at += (size_t)snprintf(buf + at, size - at, "%s%s=%s", i ? " " : "",
+                               bare(row->search[i].key), v->text ? v->text : "null");
     }
 }
 
@@ -169,11 +182,7 @@ static sct_status new_row(struct sct_grid *g, const struct sct_cfg_node *item,
     place(item, p->where, sizeof p->where);
     NEW(g, r->label, "%s", label);
     for (uint32_t i = 0; i < n; i++) {
-        /* the first axis varies slowest */
-        uint32_t below = 1;
-        for (uint32_t k = i + 1; k < n; k++)
-            below *= axis[k].n;
-        const struct sct_cfg_node *v = value_at(&axis[i], combo / below % axis[i].n);
+        const struct sct_cfg_node *v = chosen_value(axis, n, combo, i);
         p = &r->pick[r->n_pick++];
         p->key = axis[i].key;
         p->text = v->text;
@@ -406,25 +415,6 @@ static sct_status read_baseline(struct sct_grid *g, const struct sct_cfg_node *r
                         best ? "\"?" : "");
 }
 
-/* What is searched must have a validation list of its own. */
-static sct_status check_search(const struct sct_grid *g, sct_error *err)
-{
-    bool any = false;
-    for (uint32_t i = 0; i < g->n_row; i++)
-        any = any || g->row[i].combos;
-    for (uint32_t i = 0; i < g->n_column + 1 && any; i++) {
-        const struct sct_cfg_node *map = i < g->n_column ? g->column[i].map : g->base;
-        const struct sct_cfg_node *n = sct_cfg_get(map, "test_list");
-        n = n ? n : sct_cfg_get(map, "train_list");
-        if (n)
-            return sct_cfg_fail(n, err,
-                                "%s leaves no validation list to search on; give the data a "
-                                "layout that has one (docs/formats.md)",
-                                n->key);
-    }
-    return SCT_OK;
-}
-
 static sct_status read_all(struct sct_grid *g, sct_error *err)
 {
     const struct sct_cfg_node *root = sct_cfg_root(g->cfg), *list = NULL;
@@ -452,8 +442,7 @@ static sct_status read_all(struct sct_grid *g, sct_error *err)
     for (const struct sct_cfg_node *n = list->first; n; n = n->next)
         SCT_TRY(read_strategy(g, n, err));
     SCT_TRY(read_domains(g, root, err));
-    SCT_TRY(read_baseline(g, root, err));
-    return check_search(g, err);
+    return read_baseline(g, root, err);
 }
 
 sct_status sct_grid_open(struct sct_grid *g, const char *path, int argc, char *const *argv,

@@ -115,10 +115,16 @@ sct_status sct_grid_settings(const struct sct_grid *g, const struct sct_grid_cel
 sct_status sct_grid_id(const struct sct_grid *g, const struct sct_grid_cell *c,
                        struct sct_settings_run *run, char id[SCT_GRID_ID], char **args,
                        sct_error *err);
+/* For cells of a row that is searched: some layouts test on the validation list where there is
+ * no test list, and then the search would choose on what is reported. SCT_EDATA. */
+sct_status sct_grid_check_lists(const struct sct_settings *s, sct_error *err);
 /* The settings of a further test list of a cell whose settings are `run`. */
 sct_status sct_grid_target_settings(const struct sct_grid *g, uint32_t target,
                                     const struct sct_settings_run *run,
                                     struct sct_settings_run *out, sct_error *err);
+/* What a combination says for one of the keys that a row searches. */
+const struct sct_cfg_node *sct_grid_combo_value(const struct sct_grid_row *row, uint32_t combo,
+                                                uint32_t axis);
 /* "lr=0.01 k=8": a combination of what a row searches, into buf. */
 void sct_grid_combo_text(const struct sct_grid_row *row, uint32_t combo, char *buf,
                          size_t size);

@@ -197,9 +197,11 @@ sct_status sct_cell_train(const struct sct_cell_run *how, const struct sct_grid_
     memset(r, 0, sizeof *r);
     *stopped = false;
     sct_share_counts(share, &before);
-    sct_status rc = sct_session_open_shared(&x, share, run,
-                                            SCT_NEED_TRAIN | SCT_NEED_TEST | SCT_NEED_DEVICE,
-                                            how->g->env, how->log, how->log_ctx, err);
+    sct_status rc = how->g->row[c->row].combos ? sct_grid_check_lists(&run->s, err) : SCT_OK;
+    if (rc == SCT_OK)
+        rc = sct_session_open_shared(&x, share, run,
+                                     SCT_NEED_TRAIN | SCT_NEED_TEST | SCT_NEED_DEVICE,
+                                     how->g->env, how->log, how->log_ctx, err);
     if (rc == SCT_OK) {
         rc = train(how, c, &x, started, r, stopped, err);
         sct_session_close(&x);

@@ -35,8 +35,8 @@ struct sct_session {
     const char **class_names;
     char weights[4096];
     uint64_t seed;
-    struct sct_share *share; /* what this session has in common with others; NULL: nothing */
-    uint32_t borrowed;       /* enum sct_shared: what belongs to share */
+    struct sct_share *share;    /* what this session has in common with others; NULL: nothing */
+    uint32_t borrowed;          /* enum sct_shared: what belongs to share */
     uint64_t calibration_bytes; /* of a dry run: device bytes that calibration would take */
     struct sct_arena arena;
     void (*log)(void *ctx, int level, const char *line);

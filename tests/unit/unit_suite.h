@@ -15,5 +15,7 @@ Suite *init_suite(void);
 Suite *dialect_suite(void);
 Suite *guess_suite(void);
 Suite *fuse_suite(void);
+Suite *stats_suite(void);
+Suite *ablate_suite(void);
 
 #endif
