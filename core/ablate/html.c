@@ -45,6 +45,13 @@ static void widen(struct sct_svg *v, double y, double error)
     v->y1 = fmax(v->y1, y + e);
 }
 
+/* A per cent at least, and none below nothing. */
+static void settle_range(struct sct_svg *v)
+{
+    v->y0 = fmax(v->y0, 0);
+    v->y1 = fmax(v->y1, v->y0 + 1);
+}
+
 static void empty_range(struct sct_svg *v)
 {
     v->y0 = INFINITY;
@@ -106,7 +113,8 @@ static void plot_params(const struct sct_table *t, struct sct_str *out)
     low = fmin(low, floor(high));
     v.x0 = low - (none ? 1.1 : 0.35);
     v.x1 = fmax(high, ceil(low)) + 0.35;
-    sct_svg_begin(&v, out, "Accuracy over parameters", "top-1, %", 560, 320, 44);
+    settle_range(&v);
+    sct_svg_begin(&v, out, "Accuracy over parameters", "top-1, %", 520, 320, 44);
     ticks_of_params(&v, low, fmax(high, ceil(low)), none);
     for (uint32_t r = 0; r < t->g->n_row; r++) {
         const struct sct_figure *f = headline(t, r);
@@ -130,26 +138,56 @@ struct bars {
     const struct sct_figure *(*figure)(const struct sct_table *t, uint32_t row, uint32_t i);
 };
 
+enum { LABEL = 28 }; /* characters of a label under bars */
+
+/* A name that is too long is cut; the title of every bar has all of it. */
+static void short_name(const char *name, char out[LABEL * 4 + 8])
+{
+    size_t n = 0, letters = 0;
+    while (name[n] && letters < LABEL) {
+        n++;
+        while ((name[n] & 0xc0) == 0x80) /* the rest of a letter of several bytes */
+            n++;
+        letters++;
+    }
+    (void)snprintf(out, LABEL * 4 + 8, "%.*s%s", (int)n, name, name[n] ? "…" : "");
+}
+
+/* Tilted labels end under their bars: what room do they need below, and left of the frame? */
+static void room_for_names(const struct sct_table *t, const struct bars *b, double each,
+                           struct sct_svg *v)
+{
+    const double letter = 7.2; /* pixels, at most on average */
+    for (uint32_t i = 0; i < b->n; i++) {
+        char name[LABEL * 4 + 8];
+        short_name(b->name(t, i), name);
+        const double n = letter * (double)strlen(name);
+        v->below = fmax(v->below, 26 + 0.574 * n); /* sin, cos of 35 degrees */
+        v->left = fmax(v->left, 0.819 * n - (i + 0.5) * each);
+    }
+}
+
 static void plot_bars(const struct sct_table *t, const struct bars *b, struct sct_str *out)
 {
     const uint32_t rows = t->g->n_row;
-    const double w = rows > 12 ? 7 : rows > 5 ? 12 : 18, each = rows * (w + 2) + 22;
+    const double w = rows > 12 ? 7 : rows > 5 ? 12 : 18;
+    const double each = fmax(rows * (w + 2) + 22, 160.0 / b->n);
     struct sct_svg v = {0};
     char text[512];
-    size_t longest = 0;
-    for (uint32_t i = 0; i < b->n; i++)
-        longest = strlen(b->name(t, i)) > longest ? strlen(b->name(t, i)) : longest;
     empty_range(&v);
     for (uint32_t i = 0; i < b->n; i++)
         for (uint32_t r = 0; r < rows; r++)
             widen(&v, b->figure(t, r, i)->mean, b->figure(t, r, i)->deviation);
     v.y0 = 0; /* the length of a bar is its value */
+    v.y1 = fmax(v.y1, 1);
     v.x0 = 0;
     v.x1 = b->n;
-    sct_svg_begin(&v, out, b->title, "top-1, %", fmax(each * b->n, 160), 260,
-                  26 + 4.2 * (double)(longest < 40 ? longest : 40));
+    room_for_names(t, b, each, &v);
+    sct_svg_begin(&v, out, b->title, "top-1, %", each * b->n, 260, v.below);
     for (uint32_t i = 0; i < b->n; i++) {
-        sct_svg_tick(&v, i + 0.5, b->name(t, i), true);
+        char name[LABEL * 4 + 8];
+        short_name(b->name(t, i), name);
+        sct_svg_tick(&v, i + 0.5, name, true);
         for (uint32_t r = 0; r < rows; r++) {
             const struct sct_figure *f = b->figure(t, r, i);
             if (isnan(f->mean))
@@ -229,8 +267,8 @@ static void plot_loss(const struct sct_table *t, uint32_t column, struct sct_str
     sct_svg_x_label(&v, "% of the steps");
     for (uint32_t r = 0; r < t->g->n_row; r++) {
         loss_curve(t, r, column, &k);
-        (void)snprintf(text, sizeof text, "%.160s: mean of %u seeds", t->g->row[r].label,
-                       k.seeds);
+        (void)snprintf(text, sizeof text, "%.160s: mean of %u %s", t->g->row[r].label, k.seeds,
+                       k.seeds == 1 ? "seed" : "seeds");
         if (k.n)
             sct_svg_line(&v, r, k.x, k.y, k.n, text);
     }
@@ -252,7 +290,8 @@ static void plot_shots(const struct sct_table *t, struct sct_str *out)
         for (uint32_t r = 0; r < g->n_row; r++)
             widen(&v, t->row[r].group[k].mean, t->row[r].group[k].deviation);
     }
-    sct_svg_begin(&v, out, "Few-shot: mean over tasks", "top-1, %", 560, 320, 44);
+    settle_range(&v);
+    sct_svg_begin(&v, out, "Few-shot: mean over tasks", "top-1, %", 520, 320, 44);
     sct_svg_x_label(&v, "images a class");
     for (uint32_t k = 0; k < g->n_shots; k++) {
         (void)snprintf(text, sizeof text, "%u", g->shots[k]);
@@ -265,7 +304,8 @@ static void plot_shots(const struct sct_table *t, struct sct_str *out)
             if (k) {
                 const double x[2] = {log2(g->shots[k - 1]), log2(g->shots[k])};
                 const double y[2] = {t->row[r].group[k - 1].mean, f->mean};
-                sct_svg_line(&v, r, x, y, isnan(y[0]) || isnan(y[1]) ? 0 : 2, g->row[r].label);
+                if (!isnan(y[0]) && !isnan(y[1]))
+                    sct_svg_line(&v, r, x, y, 2, g->row[r].label);
             }
             figure_text(g->row[r].label, t->group[k].name, f, text, sizeof text);
             if (!isnan(f->mean))

@@ -46,7 +46,7 @@ void sct_svg_begin(struct sct_svg *v, struct sct_str *out, const char *title,
 {
     double step;
     v->out = out;
-    v->left = 58;
+    v->left = v->left > 58 ? v->left : 58;
     v->top = 26;
     v->width = width;
     v->height = height;
@@ -162,6 +162,10 @@ void sct_svg_line(struct sct_svg *v, uint32_t row, const double *x, const double
                   const char *title)
 {
     bool pen = false;
+    if (n == 1) { /* no line, but a place */
+        sct_svg_mark(v, row, x[0], y[0], 0, title);
+        return;
+    }
     sct_str_add(v->out, "<g class=\"m c%u\">", row % SCT_SVG_COLORS);
     title_of(v->out, title);
     sct_str_add(v->out, "<path class=\"p s%u\" d=\"", row / SCT_SVG_COLORS % SCT_SVG_SHAPES);

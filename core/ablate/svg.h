@@ -23,8 +23,8 @@ struct sct_svg {
  * nothing is made one. */
 void sct_svg_range(double low, double high, double *from, double *to, double *step);
 
-/* Begins a picture with a frame of width x height. y has ticks and lines, x has not. title and
- * labels are escaped. */
+/* Begins a picture with a frame of width x height, v->left from the picture's edge or more. y
+ * has ticks and lines, x has not. title and labels are escaped. */
 void sct_svg_begin(struct sct_svg *v, struct sct_str *out, const char *title,
                    const char *y_label, double width, double height, double below);
 void sct_svg_end(struct sct_svg *v);
@@ -38,7 +38,7 @@ void sct_svg_mark(struct sct_svg *v, uint32_t row, double x, double y, double er
 /* A bar of w pixels from the frame's foot, centred at x plus shift pixels. */
 void sct_svg_bar(struct sct_svg *v, uint32_t row, double x, double shift, double w, double y,
                  double error, const char *title);
-/* A line through n points; those that are not numbers are gaps. */
+/* A line through n > 0 points; those that are not numbers are gaps. One point is a mark. */
 void sct_svg_line(struct sct_svg *v, uint32_t row, const double *x, const double *y, uint32_t n,
                   const char *title);
 /* What the legend shows of a row, as a small picture of its own. */

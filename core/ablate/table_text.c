@@ -38,6 +38,12 @@ static bool has_means(const struct sct_table *t)
     return t->g->n_column > 1;
 }
 
+/* Groups of one column each say nothing that the columns do not. */
+static uint32_t shown_groups(const struct sct_table *t)
+{
+    return t->n_group < t->g->n_column ? t->n_group : 0;
+}
+
 static void head(const struct sct_table *t, struct sct_sheet *h)
 {
     const struct sct_grid *g = t->g;
@@ -46,9 +52,9 @@ static void head(const struct sct_table *t, struct sct_sheet *h)
     sct_sheet_number(h, "parameters");
     for (uint32_t c = 0; c < g->n_column; c++)
         sct_sheet_number(h, "%s", g->column[c].name);
-    for (uint32_t k = 0; k < t->n_group; k++)
+    for (uint32_t k = 0; k < shown_groups(t); k++)
         sct_sheet_number(h, "mean %s (%u)", t->group[k].name, t->group[k].columns);
-    if (t->n_group > 1)
+    if (shown_groups(t) > 1)
         sct_sheet_number(h, "mean of %u group means", t->n_group);
     if (has_means(t))
         sct_sheet_number(h, "mean of %u %s", g->n_column, g->n_shots ? "columns" : "tasks");
@@ -92,9 +98,9 @@ static void put_row(const struct sct_table *t, uint32_t r, struct sct_sheet *h)
     put_number(h, row->params, 0);
     for (uint32_t c = 0; c < g->n_column; c++)
         put_figure(h, &row->column[c]);
-    for (uint32_t k = 0; k < t->n_group; k++)
+    for (uint32_t k = 0; k < shown_groups(t); k++)
         put_figure(h, &row->group[k]);
-    if (t->n_group > 1)
+    if (shown_groups(t) > 1)
         put_figure(h, &row->of_groups);
     if (has_means(t))
         put_figure(h, &row->of_tasks);
