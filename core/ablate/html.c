@@ -48,6 +48,8 @@ static void widen(struct sct_svg *v, double y, double error)
 /* A per cent at least, and none below nothing. */
 static void settle_range(struct sct_svg *v)
 {
+    if (!(v->y0 <= v->y1)) /* there is nothing */
+        v->y0 = v->y1 = 0;
     v->y0 = fmax(v->y0, 0);
     v->y1 = fmax(v->y1, v->y0 + 1);
 }
@@ -178,8 +180,8 @@ static void plot_bars(const struct sct_table *t, const struct bars *b, struct sc
     for (uint32_t i = 0; i < b->n; i++)
         for (uint32_t r = 0; r < rows; r++)
             widen(&v, b->figure(t, r, i)->mean, b->figure(t, r, i)->deviation);
-    v.y0 = 0; /* the length of a bar is its value */
-    v.y1 = fmax(v.y1, 1);
+    v.y0 = 0;             /* the length of a bar is its value */
+    v.y1 = fmax(v.y1, 1); /* also where there is none */
     v.x0 = 0;
     v.x1 = b->n;
     room_for_names(t, b, each, &v);

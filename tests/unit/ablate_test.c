@@ -206,6 +206,25 @@ START_TEST(test_table)
     ck_assert_uint_eq(t.row[1].versus.n, 5);
     ck_assert_uint_eq(t.row[1].failed, 1);
     sct_table_fini(&t);
+    /* nothing at all: no figure, and no "nan" in any form */
+    for (uint32_t i = 0; i < n; i++)
+        r[i].status = SCT_CELL_MISSING;
+    ck_assert_int_eq(sct_table_make(&t, &g, cell, r, id, n, &err), SCT_OK);
+    char *form[3] = {sct_table_markdown(&t), sct_table_csv(&t), sct_table_html(&t)};
+    for (int i = 0; i < 3; i++) {
+        ck_assert_ptr_nonnull(form[i]);
+        ck_assert_msg(!strstr(form[i], "nan") && !strstr(form[i], "inf\"") &&
+                          !strstr(form[i], "inf "),
+                      "form %d", i);
+        sct_free(form[i]);
+    }
+    json_t *tree = sct_table_json(&t);
+    ck_assert(tree && json_is_null(json_object_get(
+                          json_object_get(json_array_get(json_object_get(tree, "rows"), 0),
+                                          "mean_of_columns"),
+                          "mean")));
+    json_decref(tree);
+    sct_table_fini(&t);
     free(id);
     free(r);
     sct_free(cell);
