@@ -191,10 +191,10 @@ sct_status sct_grid_target_settings(const struct sct_grid *g, uint32_t target,
 /* Options that change where a result goes or how fast it comes, but not the result. */
 static bool idle(const char *line)
 {
-    static const char *const keys[] = {"output",  "json",    "quiet",        "dry_run",
-                                       "profile", "threads", "log_interval", "cache_bytes",
-                                       "image",   "site",    "after",        "format",
-                                       "dtype",   "quirks",  "recipe"};
+    static const char *const keys[] = {
+        "output",       "json",        "quiet",         "dry_run", "profile", "threads",
+        "log_interval", "cache_bytes", "feature_bytes", "image",   "site",    "after",
+        "format",       "dtype",       "quirks",        "recipe"};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         const size_t n = strlen(keys[i]);
         if (strncmp(line, keys[i], n) == 0 && line[n] == ':')

@@ -233,8 +233,9 @@ static void main_table(const struct sct_table *t, struct sct_sheet *h)
     if (g->baseline != SCT_GRID_NONE)
         sct_sheet_paragraph(h,
                             "p: two-sided paired t-test of the difference from %s, paired over "
-                            "task and seed; p (Holm): corrected for %u comparisons.",
-                            g->row[g->baseline].label, compared(t));
+                            "task and seed; p (Holm): corrected for %u %s.",
+                            g->row[g->baseline].label, compared(t),
+                            compared(t) == 1 ? "comparison" : "comparisons");
 }
 
 void sct_table_sheet(const struct sct_table *t, struct sct_sheet *h)

@@ -159,6 +159,32 @@ static void check_figures(const struct sct_table *t)
     ck_assert_str_eq(bitfit->chosen[2], "lr=0.2 weight_decay=0");
 }
 
+/* No figure, and no "nan" in any form. */
+static void nothing_at_all(const struct sct_grid *g, const struct sct_grid_cell *cell,
+                           struct sct_cell_result *r, char (*id)[SCT_GRID_ID], uint32_t n)
+{
+    sct_error err = SCT_ERROR_INIT;
+    struct sct_table t;
+    for (uint32_t i = 0; i < n; i++)
+        r[i].status = SCT_CELL_MISSING;
+    ck_assert_int_eq(sct_table_make(&t, g, cell, r, id, n, &err), SCT_OK);
+    char *form[3] = {sct_table_markdown(&t), sct_table_csv(&t), sct_table_html(&t)};
+    for (int i = 0; i < 3; i++) {
+        ck_assert_ptr_nonnull(form[i]);
+        ck_assert_msg(!strstr(form[i], "nan") && !strstr(form[i], "inf\"") &&
+                          !strstr(form[i], "inf "),
+                      "form %d", i);
+        sct_free(form[i]);
+    }
+    json_t *tree = sct_table_json(&t);
+    ck_assert(tree && json_is_null(json_object_get(
+                          json_object_get(json_array_get(json_object_get(tree, "rows"), 0),
+                                          "mean_of_columns"),
+                          "mean")));
+    json_decref(tree);
+    sct_table_fini(&t);
+}
+
 START_TEST(test_table)
 {
     sct_error err = SCT_ERROR_INIT;
@@ -206,25 +232,7 @@ START_TEST(test_table)
     ck_assert_uint_eq(t.row[1].versus.n, 5);
     ck_assert_uint_eq(t.row[1].failed, 1);
     sct_table_fini(&t);
-    /* nothing at all: no figure, and no "nan" in any form */
-    for (uint32_t i = 0; i < n; i++)
-        r[i].status = SCT_CELL_MISSING;
-    ck_assert_int_eq(sct_table_make(&t, &g, cell, r, id, n, &err), SCT_OK);
-    char *form[3] = {sct_table_markdown(&t), sct_table_csv(&t), sct_table_html(&t)};
-    for (int i = 0; i < 3; i++) {
-        ck_assert_ptr_nonnull(form[i]);
-        ck_assert_msg(!strstr(form[i], "nan") && !strstr(form[i], "inf\"") &&
-                          !strstr(form[i], "inf "),
-                      "form %d", i);
-        sct_free(form[i]);
-    }
-    json_t *tree = sct_table_json(&t);
-    ck_assert(tree && json_is_null(json_object_get(
-                          json_object_get(json_array_get(json_object_get(tree, "rows"), 0),
-                                          "mean_of_columns"),
-                          "mean")));
-    json_decref(tree);
-    sct_table_fini(&t);
+    nothing_at_all(&g, cell, r, id, n);
     free(id);
     free(r);
     sct_free(cell);
