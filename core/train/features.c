@@ -108,7 +108,7 @@ static sct_status run_part(struct sct_features *f, struct sct_session *x,
             rc = sct_exec_create(&e, &plan, x->device.store, err);
         if (rc == SCT_OK)
             rc = compute(f, x, of, e, err);
-        if (rc == SCT_OK) /* nobody needs them any more */
+        if (rc == SCT_OK && !x->share) /* nobody needs them any more */
             rc = sct_store_forget_frozen(x->device.store, sct_exec_plan(e), err);
         sct_exec_destroy(&e);
     }
