@@ -91,7 +91,7 @@ struct sct_model {
     float *table;  /* [3][256] normalisation; a constant of the graph */
     uint64_t seed; /* of initialisers */
     struct sct_part_of part;
-    bool dry_run;  /* nothing will be measured */
+    bool dry_run; /* nothing will be measured */
     /* the edit that is open: site id + 1, nodes that existed, value replaced */
     uint32_t edit_site, edit_mark;
 };

@@ -4,8 +4,8 @@
 #include <jansson.h>
 #include <math.h>
 
-#include "core/ablate/stats.h"
 #include "core/ablate/plot.h"
+#include "core/ablate/stats.h"
 #include "tests/unit/unit_suite.h"
 
 enum { MOST = 256 };
@@ -151,7 +151,8 @@ START_TEST(test_range)
         ck_assert_double_eq_tol(step, c[i].step, 1e-9);
         ck_assert(from <= c[i].low && to >= c[i].high);
     }
-    sct_plot_range((double)INFINITY, (double)-INFINITY, &from, &to, &step); /* nothing to show */
+    sct_plot_range((double)INFINITY, (double)-INFINITY, &from, &to,
+                   &step); /* nothing to show */
     ck_assert(from <= 0 && to >= 1 && step > 0);
 }
 
