@@ -16,6 +16,6 @@ Suite *dialect_suite(void);
 Suite *guess_suite(void);
 Suite *fuse_suite(void);
 Suite *stats_suite(void);
-Suite *ablate_suite(void);
+Suite *grids_suite(void);
 
 #endif
