@@ -132,11 +132,13 @@ static sct_status run(struct cli *c, sct_error *err)
         puts("sctrun " SCT_VERSION);
         return SCT_OK;
     }
-    if (strcmp(name, "help") == 0 || wants_help(c)) {
+    if (strcmp(name, "help") == 0) {
         c->argc--;
         c->argv++;
         return help(c, err);
     }
+    if (wants_help(c))
+        return help(c, err);
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         if (strcmp(name, commands[i].name) == 0) {
             c->argc--;

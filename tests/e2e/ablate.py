@@ -676,6 +676,13 @@ def bad_results():
 
 
 @test
+def help_has_its_flags():
+    for args in (["help", "ablate"], ["ablate", "--help"], ["ablate", "-h"]):
+        contains(sctrun(*args).out, "--shard I/N", "--collect", "--weight-decay")
+    check("--shard" not in sctrun("help", "train").out)
+
+
+@test
 def shipped_grids_are_whole():
     """Every grid that ships can be read, and all its cells have settings."""
     here = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "configs", "grids")

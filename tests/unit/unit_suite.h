@@ -21,6 +21,6 @@ Suite *spt_suite(void);
 Suite *spt_file_suite(void);
 Suite *table_suite(void);
 Suite *stats_suite(void);
-Suite *ablate_suite(void);
+Suite *grids_suite(void);
 
 #endif

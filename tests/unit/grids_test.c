@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * ablate_test.c - grids and tables without a device: the cells of a grid, what a search
+ * grids_test.c - grids and tables without a device: the cells of a grid, what a search
  * chooses, every figure of a table by hand, and that memory may be short anywhere. */
 #include <math.h>
 #include <stdlib.h>
@@ -310,10 +310,10 @@ START_TEST(test_memory)
 
 END_TEST
 
-Suite *ablate_suite(void)
+Suite *grids_suite(void)
 {
-    Suite *s = suite_create("ablate");
-    TCase *t = tcase_create("ablate");
+    Suite *s = suite_create("grids");
+    TCase *t = tcase_create("grids");
     tcase_set_timeout(t, 60);
     tcase_add_test(t, test_cells);
     tcase_add_test(t, test_table);
