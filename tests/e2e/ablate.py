@@ -205,7 +205,7 @@ seeds: [0, 1, 2]
 @test
 def killed_and_continued():
     setup()
-    g = grid(LONG, epochs=60)
+    g = grid(LONG, base="feature_bytes: 0", epochs=60)
     p = start(g)
     wait(lambda: len(glob.glob("out/cells/*.json")) >= 2)
     child = descendants(p.pid)
@@ -235,7 +235,7 @@ def killed_and_continued():
 @test
 def interrupted():
     setup()
-    g = grid(LONG, epochs=3000)
+    g = grid(LONG, base="feature_bytes: 0", epochs=3000)
     p = start(g)
     wait(lambda: descendants(p.pid))
     child = descendants(p.pid)[0]
@@ -283,7 +283,7 @@ baseline: linear
 @test
 def a_crash_costs_one_cell():
     setup()
-    g = grid(LONG, epochs=200)
+    g = grid(LONG, base="feature_bytes: 0", epochs=200)
     p = start(g, "--threads", 2)
     wait(lambda: len(glob.glob("out/cells/*.json")) == 1)
     child = descendants(p.pid)[0]
