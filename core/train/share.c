@@ -33,10 +33,64 @@ static void forget(char **key)
     *key = NULL;
 }
 
+/* ---- features ---- */
+
+static void close_features(struct sct_share *h)
+{
+    for (uint32_t i = 0; i < h->n_features; i++)
+        sct_free(h->features[i].data);
+    sct_free(h->features);
+    h->features = NULL;
+    h->n_features = h->cap_features = 0;
+}
+
+static void drop_features(struct sct_share *h, uint32_t i)
+{
+    memmove(&h->features[i], &h->features[i + 1],
+            (h->n_features - i - 1) * sizeof *h->features);
+    h->n_features--;
+}
+
+const float *sct_share_get_features(struct sct_session *x, const char *key)
+{
+    struct sct_share *h = x->share;
+    for (uint32_t i = 0; i < h->n_features; i++) {
+        if (strcmp(h->features[i].key, key) != 0)
+            continue;
+        const struct sct_share_features f = h->features[i];
+        drop_features(h, i);
+        h->features[h->n_features++] = f; /* used last */
+        return f.data;
+    }
+    return NULL;
+}
+
+sct_status sct_share_put_features(struct sct_session *x, const char *key, float *data,
+                                  uint64_t bytes, uint32_t images, sct_error *err)
+{
+    struct sct_share *h = x->share;
+    uint64_t all = bytes;
+    SCT_TRY(sct_grow((void **)&h->features, &h->cap_features, (uint64_t)h->n_features + 1,
+                     sizeof *h->features, err));
+    for (uint32_t i = 0; i < h->n_features; i++)
+        all += h->features[i].bytes;
+    while (h->n_features && all > x->feature_bytes) {
+        all -= h->features[0].bytes;
+        sct_free(h->features[0].data);
+        drop_features(h, 0);
+    }
+    struct sct_share_features *f = &h->features[h->n_features++];
+    *f = (struct sct_share_features){.data = data, .bytes = bytes};
+    (void)snprintf(f->key, sizeof f->key, "%s", key);
+    h->featured += images;
+    return SCT_OK;
+}
+
 /* ---- device and base ---- */
 
 static void close_device(struct sct_share *h)
 {
+    close_features(h);
     if (h->device_key) {
         uint64_t uploads, computed;
         sct_store_counts(h->device.store, &uploads, &computed);
@@ -134,6 +188,7 @@ static void close_targets(struct sct_share *h)
 
 static void close_data(struct sct_share *h)
 {
+    close_features(h);
     close_targets(h);
     h->fetched += h->train_loader ? sct_loader_fetched(h->train_loader) : 0;
     h->fetched += h->test_loader ? sct_loader_fetched(h->test_loader) : 0;
@@ -259,7 +314,7 @@ void sct_share_leave(struct sct_session *x)
 
 void sct_share_counts(const struct sct_share *h, struct sct_share_counts *c)
 {
-    *c = (struct sct_share_counts){h->fetched, h->uploads, h->computed};
+    *c = (struct sct_share_counts){h->fetched, h->uploads, h->computed, h->featured};
     uint64_t uploads = 0, computed = 0;
     c->decoded += h->train_loader ? sct_loader_fetched(h->train_loader) : 0;
     c->decoded += h->test_loader ? sct_loader_fetched(h->test_loader) : 0;

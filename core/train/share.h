@@ -6,13 +6,14 @@
  * One of each is kept. A session that needs another one ends the old one, so that sessions that
  * agree should follow each other, and memory does not grow with their number. What goes with a
  * model (sct_store_forget_models) is gone when its session is closed; therefore a run is the
- * same, bit for bit, with and without. Frozen features and the readings of a calibration have
- * their place here too: they are functions of base, data and preprocessing.
+ * same, bit for bit, with and without. Features of a frozen part
+ * are functions of base, data and preprocessing, and are kept here too.
  * Thread rule: one thread. */
 #ifndef SCT_TRAIN_SHARE_H
 #define SCT_TRAIN_SHARE_H
 
 #include "core/data/loader.h"
+#include "core/io/sha256.h"
 #include "core/train/base.h"
 #include "core/train/data_open.h"
 #include "core/train/device.h"
@@ -28,6 +29,13 @@ struct sct_share_target {
     struct sct_loader *loader;
 };
 
+/* What frozen parts made of the pictures (core/train/features.h), the longest unused first. */
+struct sct_share_features {
+    char key[SCT_SHA256_HEX]; /* of the program that made them, and which pictures */
+    float *data;
+    uint64_t bytes;
+};
+
 /* Zero-initialised is empty. Must not move while it holds anything. */
 struct sct_share {
     struct sct_open_device device;
@@ -37,8 +45,11 @@ struct sct_share {
     struct sct_data_about about;
     struct sct_share_target *target;
     uint32_t n_target, cap_target;
+    struct sct_share_features *features; /* of this device, base and data */
+    uint32_t n_features, cap_features;
     char *device_key, *base_key, *data_key; /* NULL: there is none */
     uint64_t fetched, uploads, computed;    /* by loaders and devices that are gone */
+    uint64_t featured;                      /* pictures whose features were computed */
 };
 
 /* What was done since the share is there, for a report of what sharing saves. */
@@ -46,6 +57,7 @@ struct sct_share_counts {
     uint64_t decoded;  /* images decoded or drawn */
     uint64_t uploads;  /* tensors written to a device */
     uint64_t computed; /* packs and other values that setup made there */
+    uint64_t featured; /* pictures that went through a frozen part to be kept as features */
 };
 
 /* No session may still be open. */
@@ -77,6 +89,14 @@ bool sct_share_get_target(const struct sct_session *x, const char *key,
 sct_status sct_share_put_target(struct sct_session *x, const char *key,
                                 struct sct_source *source, struct sct_loader *loader,
                                 sct_error *err);
+/* Features under a key, or NULL; they are the share's, and stay until the session is closed if
+ * what it asks for fits together in --feature-bytes. */
+const float *sct_share_get_features(struct sct_session *x, const char *key);
+/* Gives the share data of `images` pictures, which it frees; what has been unused for the
+ * longest time goes when all together are more than --feature-bytes. ENOMEM: still the
+ * caller's. */
+sct_status sct_share_put_features(struct sct_session *x, const char *key, float *data,
+                                  uint64_t bytes, uint32_t images, sct_error *err);
 /* At the end of a session: nothing of its model stays on the device. */
 void sct_share_leave(struct sct_session *x);
 

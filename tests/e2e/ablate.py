@@ -110,8 +110,11 @@ def cells_share():
         check(task == "two" or made[0]["packs"] > 0, made)
         equal([m["packs"] for m in made[2:]], [0, 0])
         check(all(m["uploads"] > 0 for m in made), made)
+        # linear probing of the second seed starts from what the first one's frozen part made
+        equal([m["features"] for m in made], [24, 0, 0, 0])
         alone = [find("alone", row=r, task=task, seed=s)["made"] for r, s in order]
         equal([m["images"] for m in alone], [images[task]] * 4)
+        equal([m["features"] for m in alone], [24, 0, 24, 0])
         equal(alone[0], alone[2])
         check(alone[3]["uploads"] > made[3]["uploads"] and alone[3]["packs"] > 0, alone, made)
 
