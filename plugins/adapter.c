@@ -21,7 +21,7 @@ static const struct form forms[] = {
 #define FORMS "pfeiffer|houlsby|noah"
 
 struct adapter {
-    uint32_t form, r, init;
+    uint32_t form, r, init, last;
     float scale, dropout;
 };
 
@@ -51,11 +51,13 @@ static sct_status apply(void *st, const struct sct_strategy_host *h, sct_model *
     const size_t n = h->sites(m, sites, NULL, 0);
     if (n == 0)
         return h->fail(err, SCT_EUNSUP, "this model has no %s", sites);
+    size_t skip;
+    SCT_TRY(bottleneck_skip(h, m, a->last, n, &skip, err));
     struct sct_site *site = h->alloc(n * sizeof *site);
     if (!site)
         return h->fail(err, SCT_ENOMEM, "out of memory");
     sct_status rc = SCT_OK;
-    for (size_t i = 0; i < n && rc == SCT_OK; i++) {
+    for (size_t i = skip; i < n && rc == SCT_OK; i++) {
         (void)h->sites(m, sites, site, n); /* an edit moves values: ask again */
         rc = edit(a, h, m, &site[i], err);
     }
@@ -75,6 +77,8 @@ static const struct sct_option options[] = {
      SCT_OPT_FLOAT, offsetof(struct adapter, dropout), -1, -1, 0.99, NULL},
     {"init", "how it starts: zero = as the plain model, form = noah trunc_normal, others zero",
      SCT_OPT_CHOICE, offsetof(struct adapter, init), 0, 0, 0, BOTTLENECK_INITS},
+    {"last", "only in the last so many blocks (11 in SCT's Swin-B baselines); 0: all",
+     SCT_OPT_UINT, offsetof(struct adapter, last), 0, 0, 4096, NULL},
     {NULL, NULL, 0, 0, 0, 0, 0, NULL},
 };
 

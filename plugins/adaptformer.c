@@ -24,7 +24,7 @@ static const struct form forms[] = {
 #define DROPOUT 0.1f
 
 struct adaptformer {
-    uint32_t form, r, init;
+    uint32_t form, r, init, last;
     float scale, dropout;
 };
 
@@ -70,11 +70,13 @@ static sct_status apply(void *st, const struct sct_strategy_host *h, sct_model *
     if (n == 0 || h->sites(m, streams, NULL, 0) != n)
         return h->fail(err, SCT_EUNSUP, "expected blocks with %s and %s, found %zu and %zu",
                        ends, streams, n, h->sites(m, streams, NULL, 0));
+    size_t skip;
+    SCT_TRY(bottleneck_skip(h, m, a->last, n, &skip, err));
     struct sct_site *out = h->alloc(2 * n * sizeof *out);
     if (!out)
         return h->fail(err, SCT_ENOMEM, "out of memory");
     sct_status rc = SCT_OK;
-    for (size_t i = 0; i < n && rc == SCT_OK; i++) {
+    for (size_t i = skip; i < n && rc == SCT_OK; i++) {
         (void)h->sites(m, ends, out, n); /* an edit moves values: ask again */
         (void)h->sites(m, streams, out + n, n);
         rc = edit(a, h, m, &out[i], &out[n + i], err);
@@ -94,6 +96,8 @@ static const struct sct_option options[] = {
      offsetof(struct adaptformer, dropout), -1, -1, 0.99, NULL},
     {"init", "how it starts: zero = as the plain model, form = sct trunc_normal, others zero",
      SCT_OPT_CHOICE, offsetof(struct adaptformer, init), 0, 0, 0, BOTTLENECK_INITS},
+    {"last", "only in the last so many blocks (11 in SCT's Swin-B baselines); 0: all",
+     SCT_OPT_UINT, offsetof(struct adaptformer, last), 0, 0, 4096, NULL},
     {NULL, NULL, 0, 0, 0, 0, 0, NULL},
 };
 

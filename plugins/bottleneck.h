@@ -76,4 +76,19 @@ static inline sct_val bottleneck_build(const struct bottleneck *k,
     return k->scale == 1.0f ? y : sct_scale(b, y, k->scale, 0.0f);
 }
 
+/* Option `last`: how many of n sites, in model order and as many in every block, come before
+ * the last so many blocks; 0 blocks are all. EUSAGE when the model has fewer. */
+static inline sct_status bottleneck_skip(const struct sct_strategy_host *h, const sct_model *m,
+                                         uint32_t last, size_t n, size_t *skip, sct_error *err)
+{
+    const size_t blocks = h->sites(m, "stage[*].block[*].out", NULL, 0);
+    *skip = 0;
+    if (last > blocks)
+        return h->fail(err, SCT_EUSAGE, "last: %u blocks wanted, the model has %zu", last,
+                       blocks);
+    if (last)
+        *skip = n - n / blocks * last;
+    return SCT_OK;
+}
+
 #endif

@@ -34,6 +34,7 @@ sct_status cmd_backends(struct cli *c, sct_error *err);
 sct_status cmd_new_strategy(struct cli *c, sct_error *err);
 sct_status cmd_recipe(struct cli *c, sct_error *err);
 sct_status cmd_dump(struct cli *c, sct_error *err);
+sct_status cmd_ablate(struct cli *c, sct_error *err);
 
 /* A line of narration; ctx is the cli. */
 void cli_log(void *ctx, int level, const char *line);

@@ -33,6 +33,7 @@ static const struct {
     {"backends", "backends that are found; check FILE.so", cmd_backends},
     {"new-strategy", "NAME: a strategy outside the tree, to begin with", cmd_new_strategy},
     {"recipe", "settings of publications: list, show NAME[/TASK]", cmd_recipe},
+    {"ablate", "a grid of runs and one table of its results: GRID.yaml", cmd_ablate},
     {"dump", "values of sites as .npy, or the graph and plan as text", cmd_dump},
 };
 
@@ -85,6 +86,16 @@ static sct_status help(struct cli *c, sct_error *err)
     struct sct_str s = {0};
     sct_opts_help(r.opts, &s);
     char *text = sct_str_take(&s);
+    if (strcmp(c->argv[0], "ablate") == 0)
+        printf(
+            "\nsctrun ablate GRID [--shard I/N] [--collect] [OPTIONS]\n"
+            "  GRID                a file, or a name in configs/grids\n"
+            "  --shard I/N         only the I-th of N parts of the cells, I from 1; no table\n"
+            "  --collect           run nothing, make the table of what there is\n"
+            "  --output DIR        where cells and table are (runs/<name>); a folder that is "
+            "there is continued\n"
+            "  --dry-run           list the cells, run nothing\n"
+            "  other options hold for every cell and are stronger than the grid\n");
     printf(
         "\noptions (train, calibrate, eval, predict, merge, export, dump):\n"
         "  -c, --config FILE   YAML file with these keys, '_' for '-', and `options:` for the "
@@ -123,11 +134,13 @@ static sct_status run(struct cli *c, sct_error *err)
         puts("sctrun " SCT_VERSION);
         return SCT_OK;
     }
-    if (strcmp(name, "help") == 0 || wants_help(c)) {
+    if (strcmp(name, "help") == 0) {
         c->argc--;
         c->argv++;
         return help(c, err);
     }
+    if (wants_help(c))
+        return help(c, err);
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         if (strcmp(name, commands[i].name) == 0) {
             c->argc--;

@@ -59,6 +59,7 @@ struct sct_loader {
     uint32_t taken;    /* positions given out */
     uint32_t released; /* batches the consumer is through with */
     uint32_t in_flight;
+    atomic_uint_fast64_t fetched;
 };
 
 static uint32_t batch_valid(const struct sct_loader *l, uint32_t b)
@@ -87,10 +88,11 @@ static sct_status run_steps(const struct sct_loader *l, uint32_t item, uint32_t 
 }
 
 /* The decoded item with steps 0 .. to - 1 behind it. */
-static sct_status make_image(const struct sct_loader *l, uint32_t item, uint32_t to,
+static sct_status make_image(struct sct_loader *l, uint32_t item, uint32_t to,
                              struct sct_image *img, struct sct_draw *draw, sct_error *err)
 {
     SCT_TRY(sct_source_fetch(l->source, item, img, err));
+    (void)atomic_fetch_add_explicit(&l->fetched, 1, memory_order_relaxed);
     const sct_status rc = run_steps(l, item, 0, to, img, draw, err);
     if (rc != SCT_OK)
         sct_image_fini(img);
@@ -406,6 +408,19 @@ sct_status sct_loader_next(struct sct_loader *l, struct sct_batch *batch, sct_er
         sct_mix_batch(&l->pre.mix, l->seed, (uint32_t)epoch, l->index, batch->valid,
                       l->pre.size, l->slots[b % l->ring].images, l->labels, l->mix);
     return rc;
+}
+
+void sct_loader_seed(struct sct_loader *l, uint64_t seed)
+{
+    (void)pthread_mutex_lock(&l->lock);
+    drain(l);
+    l->seed = seed;
+    (void)pthread_mutex_unlock(&l->lock);
+}
+
+uint64_t sct_loader_fetched(struct sct_loader *l)
+{
+    return atomic_load_explicit(&l->fetched, memory_order_relaxed);
 }
 
 uint32_t sct_loader_batches(const struct sct_loader *l)

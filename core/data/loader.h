@@ -50,6 +50,10 @@ sct_status sct_loader_create(struct sct_loader **out, const struct sct_source *s
  * with SCT_LOADER_PLAIN, with the eval steps, as a fresh loader does. */
 void sct_loader_epoch(struct sct_loader *l, int64_t epoch);
 
+/* Another seed, for another run over the same source: what is kept stays, as no draw is in it.
+ * What was prepared for the order at hand is dropped. */
+void sct_loader_seed(struct sct_loader *l, uint64_t seed);
+
 /* Starts over with the n items of `order` (copied; each below the source's count; repeats are
  * fine) in batches of `batch` images, 1 to the options' batch. drop_last leaves out a last,
  * partial batch. What was prepared for the previous order is dropped. SCT_EINVAL, SCT_ENOMEM:
@@ -63,6 +67,8 @@ sct_status sct_loader_begin(struct sct_loader *l, const uint32_t *order, uint32_
  */
 sct_status sct_loader_next(struct sct_loader *l, struct sct_batch *batch, sct_error *err);
 
+/* Images that were decoded or drawn, not found among those that are kept, so far. */
+uint64_t sct_loader_fetched(struct sct_loader *l);
 /* Batches of the current order. */
 uint32_t sct_loader_batches(const struct sct_loader *l);
 /* Bytes of all memory the loader took: cache, ring and tables. */

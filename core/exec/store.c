@@ -8,6 +8,8 @@
 #include "core/base/hash.h"
 #include "core/base/status.h"
 
+enum { OF_A_MODEL = 1 }; /* bit of a key: made of a tensor that goes with its model */
+
 struct entry {
     uint64_t key;
     const struct sct_tensor *tensor; /* NULL: computed */
@@ -19,6 +21,7 @@ struct sct_store {
     sct_device *dev;
     struct entry *entry;
     uint32_t n, cap;
+    uint64_t uploads, computed;
 };
 
 struct sct_store *sct_store_create(const struct sct_backend *be, sct_device *dev)
@@ -94,6 +97,7 @@ static sct_status upload(struct sct_store *s, const struct sct_tensor *t, sct_bu
         rc = s->be->buf_new(s->dev, s->be->bytes(s->dev, &t->desc), out, err);
     if (rc == SCT_OK)
         rc = sct_dev_write(s->be, s->dev, *out, 0, &t->desc, host, err);
+    s->uploads++;
     if (rc != SCT_OK) {
         s->be->buf_free(s->dev, *out);
         *out = NULL;
@@ -103,8 +107,14 @@ static sct_status upload(struct sct_store *s, const struct sct_tensor *t, sct_bu
     return rc;
 }
 
+static uint64_t marked(uint64_t hash, uint64_t mark)
+{
+    return (hash & ~(uint64_t)OF_A_MODEL) | mark;
+}
+
 /* Keys of all setup values, by value id: tensors by address, nodes by op, parameters and
- * inputs. Array from sct_calloc; NULL when memory is short. */
+ * inputs; each with the mark of what it is made of. Array from sct_calloc; NULL when memory is
+ * short. */
 static uint64_t *keys_of(const struct sct_plan *p, sct_error *err)
 {
     const struct sct_graph *g = p->g;
@@ -115,17 +125,21 @@ static uint64_t *keys_of(const struct sct_plan *p, sct_error *err)
     }
     for (uint32_t i = 1; i < g->n_value; i++)
         if (g->value[i].source == SCT_SRC_TENSOR)
-            h[i] = sct_hash_u64(SCT_HASH_INIT, (uint64_t)(uintptr_t)g->value[i].tensor);
+            h[i] = marked(sct_hash_u64(SCT_HASH_INIT, (uint64_t)(uintptr_t)g->value[i].tensor),
+                          g->value[i].tensor->lasting ? 0 : OF_A_MODEL);
     for (uint32_t n = 0; n < g->n_node; n++) {
         const struct sct_gnode *node = &g->node[n];
         if (p->node[n].seg != SCT_SEG_SETUP)
             continue;
         uint64_t k = sct_hash_u64(SCT_HASH_INIT, node->op);
         k = sct_hash(k, node->params, sct_op_info(node->op)->params_size);
-        for (uint32_t i = 0; i < node->n_in; i++)
+        uint64_t mark = 0;
+        for (uint32_t i = 0; i < node->n_in; i++) {
             k = sct_hash_u64(k, h[node->in[i]]);
+            mark |= h[node->in[i]] & OF_A_MODEL;
+        }
         for (uint32_t o = 0; o < node->n_out; o++)
-            h[node->out[o]] = sct_hash_u64(k, o);
+            h[node->out[o]] = marked(sct_hash_u64(k, o), mark);
     }
     return h;
 }
@@ -224,6 +238,7 @@ static sct_status compute(struct sct_store *s, const struct sct_plan *p, uint32_
     u.buf = sct_calloc((size_t)g->n_value + g->n_node, sizeof(sct_buf *));
     u.node = sct_calloc((size_t)last + 1, sizeof *u.node);
     sct_status rc = u.need && u.buf_of && u.buf && u.node ? SCT_OK : sct_nomem(err);
+    s->computed++;
     if (rc == SCT_OK) {
         u.need[v] = 1;
         for (uint32_t n = last + 1; n-- > 0;) {
@@ -346,6 +361,24 @@ sct_status sct_store_forget_frozen(struct sct_store *s, const struct sct_plan *p
     }
     sct_free(key);
     return SCT_OK;
+}
+
+void sct_store_forget_models(struct sct_store *s)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < s->n; i++) {
+        if (s->entry[i].key & OF_A_MODEL)
+            s->be->buf_free(s->dev, s->entry[i].buf);
+        else
+            s->entry[kept++] = s->entry[i];
+    }
+    s->n = kept;
+}
+
+void sct_store_counts(const struct sct_store *s, uint64_t *uploads, uint64_t *computed)
+{
+    *uploads = s->uploads;
+    *computed = s->computed;
 }
 
 sct_status sct_store_bytes_beside(const struct sct_plan *p, const struct sct_plan *beside,

@@ -96,8 +96,8 @@ struct sct_model {
     uint64_t seed; /* of initialisers */
     struct sct_part_of part;
     bool dry_run; /* nothing will be measured */
-    uint32_t
-        first_edit; /* values from this one on are newer than the first edit; 0: none was */
+    /* values from this one on are newer than the first edit; 0: there was none */
+    uint32_t first_edit;
     /* the edit that is open: site id + 1, nodes that existed, value replaced */
     uint32_t edit_site, edit_mark;
 };

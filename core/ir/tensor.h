@@ -14,6 +14,9 @@ struct sct_tensor {
     /* true: changes while the program runs (trainable, optimiser state, run accumulator): scope
      * PERSIST. false: frozen: scope CONST, may be packed by setup. */
     bool mutable;
+    /* true: of a base, which outlives the models that are built on it: what a device holds of
+     * it, and has made of nothing else, may serve the next model. */
+    bool lasting;
     /* Writes the values (f32, i32 or u8 elements, as desc says) to dst. Called by the thread
      * that plans; the values must be the same at every call until the tensor is mutable. */
     sct_status (*load)(const struct sct_tensor *t, void *dst, sct_error *err);

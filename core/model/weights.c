@@ -45,6 +45,7 @@ static struct sct_weight *append(struct sct_weights *w, const char *name, sct_er
         (void)sct_nomem(err);
         return NULL;
     }
+    x->t.lasting = true;
     if (sct_grow((void **)&w->item, &w->cap, (uint64_t)w->n + 1, sizeof(x), err) != SCT_OK)
         return NULL;
     w->item[w->n++] = x;

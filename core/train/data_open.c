@@ -87,6 +87,29 @@ static bool wanted(const struct opening *o, int split)
     return split == TRAIN ? o->ask->train : o->ask->test;
 }
 
+/* --shots K of a task's training split: the labels of its images go round, so K rounds have K
+ * images of every class. Draw d has the d-th K rounds; draws do not meet. */
+static sct_status take_shots(struct opening *o, struct sct_source *src)
+{
+    const uint64_t count = sct_source_count(src), classes = sct_source_classes(src);
+    const uint64_t n = o->s->shots * classes, first = o->s->shot_seed * n;
+    if (first > count || n > count - first)
+        return sct_fail(o->err, SCT_EUSAGE,
+                        "--shots %u, draw %u (--shot-seed): that is images %llu to %llu of %s, "
+                        "which has %llu for training",
+                        o->s->shots, o->s->shot_seed, (unsigned long long)first,
+                        (unsigned long long)(first + n - 1), sct_source_origin(src),
+                        (unsigned long long)count);
+    uint8_t *out = sct_alloc((size_t)count);
+    if (!out)
+        return sct_nomem(o->err);
+    memset(out, 1, (size_t)count);
+    memset(out + first, 0, (size_t)n);
+    const sct_status rc = sct_source_drop(src, out, o->err);
+    sct_free(out);
+    return rc;
+}
+
 static sct_status open_task(struct opening *o)
 {
     static const char *const usual[SPLITS][2] = {{"trainval", "train"}, {"test", "val"}};
@@ -101,6 +124,8 @@ static sct_status open_task(struct opening *o)
         if (wanted(o, k))
             SCT_TRY(sct_source_create_task(&o->source[k], &t, split, o->err));
     }
+    if (o->s->shots && o->source[TRAIN])
+        SCT_TRY(take_shots(o, o->source[TRAIN]));
     return SCT_OK;
 }
 

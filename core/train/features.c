@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/status.h"
+#include "core/train/fingerprint.h"
 
 /* Not what is read once, nor training pictures that are drawn anew in every epoch, nor what a
  * backend computes in f64. */
@@ -24,7 +25,7 @@ static void feature_name(char name[32], uint32_t i)
 static sct_status keep_batch(struct sct_features *f, struct sct_exec *e, uint32_t at,
                              uint32_t valid, sct_error *err)
 {
-    float *to = f->data;
+    float *to = f->own;
     for (uint32_t i = 0; i < f->part.n; i++) {
         char name[32];
         const size_t floats = (size_t)f->part.floats[i];
@@ -69,12 +70,65 @@ static sct_status allocate(struct sct_features *f, sct_error *err)
     uint64_t most = 0;
     for (uint32_t i = 0; i < f->part.n; i++)
         most = f->part.floats[i] > most ? f->part.floats[i] : most;
-    f->data = sct_calloc(f->count, (size_t)f->part.image * sizeof *f->data);
     f->rows = sct_calloc(f->batch, (size_t)most * sizeof *f->rows);
     f->labels = sct_calloc(f->batch, sizeof *f->labels);
     f->mix = sct_calloc(f->batch, sizeof *f->mix);
     f->weight = sct_calloc(f->batch, sizeof *f->weight);
-    return f->data && f->rows && f->labels && f->mix && f->weight ? SCT_OK : sct_nomem(err);
+    return f->rows && f->labels && f->mix && f->weight ? SCT_OK : sct_nomem(err);
+}
+
+static sct_status compute_all(struct sct_features *f, struct sct_session *x,
+                              const struct sct_features_of *of, struct sct_plan **plan,
+                              sct_error *err)
+{
+    struct sct_exec *e = NULL;
+    sct_session_say(
+        x, SCT_LOG_INFO, "features of %u %s images: computed once, %.1f MB (--feature-bytes)",
+        f->count, of->train ? "training" : "test", (double)sct_features_bytes(f) / 1048576.0);
+    f->data = f->own = sct_calloc(f->count, (size_t)f->part.image * sizeof *f->own);
+    sct_status rc = f->own ? sct_exec_create(&e, plan, x->device.store, err) : sct_nomem(err);
+    if (rc == SCT_OK)
+        rc = compute(f, x, of, e, err);
+    if (rc == SCT_OK && !x->share) /* nobody needs them any more */
+        rc = sct_store_forget_frozen(x->device.store, sct_exec_plan(e), err);
+    sct_exec_destroy(&e);
+    return rc;
+}
+
+/* What features of the share are found by: the program that makes them, and which pictures. */
+static sct_status key_of(const struct sct_features *f, const struct sct_session *x,
+                         const struct sct_features_of *of, const struct sct_plan *plan,
+                         char key[SCT_SHA256_HEX], sct_error *err)
+{
+    struct sct_sha256 h;
+    sct_sha256_init(&h);
+    for (uint32_t i = 0; i < f->part.n; i++) {
+        char name[32], hex[1][SCT_SHA256_HEX];
+        const char *const names[1] = {name};
+        feature_name(name, i);
+        SCT_TRY(sct_fingerprint(plan, x->base.w, names, 1, hex, err));
+        sct_sha256_add(&h, hex[0], sizeof hex[0]);
+    }
+    sct_sha256_add(&h, &f->count, sizeof f->count);
+    sct_sha256_add(&h, of->train ? "train" : "test", 5 - !of->train);
+    sct_sha256_end(&h, key);
+    return SCT_OK;
+}
+
+/* From an earlier session, or computed for later ones. */
+static sct_status shared(struct sct_features *f, struct sct_session *x,
+                         const struct sct_features_of *of, struct sct_plan **plan,
+                         sct_error *err)
+{
+    char key[SCT_SHA256_HEX];
+    SCT_TRY(key_of(f, x, of, *plan, key, err));
+    f->data = sct_share_get_features(x, key);
+    if (f->data)
+        return SCT_OK;
+    SCT_TRY(compute_all(f, x, of, plan, err));
+    SCT_TRY(sct_share_put_features(x, key, f->own, sct_features_bytes(f), f->count, err));
+    f->own = NULL;
+    return SCT_OK;
 }
 
 /* Plans the frozen part; runs it unless dry. *fits: it has room on the device. */
@@ -86,7 +140,6 @@ static sct_status run_part(struct sct_features *f, struct sct_session *x,
     struct sct_plan_opts po;
     struct sct_plan *plan = NULL;
     struct sct_plan_memory m;
-    struct sct_exec *e = NULL;
     SCT_TRY(sct_session_plan_opts(x, &po, err));
     po.checkpoint = SCT_CHECKPOINT_NONE;
     sct_status rc = sct_plan_create(&plan, f->part.g, x->device.be, x->device.dev,
@@ -99,18 +152,10 @@ static sct_status run_part(struct sct_features *f, struct sct_session *x,
     sct_plan_memory(plan, &m);
     f->device_bytes = m.total;
     if (!dry) {
-        sct_session_say(x, SCT_LOG_INFO,
-                        "features of %u %s images: computed once, %.1f MB (--feature-bytes)",
-                        f->count, of->train ? "training" : "test",
-                        (double)sct_features_bytes(f) / 1048576.0);
+        const bool keep = x->share && (x->borrowed & SCT_SHARED_DATA);
         rc = allocate(f, err);
         if (rc == SCT_OK)
-            rc = sct_exec_create(&e, &plan, x->device.store, err);
-        if (rc == SCT_OK)
-            rc = compute(f, x, of, e, err);
-        if (rc == SCT_OK) /* nobody needs them any more */
-            rc = sct_store_forget_frozen(x->device.store, sct_exec_plan(e), err);
-        sct_exec_destroy(&e);
+            rc = keep ? shared(f, x, of, &plan, err) : compute_all(f, x, of, &plan, err);
     }
     sct_plan_destroy(&plan);
     return rc;
@@ -164,7 +209,7 @@ sct_status sct_features_make(struct sct_features *f, struct sct_session *x, stru
 void sct_features_fini(struct sct_features *f)
 {
     sct_frozen_fini(&f->part);
-    sct_free(f->data);
+    sct_free(f->own);
     sct_free(f->rows);
     sct_free(f->labels);
     sct_free(f->mix);

@@ -14,8 +14,9 @@
 struct sct_features {
     struct sct_frozen part;
     const struct sct_source *source;
-    float *data; /* [n][count][floats of n]; NULL: none are kept */
-    float *rows; /* one batch of the largest feature */
+    const float *data; /* [n][count][floats of n]; NULL: none are kept */
+    float *own;        /* the same, unless they are the share's */
+    float *rows;       /* one batch of the largest feature */
     uint32_t count;
     /* batches that are made of them, as a loader's */
     uint32_t batch;

@@ -46,6 +46,8 @@ static sct_status open_device(struct sct_session *x, const char *(*env)(const ch
     sct_session_device_opts(&o, x->s, env);
     o.log = x->log;
     o.log_ctx = x->log_ctx;
+    if (x->share)
+        return sct_share_device(x, &o, err);
     SCT_TRY(sct_device_open(&x->device, &o, err));
     /* the host structure points into the session: it must not move */
     x->has_device = true;
@@ -155,7 +157,17 @@ sct_status sct_session_open(struct sct_session *x, struct sct_settings_run *run,
                             void (*log)(void *ctx, int level, const char *line), void *log_ctx,
                             sct_error *err)
 {
+    return sct_session_open_shared(x, NULL, run, need, env, log, log_ctx, err);
+}
+
+sct_status sct_session_open_shared(struct sct_session *x, struct sct_share *share,
+                                   struct sct_settings_run *run, uint32_t need,
+                                   const char *(*env)(const char *),
+                                   void (*log)(void *ctx, int level, const char *line),
+                                   void *log_ctx, sct_error *err)
+{
     memset(x, 0, sizeof *x);
+    x->share = share;
     x->run = run;
     x->s = &run->s;
     x->seed = run->s.seed_low;
@@ -256,9 +268,6 @@ static sct_status calibrate(struct sct_session *x, struct sct_model *plain, sct_
     struct sct_plan_opts o;
     plain->dry_run = x->s->dry_run != 0;
     SCT_TRY(sct_tuner_observe(&x->tuner, plain, err));
-    const uint32_t batch = sct_calibration_batch(plain);
-    if (batch > plain->g->batch)
-        SCT_TRY(sct_session_open_loaders(x, batch, err));
     SCT_TRY(sct_session_plan_opts(x, &o, err));
     struct sct_readings_cache cache = {.model = plain,
                                        .device = &x->device,
@@ -275,10 +284,16 @@ static sct_status calibrate(struct sct_session *x, struct sct_model *plain, sct_
         cache.dir = dir;
         SCT_TRY(sct_base_hash_of(x->base.w, x->info.base_hash, err));
     }
-    const sct_status rc =
-        sct_calibrate(&x->tuner, plain, &x->device, x->train_loader, x->train, x->seed, &o,
-                      x->s->dry_run ? &x->calibration_bytes : NULL, &cache,
-                      x->keep_readings ? &x->readings : NULL, err);
+    struct sct_loader *larger = NULL; /* for batches that the run's own loader does not make */
+    const uint32_t batch = sct_calibration_batch(plain);
+    sct_status rc = SCT_OK;
+    if (batch > plain->g->batch)
+        rc = sct_session_loader(x, batch, &larger, err);
+    if (rc == SCT_OK)
+        rc = sct_calibrate(&x->tuner, plain, &x->device, larger ? larger : x->train_loader,
+                           x->train, x->seed, &o, x->s->dry_run ? &x->calibration_bytes : NULL,
+                           &cache, x->keep_readings ? &x->readings : NULL, err);
+    sct_loader_destroy(&larger);
     x->n_read = cache.n_read;
     x->n_measured = cache.n_measured;
     sct_readings_cache_fini(&cache);
@@ -397,16 +412,21 @@ sct_status sct_session_describe(struct sct_session *x, sct_error *err)
 void sct_session_close(struct sct_session *x)
 {
     sct_strategy_host_log(NULL, NULL);
-    sct_loader_destroy(&x->train_loader);
-    sct_loader_destroy(&x->test_loader);
-    sct_source_destroy(&x->train);
-    sct_source_destroy(&x->test);
+    if (x->share)
+        sct_share_leave(x);
+    if (!(x->borrowed & SCT_SHARED_DATA)) {
+        sct_loader_destroy(&x->train_loader);
+        sct_loader_destroy(&x->test_loader);
+        sct_source_destroy(&x->train);
+        sct_source_destroy(&x->test);
+    }
     sct_model_destroy(&x->model);
     sct_stack_close(&x->stack);
     sct_tuner_close(&x->tuner);
     if (x->has_device)
         sct_device_close(&x->device);
-    sct_base_close(&x->base);
+    if (!(x->borrowed & SCT_SHARED_BASE))
+        sct_base_close(&x->base);
     sct_adapter_info_fini(&x->info);
     if (x->about.layout)
         sct_data_about_fini(&x->about);

@@ -11,6 +11,7 @@
 #include "core/train/base.h"
 #include "core/train/data_open.h"
 #include "core/train/graphs.h"
+#include "core/train/share.h"
 #include "core/train/stack.h"
 #include "core/train/strategies.h"
 
@@ -36,6 +37,8 @@ struct sct_session {
     char weights[4096];
     uint64_t seed;
     uint64_t feature_bytes;     /* that features may take */
+    struct sct_share *share;    /* what this session has in common with others; NULL: nothing */
+    uint32_t borrowed;          /* enum sct_shared: what belongs to share */
     uint64_t calibration_bytes; /* of a dry run: device bytes that calibration would take */
     bool keep_readings;         /* set after opening: calibration's readings are kept here */
     struct sct_readings *readings;
@@ -56,6 +59,14 @@ sct_status sct_session_open(struct sct_session *x, struct sct_settings_run *run,
                             const char *(*env)(const char *),
                             void (*log)(void *ctx, int level, const char *line), void *log_ctx,
                             sct_error *err);
+/* The same for one of several sessions, of which one at a time is open: device, base, data and
+ * decoded pictures come from `share` where an earlier session left the same ones, and stay
+ * there. Whatever is computed is the same as without. */
+sct_status sct_session_open_shared(struct sct_session *x, struct sct_share *share,
+                                   struct sct_settings_run *run, uint32_t need,
+                                   const char *(*env)(const char *),
+                                   void (*log)(void *ctx, int level, const char *line),
+                                   void *log_ctx, sct_error *err);
 /* The adapted model for batches of `batch`: calibrates when the strategy asks and no adapter is
  * given; with an adapter, loads it. train: keep what is needed to train (a fresh head). */
 sct_status sct_session_model(struct sct_session *x, uint32_t batch, bool train, sct_error *err);

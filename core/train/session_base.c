@@ -88,9 +88,11 @@ sct_status sct_session_open_base(struct sct_session *x, sct_error *err)
     bool named;
     SCT_TRY(name_base(x, &named, err));
     /* random weights of an adapter are those it was trained on, whatever this run's seed is */
-    SCT_TRY(sct_base_open(&x->base, x->weights, x->adapter ? x->info.base_seed : x->seed, err));
+    const uint64_t seed = x->adapter ? x->info.base_seed : x->seed;
     const bool own = x->adapter && sct_opts_source(x->run->opts, "interp") == SCT_OPT_DEFAULT;
     const enum sct_interp interp = (enum sct_interp)(own ? x->info.interp : s->interp);
+    SCT_TRY(x->share ? sct_share_base(x, seed, interp, err)
+                     : sct_base_open(&x->base, x->weights, seed, err));
     x->base.w->interp = interp;
     if (!named)
         SCT_TRY(tell_model(x, interp, err));

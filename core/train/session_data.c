@@ -85,6 +85,11 @@ sct_status sct_session_open_preprocess(struct sct_session *x, sct_error *err)
 sct_status sct_session_open_data(struct sct_session *x, uint32_t need, sct_error *err)
 {
     struct sct_class_map known = {0};
+    bool found = false;
+    if (x->share)
+        SCT_TRY(sct_share_get_data(x, need, &found, err));
+    if (found)
+        return SCT_OK;
     if (x->adapter)
         SCT_TRY(sct_adapter_classes(&x->info, &known, err));
     const struct sct_data_ask ask = {.s = x->s,
@@ -167,10 +172,10 @@ sct_status sct_session_open_loaders(struct sct_session *x, uint32_t batch, sct_e
 {
     const struct sct_settings *s = x->s;
     uint64_t budget;
-    SCT_TRY(sct_parse_bytes(s->cache_bytes, "--cache-bytes", &budget, err));
     SCT_TRY(sct_parse_bytes(s->feature_bytes, "--feature-bytes", &x->feature_bytes, err));
-    sct_loader_destroy(&x->train_loader);
-    sct_loader_destroy(&x->test_loader);
+    if (x->borrowed & SCT_SHARED_DATA)
+        return SCT_OK; /* with their loaders */
+    SCT_TRY(sct_parse_bytes(s->cache_bytes, "--cache-bytes", &budget, err));
     uint32_t side;
     (void)sct_preprocess_fixed(&x->pre, &x->pre.train, &side);
     const uint64_t image = (uint64_t)x->pre.size * x->pre.size * 3 + 1; /* and its state */
@@ -188,5 +193,13 @@ sct_status sct_session_open_loaders(struct sct_session *x, uint32_t batch, sct_e
         o.pre.train = o.pre.eval; /* of which all can be kept */
         SCT_TRY(sct_loader_create(&x->test_loader, x->test, &o, err));
     }
-    return SCT_OK;
+    const uint32_t need = (x->train ? SCT_NEED_TRAIN : 0u) | (x->test ? SCT_NEED_TEST : 0u);
+    return x->share ? sct_share_put_data(x, need, batch, err) : SCT_OK;
+}
+
+sct_status sct_session_loader(const struct sct_session *x, uint32_t batch,
+                              struct sct_loader **out, sct_error *err)
+{
+    const struct sct_loader_opts o = {x->pre, batch, loader_threads(x), 2, 0, x->seed};
+    return sct_loader_create(out, x->train, &o, err);
 }

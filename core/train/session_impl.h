@@ -15,5 +15,8 @@ sct_status sct_session_open_preprocess(struct sct_session *x, sct_error *err);
 sct_status sct_session_skip_bad(struct sct_session *x, sct_error *err);
 /* x->train_loader, x->test_loader, for batches up to `batch`; replaces those that are open. */
 sct_status sct_session_open_loaders(struct sct_session *x, uint32_t batch, sct_error *err);
+/* A loader of the training images for larger batches, without a cache; the caller's. */
+sct_status sct_session_loader(const struct sct_session *x, uint32_t batch,
+                              struct sct_loader **out, sct_error *err);
 
 #endif

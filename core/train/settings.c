@@ -94,8 +94,8 @@ static const struct sct_flag flags[] = {
     STR(train_list, "training list; default: the layout's", NULL, data, "FILE"),
     STR(test_list, "test list; default: the layout's", NULL, data, "FILE"),
     STR(image_root, "where a list's images lie; default: the layout's", NULL, data, "DIR"),
-    UINT(shots, "few-shot lists: images a class", 0, 0, 100000, data),
-    UINT(shot_seed, "few-shot lists: which draw", 0, 0, 0, data),
+    UINT(shots, "few-shot lists and tasks: images a class", 0, 0, 100000, data),
+    UINT(shot_seed, "few-shot lists and tasks: which draw", 0, 0, 0, data),
     WORD(folder_order, "who numbers class folders; auto: torchvision, if timm agrees",
          "auto|torchvision|timm", data),
     STR(class_map, "file: a class name a line; or name, tab, number; or JSON", NULL, data,
@@ -346,19 +346,44 @@ static sct_status read_recipe(struct sct_settings_run *r, sct_error *err)
     return rc;
 }
 
+/* KEY or STRATEGY.KEY, n bytes of it: no key has a dot, so what is in front of one is a name.
+ */
+static sct_status set_option(struct sct_settings_run *r, const char *key, size_t n,
+                             const char *value, const char *where, sct_error *err)
+{
+    const char *dot = memchr(key, '.', n), *at = dot ? dot + 1 : key;
+    char *own = sct_arena_printf(r->arena, "%.*s", (int)(n - (size_t)(at - key)), at);
+    char *of = dot ? sct_arena_printf(r->arena, "%.*s", (int)(dot - key), key) : NULL;
+    if (!own || (dot && !of))
+        return sct_nomem(err);
+    return add_set(r, own, value, where, of, 0, err);
+}
+
 static sct_status flag_set(struct sct_settings_run *r, const char *text, sct_error *err)
 {
     const char *eq = strchr(text, '=');
     if (!eq || eq == text)
         return sct_fail(err, SCT_EUSAGE,
                         "--set: expected KEY=VALUE or STRATEGY.KEY=VALUE, found \"%s\"", text);
-    /* no key has a dot: what is in front of one is a strategy's name */
-    const char *dot = memchr(text, '.', (size_t)(eq - text)), *at = dot ? dot + 1 : text;
-    char *key = sct_arena_printf(r->arena, "%.*s", (int)(eq - at), at);
-    char *of = dot ? sct_arena_printf(r->arena, "%.*s", (int)(dot - text), text) : NULL;
-    if (!key || (dot && !of))
-        return sct_nomem(err);
-    return add_set(r, key, eq + 1, "--set", of, 0, err);
+    return set_option(r, text, (size_t)(eq - text), eq + 1, "--set", err);
+}
+
+static sct_status read_layers(struct sct_settings_run *r, const struct sct_layers *l,
+                              sct_error *err)
+{
+    static const char prefix[] = "options.";
+    for (uint32_t i = 0; i < l->n_map; i++)
+        SCT_TRY(read_map(r, l->map[i], l->skip, 0, err));
+    for (uint32_t i = 0; i < l->n_pick; i++) {
+        const struct sct_pick *p = &l->pick[i];
+        if (strncmp(p->key, prefix, sizeof prefix - 1) == 0)
+            SCT_TRY(set_option(r, p->key + sizeof prefix - 1,
+                               strlen(p->key) - (sizeof prefix - 1), p->text ? p->text : "",
+                               p->where, err));
+        else
+            SCT_TRY(sct_opts_set(r->opts, p->key, p->text, SCT_OPT_CONFIG, p->where, err));
+    }
+    return SCT_OK;
 }
 
 /* Flags that may come again and again; they are read after the files. */
@@ -428,6 +453,32 @@ static sct_status read_repeated(struct sct_settings_run *r, int argc, char *cons
     return SCT_OK;
 }
 
+static sct_status read_all_layers(struct sct_settings_run *r, const struct sct_layers *layers,
+                                  int argc, char *const *argv, const char *(*env)(const char *),
+                                  sct_error *err)
+{
+    const char *config = NULL;
+    const char **word = sct_arena_alloc(r->arena, ((size_t)argc + 1) * sizeof *word);
+    if (!word)
+        return sct_nomem(err);
+    r->word = word;
+    SCT_TRY(sct_opts_create_flags(&r->opts, flags, &r->s, sizeof r->s, err));
+    SCT_TRY(read_flags(r, argc, argv, &config, word, err));
+    if (config)
+        return sct_fail(err, SCT_EUSAGE, "-c %s: settings of a grid stand in the grid (base)",
+                        config);
+    SCT_TRY(sct_opts_env(r->opts, env, err));
+    /* first so that they can name recipe and strategy, as in read_all */
+    SCT_TRY(read_layers(r, layers, err));
+    SCT_TRY(read_recipe(r, err));
+    SCT_TRY(read_layers(r, layers, err));
+    r->n_group = 0;
+    SCT_TRY(read_own(r, "configs/strategies", err));
+    SCT_TRY(read_recipe(r, err));
+    SCT_TRY(read_layers(r, layers, err));
+    return read_repeated(r, argc, argv, err);
+}
+
 static sct_status read_all(struct sct_settings_run *r, int argc, char *const *argv,
                            const char *(*env)(const char *), bool demo, sct_error *err)
 {
@@ -466,6 +517,19 @@ sct_status sct_settings_init(struct sct_settings_run *r, int argc, char *const *
     memset(r, 0, sizeof *r);
     r->arena = sct_calloc(1, sizeof *r->arena);
     const sct_status rc = r->arena ? read_all(r, argc, argv, env, demo, err) : sct_nomem(err);
+    if (rc != SCT_OK)
+        sct_settings_fini(r);
+    return rc;
+}
+
+sct_status sct_settings_init_layers(struct sct_settings_run *r, const struct sct_layers *layers,
+                                    int argc, char *const *argv,
+                                    const char *(*env)(const char *), sct_error *err)
+{
+    memset(r, 0, sizeof *r);
+    r->arena = sct_calloc(1, sizeof *r->arena);
+    const sct_status rc =
+        r->arena ? read_all_layers(r, layers, argc, argv, env, err) : sct_nomem(err);
     if (rc != SCT_OK)
         sct_settings_fini(r);
     return rc;

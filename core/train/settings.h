@@ -56,12 +56,33 @@ struct sct_settings_run {
     uint32_t n_word;
 };
 
+/* One value of a grid: an option of the program, or, as "options.k", one of the strategy. */
+struct sct_pick {
+    const char *key, *text; /* text: NULL is YAML's null */
+    char where[192];        /* begins messages about it */
+};
+
+/* Settings that come in several mappings and single values, as those of a cell of a grid do;
+ * each is stronger than those before it, and together they stand where -c FILE does. Everything
+ * is borrowed. */
+struct sct_layers {
+    const struct sct_cfg_node *const *map;
+    uint32_t n_map;
+    const char *const *skip; /* keys of the maps that are no settings; NULL-terminated */
+    const struct sct_pick *pick;
+    uint32_t n_pick;
+};
+
 /* Reads the command line (without program and subcommand), the environment and the
  * configuration files. demo: the demo's configuration counts when neither data nor weights,
  * model, adapter nor -c are given (train). EUSAGE for whatever is wrong in them. On success the
  * caller ends it with _fini; on failure it is empty. Borrows argv. */
 sct_status sct_settings_init(struct sct_settings_run *r, int argc, char *const *argv,
                              const char *(*env)(const char *), bool demo, sct_error *err);
+/* The same with layers in the place of -c, which is refused then. */
+sct_status sct_settings_init_layers(struct sct_settings_run *r, const struct sct_layers *layers,
+                                    int argc, char *const *argv,
+                                    const char *(*env)(const char *), sct_error *err);
 void sct_settings_fini(struct sct_settings_run *r);
 
 /* "64M", "1.5G", "4096" -> bytes. */

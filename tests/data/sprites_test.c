@@ -63,10 +63,12 @@ static const struct {
     const char *name;
     uint32_t classes, crc;
 } goldens[] = {
-    {"sprites_mix", 48, 0xdffca758},      {"sprites_shape", 10, 0x7f79e675},
-    {"sprites_count", 8, 0x5db067b3},     {"sprites_orientation", 16, 0xcfecf2c2},
-    {"sprites_location", 16, 0x0c07c7e4}, {"sprites_size", 6, 0xd61c54f1},
-    {"sprites_color", 8, 0x2e6fc728},     {"sprites_red", 5, 0xb59d6215},
+    {"sprites_mix", 48, 0xdffca758},         {"sprites_shape", 10, 0x7f79e675},
+    {"sprites_count", 8, 0x5db067b3},        {"sprites_orientation", 16, 0xcfecf2c2},
+    {"sprites_location", 16, 0x0c07c7e4},    {"sprites_size", 6, 0xd61c54f1},
+    {"sprites_color", 8, 0x2e6fc728},        {"sprites_red", 5, 0xb59d6215},
+    {"sprites_shapes", 6, 0xe78571c0},       {"sprites_shapes_colors", 6, 0xa4da936e},
+    {"sprites_shapes_small", 6, 0xb76439bb}, {"sprites_shapes_noise", 4, 0x97e93d85},
 };
 
 START_TEST(test_goldens)

@@ -9,7 +9,12 @@ EXACT = [("linear", ()), ("full", ()), ("bitfit", ()), ("layernorm", ()), ("part
          ("lora", ("r=2", "dora=on", "targets=q,v,fc2")),
          ("sct", ("mode=mlp", "k=8")), ("sct", ("mode=qkv", "k=8")), ("sct", ("mode=both", "k=8")),
          ("sct", ("mode=mlp", "k=8", "scale=0.5", "scaleonx=on")), ("sct", ("mode=mlp", "k=8", "form=fold")),
-         ("ict", ("mode=mlp", "k=8", "module=wide")), ("ict", ("mode=qkv", "k=8", "module=wide"))]
+         ("ict", ("mode=mlp", "k=8", "module=wide")), ("ict", ("mode=qkv", "k=8", "module=wide")),
+         ("repadapter", ("r=4", "scale=2", "dropout=0")),
+         ("spt", ("budget=0.01", "step=0.0005", "max=0.02", "r=2", "drop_path=0"))]
+# several at once, whose modules meet at the same layers, in both orders
+COMPOSED = [("lora", "repadapter"), ("repadapter", "lora"), ("ssf", "lora", "repadapter"), ("sct", "lora"),
+            ("lora", "sct", "ssf"), ("bitfit", "repadapter")]
 REFUSED = [("sct", ("k=8",), "stage[0].block[1]"), ("adapter", (), "stage[0].block[1]"),
            ("adaptformer", (), "stage[0].block[1]"), ("vpt", ("n=2",), "")]
 
@@ -52,6 +57,23 @@ def merges(strategy, options, arch="vit", config="tiny.yaml"):
     shutil.rmtree("out")
     shutil.rmtree("run")
     no_leftovers("data", "tiny.yaml", "base.safetensors", "swin.yaml", "swin.safetensors")
+
+
+@test
+def composed():
+    setup()
+    own = {"lora": ["lora.r=4", "targets=q,v,fc1,fc2"], "repadapter": ["repadapter.r=4", "repadapter.scale=2"],
+           "ssf": ["std=0.2"], "sct": ["mode=both", "k=8"], "bitfit": []}
+    for parts in COMPOSED:
+        sets = [x for p in parts for o in own[p] for x in ("--set", o)]
+        train("run", "--epochs", 3, "--lr", 0.02, "--eval-interval", 0,
+              *[x for p in parts for x in ("--strategy", p)], *sets)
+        r = sctrun("merge", "run/last", "--output", "out", "--json").json
+        check(0 <= r["relative"] <= 1e-5, parts, r)
+        want, got = logits("--adapter", "run/last"), logits("--model", "tiny.yaml", "--weights", "out")
+        check(distance(got, want) <= 1e-5, parts, distance(got, want))
+        shutil.rmtree("out")
+        shutil.rmtree("run")
 
 
 @test

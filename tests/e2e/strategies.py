@@ -172,6 +172,20 @@ def init():
                     check(max(map(abs, values)) <= 2.0, run)
 
 
+@option("adapter:last", "adaptformer:last")
+def last_blocks():
+    """Modules in the last blocks only, of either form; no more blocks than there are."""
+    setup()
+    for s, options, places in (("adapter", [], ["mlp"]), ("adapter", ["form=houlsby"], ["attn", "mlp"]),
+                               ("adaptformer", [], ["mlp"])):
+        moved("one", s, "last=1", *options)
+        equal(sorted({".".join(n.split(".")[1:4]) for n in tensors("one") if n.startswith(s)}),
+              ["blocks.1." + p for p in places])
+        shutil.rmtree("one")
+        fails(USAGE, ["last", "3 blocks wanted", "has 2"], "train", "--model", "tiny.yaml", "--data", "data",
+              "--weights", "base.safetensors", "--strategy", s, "--set", "last=3")
+
+
 @option("adapter:form", "adapter:r", "adapter:scale", "adapter:dropout")
 def options_of_adapter():
     setup()

@@ -144,6 +144,8 @@ static const struct row rows[] = {
     {"adaptformer", "form=petl", &vit_b, 147456},
     {"adaptformer", "form=petl r=16", &vit_b, 294912},
     {"adaptformer", "form=sct", &vit_b, 1798272},
+    {"adapter", "last=11", &swin_b, 113240},
+    {"adaptformer", "form=sct last=11", &swin_b, 1298976},
     /* RepAdapter: (r C + r) + (r C / groups + C) for each of 24; its weights alone are the
      * published 0.22 M. Swin-B has 2, 2, 18, 2 blocks of 128, 256, 512, 1024 channels */
     {"repadapter", "", &vit_b, 239808},

@@ -9,7 +9,7 @@ import sys
 # Public headers (<sctrun/..>, "include") and a folder's own headers are allowed to everybody
 # but those below whose row says otherwise.
 CORE = ['core/' + x for x in ('base ir ops grad fuse plan exec peft model data train io plug '
-                              'report export').split()]
+                              'report export ablate').split()]
 MAY = {
     'include': [],
     'plugins': [],
@@ -34,7 +34,8 @@ MAY = {
     'core/io': ['core/base'],
     'core/export': ['core/base', 'core/ir', 'core/io', 'core/model', 'core/data'],
     'core/report': ['core/base'],
-    'core/train': CORE,
+    'core/train': [x for x in CORE if x != 'core/ablate'],
+    'core/ablate': ['core/base', 'core/io', 'core/data', 'core/plug', 'core/train'],
     'tools': None,  # anything
     'tests': None,
 }

@@ -22,6 +22,8 @@ int main(int argc, char **argv)
     srunner_add_suite(sr, spt_suite());
     srunner_add_suite(sr, spt_file_suite());
     srunner_add_suite(sr, table_suite());
+    srunner_add_suite(sr, stats_suite());
+    srunner_add_suite(sr, grids_suite());
     srunner_run(sr, argc > 1 ? argv[1] : NULL, NULL, CK_ENV);
     const int failed = srunner_ntests_failed(sr);
     const int ran = srunner_ntests_run(sr);

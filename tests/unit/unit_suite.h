@@ -20,5 +20,7 @@ Suite *compare_suite(void);
 Suite *spt_suite(void);
 Suite *spt_file_suite(void);
 Suite *table_suite(void);
+Suite *stats_suite(void);
+Suite *grids_suite(void);
 
 #endif
