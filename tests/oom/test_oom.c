@@ -323,9 +323,9 @@ static sct_status composed(sct_error *err)
     return rc;
 }
 
-/* SCT on the MLP: chosen, looked at from outside, merged and exported. */
-static sct_status merge_sct(struct sct_weights *w, struct sct_tuner *t, const char *dir,
-                            sct_error *err)
+/* Chosen, looked at from outside, merged and exported. */
+static sct_status merge_tuned(struct sct_weights *w, struct sct_tuner *t, const char *dir,
+                              sct_error *err)
 {
     const struct sct_build_opts o = {1, 0, false};
     struct sct_preprocess pre;
@@ -353,6 +353,7 @@ static sct_status merge_sct(struct sct_weights *w, struct sct_tuner *t, const ch
     return rc;
 }
 
+/* SCT on the MLP. */
 static sct_status export_sct(sct_error *err)
 {
     char dir[] = "/tmp/sctrun-oom-XXXXXX";
@@ -364,7 +365,46 @@ static sct_status export_sct(sct_error *err)
     struct sct_weights *w = sct_weights_create("random", true, 1);
     sct_status rc = w ? sct_tuner_open(&t, "sct", set, 2, err) : sct_nomem(err);
     if (rc == SCT_OK) {
-        rc = merge_sct(w, &t, dir, err);
+        rc = merge_tuned(w, &t, dir, err);
+        sct_tuner_close(&t);
+    }
+    sct_weights_destroy(&w);
+    sct_dir_discard(dir);
+    return rc;
+}
+
+/* In the names of transformers, and opened again. */
+static sct_status save_hf(struct sct_weights *w, struct sct_tuner *t, const char *path,
+                          sct_error *err)
+{
+    const struct sct_build_opts o = {1, 0, false};
+    struct sct_adapter_info info = {.model = tiny, .names = SCT_PEFT_HF};
+    struct sct_model *m = NULL;
+    sct_preprocess_default(&info.pre);
+    sct_status rc = sct_model_build(&m, &tiny, w, &o, err);
+    if (rc == SCT_OK)
+        rc = sct_tuner_apply(t, m, err);
+    if (rc == SCT_OK)
+        rc = sct_adapter_save(path, m, NULL, NULL, t, &info, err);
+    sct_model_destroy(&m);
+    return rc == SCT_OK ? stack(path, w, err) : rc;
+}
+
+static sct_status export_dora(sct_error *err)
+{
+    char dir[] = "/tmp/sctrun-oom-XXXXXX", path[64];
+    const struct sct_set set[] = {{.key = "dora", .value = "on", .where = "test"},
+                                  {.key = "dropout", .value = "0.1", .where = "test"}};
+    struct sct_tuner t;
+    if (!mkdtemp(dir))
+        return sct_fail(err, SCT_EFAIL, "no temporary folder");
+    (void)snprintf(path, sizeof path, "%s/a", dir);
+    struct sct_weights *w = sct_weights_create("random", true, 1);
+    sct_status rc = w ? sct_tuner_open(&t, "lora", set, 2, err) : sct_nomem(err);
+    if (rc == SCT_OK) {
+        rc = merge_tuned(w, &t, dir, err);
+        if (rc == SCT_OK)
+            rc = save_hf(w, &t, path, err);
         sct_tuner_close(&t);
     }
     sct_weights_destroy(&w);
@@ -431,6 +471,7 @@ int main(int argc, char **argv)
     bad |= sweep("exporting a folder of transformers", export_hf4, every);
     bad |= sweep("composing, saving, stacking", composed, every);
     bad |= sweep("merging and exporting sct", export_sct, every);
+    bad |= sweep("merging DoRA, transformers' names", export_dora, every);
     bad |= sweep("comparing adapters", compare_adapters, every);
     bad |= sweep("linear: model, training plan, exec", linear_plan, every);
     bad |= sweep("linear, Swin: model, training plan, exec", swin_plan, every);
