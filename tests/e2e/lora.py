@@ -219,6 +219,29 @@ def there_and_back():
 
 
 @test
+def among_others():
+    """A composition is no folder of peft; its names are not asked for. Folders in either names are stacked
+    and compared as what they hold."""
+    setup()
+    composed("c", ["lora", "bitfit"], "lora.dora=on", "lora.r=2")
+    fails(USAGE, ["--to peft-hf", "lora+bitfit", "no form in peft"], "convert", "c/last", "--to", "peft-hf",
+          "--weights", "base.safetensors", "--output", "none")
+    check(not os.path.exists("none"))
+    convert("c/last", "sctrun", "c2")
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        equal(read("c2/" + name), read("c/last/" + name), name)
+    few_steps("a", "targets=q,v")
+    few_steps("b", "targets=k,fc1", "dora=on")
+    convert("b/last", "peft-hf", "hf")
+    # q and v are layers without a pair in transformers: their magnitudes are the norms of the base
+    out = sctrun("diff", "b/last", "hf", code=1).out
+    contains(out, "sctrun.names", "14 of 18 tensors are equal")
+    equal(out.count("lora_magnitude_vector [48] f32 only in A"), 4)
+    equal(*(logits("--adapter", "a/last", "--adapter", x, "--weights", "base.safetensors")
+            for x in ("b/last", "hf")))
+
+
+@test
 def folders_of_others():
     """Without our key: options are told from keys and shapes; the same logits."""
     setup()
