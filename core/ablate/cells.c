@@ -62,8 +62,8 @@ void sct_grid_cell_text(const struct sct_grid *g, const struct sct_grid_cell *c,
 
 /* ---- settings ---- */
 
-static const char *const not_settings[] = {"name",   "label",   "group", "grid",
-                                           "search", "options", NULL};
+static const char *const not_settings[] = {"name",   "label",  "group",   "grid",
+                                           "search", "groups", "options", NULL};
 
 /* Picks of a cell: the row's, what was chosen, the task, the seed. */
 enum { PICKS = 2 * SCT_GRID_AXES + 8 };
@@ -236,6 +236,9 @@ sct_status sct_grid_id(const struct sct_grid *g, const struct sct_grid_cell *c,
         *args = NULL;
     SCT_TRY(sct_tuner_open(&tuner, run->s.strategy, run->set, run->n_set, err));
     sct_opts_dump(run->opts, 0, &s);
+    sct_str_add(&s, run->n_group ? "groups:\n" : "");
+    for (uint32_t i = 0; i < run->n_group; i++)
+        sct_group_rule_dump(&run->group[i], &s);
     sct_str_add(&s, "options:\n");
     sct_tuner_dump(&tuner, 2, &s);
     sct_tuner_close(&tuner);

@@ -198,12 +198,40 @@ static sct_status new_row(struct sct_grid *g, const struct sct_cfg_node *item,
     return SCT_OK;
 }
 
+/* One name, or a list of strategies that compose. names: a line each, as settings have them;
+ * label: "lora+sct". */
+static sct_status read_names(struct sct_grid *g, const struct sct_cfg_node *item,
+                             const char **names, const char **label, sct_error *err)
+{
+    const struct sct_cfg_node *list = item->first;
+    while (list && strcmp(list->key, "strategy") != 0)
+        list = list->next;
+    if (!list || list->kind != SCT_CFG_SEQUENCE) {
+        SCT_TRY(sct_cfg_need_str(item, "strategy", names, err));
+        *label = *names;
+        return SCT_OK;
+    }
+    if (!list->n)
+        return sct_cfg_fail(list, err, "expected the names of strategies, as [lora, sct]");
+    *names = NULL;
+    for (const struct sct_cfg_node *v = list->first; v; v = v->next) {
+        if (v->kind != SCT_CFG_SCALAR || !v->text || !*v->text)
+            return sct_cfg_fail(v, err, "expected the name of a strategy");
+        if (*names)
+            NEW(g, *label, "%s+%s", *label, v->text);
+        else
+            *label = v->text;
+        NEW(g, *names, "%s%s%s", *names ? *names : "", *names ? "\n" : "", v->text);
+    }
+    return SCT_OK;
+}
+
 static sct_status read_strategy(struct sct_grid *g, const struct sct_cfg_node *item,
                                 sct_error *err)
 {
     const struct sct_cfg_node *root = sct_cfg_root(g->cfg), *own = NULL, *all = NULL;
     const bool plain = item->kind == SCT_CFG_SCALAR && item->text && *item->text;
-    const char *strategy = plain ? item->text : NULL, *label = NULL;
+    const char *strategy = plain ? item->text : NULL, *label = strategy;
     struct sct_grid_axis axis[SCT_GRID_AXES];
     struct sct_grid_row like = {0};
     uint32_t n = 0, combos = 0;
@@ -212,7 +240,7 @@ static sct_status read_strategy(struct sct_grid *g, const struct sct_cfg_node *i
                             "expected the name of a strategy, or {strategy: NAME, ...}");
     if (!plain) {
         SCT_TRY(check_keys(item, err));
-        SCT_TRY(sct_cfg_need_str(item, "strategy", &strategy, err));
+        SCT_TRY(read_names(g, item, &strategy, &label, err));
         SCT_TRY(sct_cfg_str(item, "label", &label, err));
     }
     SCT_TRY(sct_cfg_child(root, "grid", SCT_CFG_MAPPING, &all, err));
@@ -232,7 +260,7 @@ static sct_status read_strategy(struct sct_grid *g, const struct sct_cfg_node *i
                 return sct_cfg_fail(axis[i].first, err, "%s is both in grid and in search",
                                     axis[i].key);
     for (uint32_t i = 0; i < combos; i++) {
-        SCT_TRY(new_row(g, item, strategy, label ? label : strategy, axis, n, i, err));
+        SCT_TRY(new_row(g, item, strategy, label, axis, n, i, err));
         struct sct_grid_row *r = &g->row[g->n_row - 1];
         memcpy(r->search, like.search, sizeof r->search);
         r->n_search = like.n_search;

@@ -525,6 +525,49 @@ domains:
 
 
 @test
+def rules_are_settings():
+    """Factors for parameters, in the grid or as a flag, act and make another cell."""
+    setup()
+    g = grid("""tasks: [one]
+strategies:
+  - {strategy: linear, lr: 1e-2}
+  - {strategy: linear, label: still, lr: 1e-2, groups: [{params: "head.*", lr_mult: 0}]}
+""")
+    ablate(g)
+    plain, still = find(row="linear"), find(row="still")
+    check(plain["id"] != still["id"] and plain["test"] != still["test"],
+          "groups of a row are in its result", plain["test"], still["test"])
+    check("lr_mult: 0" in still["args"] and "groups" not in plain["args"], still["args"])
+    ablate(g, "--group", "head.* lr=0")
+    check(len(cells()) == 3, "a flag that changes the result runs the cell again", list(cells()))
+    check(len(set(c["test"]["loss"] for c in cells().values())) == 2, "the rule acts")
+
+
+@test
+def strategies_compose():
+    setup()
+    g = grid("""tasks: [one]
+strategies:
+  - {strategy: [lora, sct], lr: 1e-2, options: {lora: {r: 2}}, grid: {options.k: [2, 4]}}
+  - {strategy: [lora, lora], options: {lora2: {targets: fc1}}, grid: {options.lora2.r: [1, 2]}}
+""")
+    r = ablate(g, "--json").json
+    check([row["strategy"] for row in table()["rows"]] ==
+          ["lora+sct k=2", "lora+sct k=4", "lora+lora lora2.r=1", "lora+lora lora2.r=2"], r)
+    sctrun("train", "--model", "tiny.yaml", "--weights", "base.safetensors", "--data", "one",
+           "--epochs", 2, "--batch-size", 8, "--threads", 1, "--strategy", "lora", "--strategy",
+           "sct", "--lr", 1e-2, "--set", "lora.r=2", "--set", "k=2", "--output", "single")
+    last = [json.loads(line) for line in read("single/log.jsonl").splitlines()
+            if b"eval" in line][-1]
+    cell = find(row="lora+sct k=2")["test"]
+    check(abs(last["eval_loss"] - cell["loss"]) < 1e-6, last, cell)
+    for bad in ("[]", "[lora, [sct]]"):
+        fails(USAGE, ["expected the name"], "ablate",
+              grid("tasks: [one]\nstrategies: [{strategy: %s}]\n" % bad), "--output", "bad")
+        check(not os.path.exists("bad"), "nothing is written")
+
+
+@test
 def names_are_text():
     """Names of rows, tasks and targets are text everywhere, whatever they look like."""
     setup()
