@@ -93,6 +93,21 @@ static sct_status score(struct spt *s, const struct sct_strategy_host *h, const 
     return rc;
 }
 
+/* A plan of less than half the budget is no answer to it, as one of more than twice is none
+ * (which the published sweep does not take). */
+static sct_status check_total(const struct spt *s, const struct sct_strategy_host *h,
+                              sct_error *err)
+{
+    const double total = (double)spt_total(&s->plan), budget = (double)s->o.budget * 1e6;
+    if (2.0 * total >= budget)
+        return SCT_OK;
+    return h->fail(
+        err, SCT_EUSAGE,
+        "budget %g is %.0f parameters; the largest plan here has %.0f: take a smaller "
+        "budget, or a larger max (%g)",
+        (double)s->o.budget, budget, total, (double)s->o.max);
+}
+
 static sct_status choose(void *st, const struct sct_strategy_host *h, const sct_model *m,
                          const sct_readings *r, sct_error *err)
 {
@@ -103,6 +118,8 @@ static sct_status choose(void *st, const struct sct_strategy_host *h, const sct_
         SCT_TRY(spt_plan_read(&s->plan, &s->o, h, s->o.plan, err));
     else
         SCT_TRY(score(s, h, r, dry, err));
+    if (!s->o.plan[0] && !dry)
+        SCT_TRY(check_total(s, h, err));
     if (!dry || s->o.plan[0])
         spt_plan_tell(&s->plan, &s->o, h);
     return s->o.plan_out[0] && !dry ? spt_plan_write(&s->plan, &s->o, h, s->o.plan_out, err)

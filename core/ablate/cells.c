@@ -178,7 +178,8 @@ sct_status sct_grid_target_settings(const struct sct_grid *g, uint32_t target,
                                     const struct sct_settings_run *run,
                                     struct sct_settings_run *out, sct_error *err)
 {
-    const struct sct_layers layers = {&g->target[target].map, 1, not_settings, NULL, 0};
+    static const char *const names[] = {"name", "options", NULL};
+    const struct sct_layers layers = {&g->target[target].map, 1, names, NULL, 0};
     SCT_TRY(sct_settings_init_layers(out, &layers, 0, NULL, g->env, err));
     out->s.cache_bytes = run->s.cache_bytes;
     out->s.batch_size = run->s.batch_size;

@@ -163,3 +163,13 @@ sct_status sct_exec_fetch(struct sct_exec *x, const char *name, void *dst, sct_e
     SCT_TRY(x->p->be->sync(x->p->dev, err));
     return sct_dev_read(x->p->be, x->p->dev, b, off, &x->p->g->value[v].desc, dst, err);
 }
+
+sct_status sct_exec_fetch_f64(struct sct_exec *x, const char *name, double *dst, sct_error *err)
+{
+    uint32_t v;
+    uint64_t off;
+    sct_buf *b = NULL;
+    SCT_TRY(locate(x, name, &v, &b, &off, err));
+    SCT_TRY(x->p->be->sync(x->p->dev, err));
+    return sct_dev_read_f64(x->p->be, x->p->dev, b, off, &x->p->g->value[v].desc, dst, err);
+}

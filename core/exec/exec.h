@@ -39,6 +39,9 @@ sct_status sct_exec_body(struct sct_exec *x, uint32_t valid, sct_error *err);
 sct_status sct_exec_end(struct sct_exec *x, sct_error *err);
 /* All elements of the output `name`. */
 sct_status sct_exec_fetch(struct sct_exec *x, const char *name, void *dst, sct_error *err);
+/* The same of an f32 output, with all digits of a device that computes in f64. */
+sct_status sct_exec_fetch_f64(struct sct_exec *x, const char *name, double *dst,
+                              sct_error *err);
 /* Time by op and row since the exec was made, slowest first, as a table; NULL when the backend
  * does not measure (option profile). String from sct_alloc. */
 char *sct_exec_profile(struct sct_exec *x);

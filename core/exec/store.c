@@ -67,6 +67,22 @@ sct_status sct_dev_write(const struct sct_backend *be, sct_device *dev, sct_buf 
     return rc;
 }
 
+sct_status sct_dev_read_f64(const struct sct_backend *be, sct_device *dev, const sct_buf *b,
+                            uint64_t off, const struct sct_desc *d, double *dst, sct_error *err)
+{
+    const uint64_t n = sct_desc_count(d);
+    if (wide(be, dev, d))
+        return be->read(dev, b, off, dst, n * sizeof *dst, err);
+    float *tmp = sct_calloc((size_t)n, sizeof *tmp);
+    if (!tmp)
+        return sct_nomem(err);
+    const sct_status rc = be->read(dev, b, off, tmp, n * sizeof *tmp, err);
+    for (uint64_t i = 0; rc == SCT_OK && i < n; i++)
+        dst[i] = (double)tmp[i];
+    sct_free(tmp);
+    return rc;
+}
+
 sct_status sct_dev_read(const struct sct_backend *be, sct_device *dev, const sct_buf *b,
                         uint64_t off, const struct sct_desc *d, void *dst, sct_error *err)
 {

@@ -54,6 +54,10 @@ int sct_store_has(const struct sct_store *s, const struct sct_tensor *t);
 sct_status sct_dev_write(const struct sct_backend *be, sct_device *dev, sct_buf *b,
                          uint64_t off, const struct sct_desc *d, const void *src,
                          sct_error *err);
+/* The same of f32 values as doubles: all digits of a device that computes in f64. */
+sct_status sct_dev_read_f64(const struct sct_backend *be, sct_device *dev, const sct_buf *b,
+                            uint64_t off, const struct sct_desc *d, double *dst,
+                            sct_error *err);
 sct_status sct_dev_read(const struct sct_backend *be, sct_device *dev, const sct_buf *b,
                         uint64_t off, const struct sct_desc *d, void *dst, sct_error *err);
 

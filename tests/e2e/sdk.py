@@ -17,7 +17,7 @@ def checked(name, *args, code=OK):
 @test
 def own_strategies():
     """Those that look at data, add modules, train the base."""
-    for name in ("sct", "lora", "bitfit"):
+    for name in ("sct", "lora", "bitfit", "adaptformer"):
         r = checked(name)
         contains(r.out, "17 passed, 0 failed, 0 skipped")
 

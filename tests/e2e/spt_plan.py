@@ -66,6 +66,9 @@ def budgets():
     contains(r.err, "warning: the plan is ", "% off the budget of 1500 parameters")
     r = spt("little", "budget=0.00001", "step=0.001", code=USAGE)
     contains(r.err, "strategy spt", "budget 1e-05 is 10 parameters", "larger budget")
+    r = spt("much", "budget=50", code=USAGE)
+    contains(r.err, "strategy spt", "budget 50 is 50000000 parameters", "the largest plan here has",
+             "smaller budget")
     check(not os.path.exists("little.json"), "a plan was written nevertheless")
     r = spt("none", "step=0.01", "max=0.001", code=USAGE)
     contains(r.err, "steps of 0.01")
