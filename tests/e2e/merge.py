@@ -11,7 +11,7 @@ EXACT = [("linear", ()), ("full", ()), ("bitfit", ()), ("layernorm", ()), ("part
          ("sct", ("mode=mlp", "k=8", "scale=0.5", "scaleonx=on")), ("sct", ("mode=mlp", "k=8", "form=fold")),
          ("ict", ("mode=mlp", "k=8", "module=wide")), ("ict", ("mode=qkv", "k=8", "module=wide")),
          ("repadapter", ("r=4", "scale=2", "dropout=0")),
-         ("spt", ("budget=0.01", "step=0.0005", "max=0.02", "r=2", "drop_path=0"))]
+         ("spt", ("budget=0.003", "step=0.0005", "max=0.02", "r=2", "drop_path=0"))]
 # several at once, whose modules meet at the same layers, in both orders
 COMPOSED = [("lora", "repadapter"), ("repadapter", "lora"), ("ssf", "lora", "repadapter"), ("sct", "lora"),
             ("lora", "sct", "ssf"), ("bitfit", "repadapter")]
