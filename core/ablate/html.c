@@ -5,6 +5,7 @@
 
 #include "core/ablate/plot.h"
 #include "core/ablate/table.h"
+#include "core/report/markup.h"
 
 static const char style[] =
     ":root{color-scheme:light dark;--bg:#fff;--fg:#1b1f24;--dim:#59636e;--line:#d1d9e0;"
@@ -325,7 +326,7 @@ static void legend(const struct sct_table *t, struct sct_str *out)
     for (uint32_t r = 0; r < t->g->n_row; r++) {
         sct_str_add(out, "<li>");
         sct_plot_key(out, r);
-        sct_html_text(out, t->g->row[r].label);
+        sct_markup_text(out, t->g->row[r].label);
         sct_str_add(out, "</li>\n");
     }
     sct_str_add(out, "</ul>\n");
@@ -357,7 +358,7 @@ char *sct_table_html(const struct sct_table *t)
     sct_str_add(&h.s, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
                       "<meta name=\"viewport\" content=\"width=device-width\">"
                       "<link rel=\"icon\" href=\"data:,\"><title>");
-    sct_html_text(&h.s, t->g->name);
+    sct_markup_text(&h.s, t->g->name);
     sct_str_add(&h.s, "</title>\n<style>\n%s", style);
     for (int i = 0; i < SCT_PLOT_COLORS; i++)
         sct_str_add(&h.s, ".c%d{color:var(--c%d)}", i, i);

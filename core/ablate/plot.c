@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#include "core/ablate/sheet.h"
+#include "core/report/markup.h"
 
 void sct_plot_range(double low, double high, double *from, double *to, double *step)
 {
@@ -37,7 +37,7 @@ static double py(const struct sct_plot *v, double y)
 static void title_of(struct sct_str *out, const char *title)
 {
     sct_str_add(out, "<title>");
-    sct_html_text(out, title);
+    sct_markup_text(out, title);
     sct_str_add(out, "</title>");
 }
 
@@ -59,7 +59,7 @@ void sct_plot_begin(struct sct_plot *v, struct sct_str *out, const char *title,
                 w, h, w, h);
     title_of(out, title);
     sct_str_add(out, "<text class=\"t\" x=\"%.1f\" y=\"15\">", v->left);
-    sct_html_text(out, title);
+    sct_markup_text(out, title);
     sct_str_add(out, "</text>\n");
     const int digits = step < 0.01 ? 3 : step < 0.1 ? 2 : step < 1 ? 1 : 0;
     for (int i = 0; i <= 12 && v->y0 + i * step <= v->y1 + step * 1e-6; i++) {
@@ -72,7 +72,7 @@ void sct_plot_begin(struct sct_plot *v, struct sct_str *out, const char *title,
     }
     sct_str_add(out, "<text class=\"l\" transform=\"translate(13 %.1f) rotate(-90)\">",
                 v->top + height / 2);
-    sct_html_text(out, y_label);
+    sct_markup_text(out, y_label);
     sct_str_add(out,
                 "</text><rect class=\"f\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" "
                 "height=\"%.1f\"/>\n",
@@ -94,7 +94,7 @@ void sct_plot_tick(struct sct_plot *v, double x, const char *text, bool tilted)
                     at + 4, foot + 14);
     else
         sct_str_add(v->out, "<text class=\"x\" x=\"%.1f\" y=\"%.1f\">", at, foot + 17);
-    sct_html_text(v->out, text);
+    sct_markup_text(v->out, text);
     sct_str_add(v->out, "</text>\n");
 }
 
@@ -102,7 +102,7 @@ void sct_plot_x_label(struct sct_plot *v, const char *text)
 {
     sct_str_add(v->out, "<text class=\"l\" x=\"%.1f\" y=\"%.1f\">", v->left + v->width / 2,
                 v->top + v->height + v->below - 6);
-    sct_html_text(v->out, text);
+    sct_markup_text(v->out, text);
     sct_str_add(v->out, "</text>\n");
 }
 

@@ -6,31 +6,7 @@
 #include <stdio.h>
 
 #include "core/base/mem.h"
-
-void sct_html_text(struct sct_str *s, const char *text)
-{
-    for (const char *p = text; *p; p++) {
-        switch (*p) {
-        case '&':
-            sct_str_add(s, "&amp;");
-            break;
-        case '<':
-            sct_str_add(s, "&lt;");
-            break;
-        case '>':
-            sct_str_add(s, "&gt;");
-            break;
-        case '"':
-            sct_str_add(s, "&quot;");
-            break;
-        case '\'':
-            sct_str_add(s, "&#39;");
-            break;
-        default:
-            sct_str_add(s, "%c", *p);
-        }
-    }
-}
+#include "core/report/markup.h"
 
 /* No bar ends a column, no name becomes a tag, a link or emphasis. */
 static void markdown_text(struct sct_str *s, const char *text)
@@ -48,7 +24,7 @@ static void markdown_text(struct sct_str *s, const char *text)
 static void put(struct sct_sheet *h, const char *text)
 {
     if (h->html)
-        sct_html_text(&h->s, text);
+        sct_markup_text(&h->s, text);
     else
         markdown_text(&h->s, text);
 }

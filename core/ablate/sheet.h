@@ -14,9 +14,6 @@ struct sct_sheet {
     bool html, in_head;
 };
 
-/* Text for HTML, in elements and in attributes with quotes. */
-void sct_html_text(struct sct_str *s, const char *text);
-
 void sct_sheet_heading(struct sct_sheet *h, int level, const char *text);
 SCT_PRINTF(2, 3)
 void sct_sheet_paragraph(struct sct_sheet *h, const char *fmt, ...);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * op_table.c - ops.def as an array: name, arity, flags, inference, gradient. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "core/base/mem.h"
 #include "core/ir/op.h"

@@ -2,38 +2,7 @@
  * svg.c - SVG text. */
 #include "core/report/svg.h"
 
-#include <string.h>
-
-/* XML 1.0 text: ASCII as it is or as an entity, no control characters; other bytes of UTF-8
- * pass, and what is no UTF-8 becomes '?'. */
-static size_t utf8_length(const unsigned char *p)
-{
-    const size_t n = p[0] < 0x80       ? 1
-                     : p[0] >> 5 == 6  ? 2
-                     : p[0] >> 4 == 14 ? 3
-                     : p[0] >> 3 == 30 ? 4
-                                       : 0;
-    for (size_t i = 1; i < n; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    return n;
-}
-
-static void add_text(struct sct_str *s, const char *text)
-{
-    for (const unsigned char *p = (const unsigned char *)text; *p;) {
-        const size_t n = utf8_length(p);
-        if (n == 0)
-            sct_str_add(s, "?");
-        else if (n > 1)
-            sct_str_add(s, "%.*s", (int)n, (const char *)p);
-        else if (*p == '<' || *p == '>' || *p == '&' || *p == '"')
-            sct_str_add(s, "&#%u;", *p);
-        else if (*p >= ' ' && *p != 0x7f)
-            sct_str_add(s, "%c", *p);
-        p += n ? n : 1;
-    }
-}
+#include "core/report/markup.h"
 
 void sct_svg_begin(struct sct_svg *svg, double width, double height, const char *title)
 {
@@ -42,7 +11,7 @@ void sct_svg_begin(struct sct_svg *svg, double width, double height, const char 
         "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" width=\"%.6g\" "
         "height=\"%.6g\" viewBox=\"0 0 %.6g %.6g\" font-family=\"sans-serif\">\n<title>",
         width, height, width, height);
-    add_text(&svg->s, title);
+    sct_markup_text(&svg->s, title);
     sct_str_add(&svg->s, "</title>\n");
     sct_svg_rect(svg, 0, 0, width, height, 0xffffff, NULL);
 }
@@ -67,7 +36,7 @@ void sct_svg_text(struct sct_svg *svg, double x, double y, double size, uint32_t
                 "<text x=\"%.6g\" y=\"%.6g\" font-size=\"%.6g\" text-anchor=\"%s\" "
                 "fill=\"#%06x\">",
                 x, y, size, anchors[anchor], rgb & 0xffffffu);
-    add_text(&svg->s, text);
+    sct_markup_text(&svg->s, text);
     sct_str_add(&svg->s, "</text>\n");
 }
 

@@ -453,17 +453,24 @@ static sct_status read_repeated(struct sct_settings_run *r, int argc, char *cons
     return SCT_OK;
 }
 
-static sct_status read_all_layers(struct sct_settings_run *r, const struct sct_layers *layers,
-                                  int argc, char *const *argv, const char *(*env)(const char *),
-                                  sct_error *err)
+/* The option table with the flags; *config: what -c names, or as it was. */
+static sct_status begin(struct sct_settings_run *r, int argc, char *const *argv,
+                        const char **config, sct_error *err)
 {
-    const char *config = NULL;
     const char **word = sct_arena_alloc(r->arena, ((size_t)argc + 1) * sizeof *word);
     if (!word)
         return sct_nomem(err);
     r->word = word;
     SCT_TRY(sct_opts_create_flags(&r->opts, flags, &r->s, sizeof r->s, err));
-    SCT_TRY(read_flags(r, argc, argv, &config, word, err));
+    return read_flags(r, argc, argv, config, word, err);
+}
+
+static sct_status read_all_layers(struct sct_settings_run *r, const struct sct_layers *layers,
+                                  int argc, char *const *argv, const char *(*env)(const char *),
+                                  sct_error *err)
+{
+    const char *config = NULL;
+    SCT_TRY(begin(r, argc, argv, &config, err));
     if (config)
         return sct_fail(err, SCT_EUSAGE, "-c %s: settings of a grid stand in the grid (base)",
                         config);
@@ -484,12 +491,7 @@ static sct_status read_all(struct sct_settings_run *r, int argc, char *const *ar
 {
     const char *config = NULL;
     char path[4096];
-    const char **word = sct_arena_alloc(r->arena, ((size_t)argc + 1) * sizeof *word);
-    if (!word)
-        return sct_nomem(err);
-    r->word = word;
-    SCT_TRY(sct_opts_create_flags(&r->opts, flags, &r->s, sizeof r->s, err));
-    SCT_TRY(read_flags(r, argc, argv, &config, word, err));
+    SCT_TRY(begin(r, argc, argv, &config, err));
     SCT_TRY(sct_opts_env(r->opts, env, err));
     /* -c and the recipe are fed first so that they can name the strategy, and again to win over
      * its file */

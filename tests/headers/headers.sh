@@ -16,8 +16,8 @@ if [ $# -eq 0 ]; then
 fi
 failed=0
 n=0
-for header in "$include"/sctrun/*.h; do
-  name=sctrun/${header##*/}
+for header in "$include"/sctrun/*.h "$include"/sctrun/*/*.h; do
+  name=${header#"$include"/}
   n=$((n + 1))
   if ! printf '#include <%s>\n#include <%s>\nint main(void);\nint main(void) { return 0; }\n' \
     "$name" "$name" | "$@" -x "$language" "-std=$std" -fsyntax-only -Wall -Wextra -Wpedantic \

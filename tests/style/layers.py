@@ -35,7 +35,7 @@ MAY = {
     'core/export': ['core/base', 'core/ir', 'core/io', 'core/model', 'core/data'],
     'core/report': ['core/base'],
     'core/train': [x for x in CORE if x != 'core/ablate'],
-    'core/ablate': ['core/base', 'core/io', 'core/data', 'core/plug', 'core/train'],
+    'core/ablate': ['core/base', 'core/io', 'core/data', 'core/plug', 'core/report', 'core/train'],
     'tools': None,  # anything
     'tests': None,
 }

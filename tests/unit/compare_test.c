@@ -87,7 +87,7 @@ START_TEST(pictures_are_text)
     sct_svg_text(&svg, 1, 2, 3, SCT_SVG_RIGHT, 0x123456, "50%s");
     char *text = sct_svg_take(&svg);
     ck_assert(strstr(text, "width=\"10\" height=\"20.5\"") != NULL);
-    ck_assert(strstr(text, "<title>a&#60;b&#62; &#38; &#34;c&#34;\xc3\xa9??"
+    ck_assert(strstr(text, "<title>a&lt;b&gt; &amp; &quot;c&quot;\xc3\xa9??"
                            "?</title>") != NULL);
     ck_assert(strstr(text, "<rect x=\"0.25\" y=\"1\" width=\"2\" height=\"3\" fill=\"#00ff01\" "
                            "class=\"cell\"/>\n") != NULL);

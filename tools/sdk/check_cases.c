@@ -107,18 +107,26 @@ static bool same_bits(const struct check_result *a, const struct check_result *b
            strcmp(a->adapter, b->adapter) == 0;
 }
 
+/* False: one of them failed, and why says how. */
+static bool train_both(const struct check *c, const struct check_run *a,
+                       const struct check_run *b, struct check_result *x,
+                       struct check_result *y, char *why, size_t size)
+{
+    sct_error e = SCT_ERROR_INIT;
+    sct_status rc = check_train(c, a, x, &e);
+    if (rc == SCT_OK)
+        rc = check_train(c, b, y, &e);
+    return verdict_of(rc, &e, why, size) == CHECK_PASS;
+}
+
 /* Two runs that differ in `more` only: the same adapter, bit for bit. */
 static enum check_verdict compare(const struct check *c, const struct check_run *a,
                                   const struct check_run *b, const char *what, char *why,
                                   size_t size)
 {
     struct check_result x, y;
-    sct_error e = SCT_ERROR_INIT;
-    sct_status rc = check_train(c, a, &x, &e);
-    if (rc == SCT_OK)
-        rc = check_train(c, b, &y, &e);
-    if (rc != SCT_OK)
-        return verdict_of(rc, &e, why, size);
+    if (!train_both(c, a, b, &x, &y, why, size))
+        return CHECK_FAIL;
     if (same_bits(&x, &y))
         return CHECK_PASS;
     (void)snprintf(why, size, "%s: another adapter (losses %.9g and %.9g)", what,
@@ -152,12 +160,8 @@ static enum check_verdict micro(const struct check *c, const char *arch, char *w
     const struct check_run b = {
         .arch = arch, .backend = "cpu", .more = {"--micro-batch", "2"}, .name = "micro-2"};
     struct check_result x, y;
-    sct_error e = SCT_ERROR_INIT;
-    sct_status rc = check_train(c, &a, &x, &e);
-    if (rc == SCT_OK)
-        rc = check_train(c, &b, &y, &e);
-    if (rc != SCT_OK)
-        return verdict_of(rc, &e, why, size);
+    if (!train_both(c, &a, &b, &x, &y, why, size))
+        return CHECK_FAIL;
     if (same_bits(&x, &y))
         return CHECK_PASS;
     for (uint32_t i = 0; i < x.n_loss; i++)
@@ -176,12 +180,8 @@ static enum check_verdict other_backend(const struct check *c, const char *arch,
     const struct check_run a = {.arch = arch, .backend = "cpu", .name = "cpu"},
                            b = {.arch = arch, .backend = "ref", .name = "ref"};
     struct check_result x, y;
-    sct_error e = SCT_ERROR_INIT;
-    sct_status rc = check_train(c, &a, &x, &e);
-    if (rc == SCT_OK)
-        rc = check_train(c, &b, &y, &e);
-    if (rc != SCT_OK)
-        return verdict_of(rc, &e, why, size);
+    if (!train_both(c, &a, &b, &x, &y, why, size))
+        return CHECK_FAIL;
     double worst = 0;
     for (uint32_t i = 0; i < x.n_loss; i++)
         worst = fmax(worst, fabs((double)x.loss[i] / (double)y.loss[i] - 1));
