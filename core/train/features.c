@@ -110,7 +110,7 @@ static sct_status key_of(const struct sct_features *f, const struct sct_session 
         sct_sha256_add(&h, hex[0], sizeof hex[0]);
     }
     sct_sha256_add(&h, &f->count, sizeof f->count);
-    sct_sha256_add(&h, of->train ? "train" : "test", 5 - !of->train);
+    sct_sha256_add(&h, &of->train, sizeof of->train);
     sct_sha256_end(&h, key);
     return SCT_OK;
 }

@@ -135,7 +135,6 @@ enum { OUTS = 4, INS = COLS };
 
 /* One kernel element of outs x ins weights; dy and x at their first column. */
 struct element {
-    const struct conv_grid *g;
     const float *dy, *x;
     size_t out, in, outs, ins;
     float sum[OUTS * INS];
@@ -151,30 +150,14 @@ static inline void add_rows(float *sum, const float *dy, size_t out, const float
 }
 
 /* n tokens in a row that meet n in a row. */
-static void add_run(struct element *e, size_t token, size_t meets, size_t n)
+static void add_run(void *ctx, size_t token, size_t meets, size_t n)
 {
+    struct element *e = ctx;
     const float *dy = e->dy + token * e->out, *x = e->x + meets * e->in;
     if (e->outs == OUTS && e->ins == INS)
         add_rows(e->sum, dy, e->out, x, e->in, n, OUTS, INS);
     else
         add_rows(e->sum, dy, e->out, x, e->in, n, e->outs, e->ins);
-}
-
-/* Kernel element (a, b) over all tokens in order. */
-static void add_images(struct element *e, size_t a, size_t b)
-{
-    const struct conv_grid *g = e->g;
-    const struct cpu_range r = conv_inside(g, 0, g->w, b);
-    size_t to;
-    for (size_t m = 0; m < g->images; m++) {
-        const size_t token = m * g->n, grid = token + g->first;
-        if (a == g->kh / 2 && b == g->kw / 2 && g->first)
-            add_run(e, token, token, g->first);
-        for (size_t y = 0; r.first < r.end && y < g->h; y++)
-            if (conv_row_inside(g, y, a, &to))
-                add_run(e, grid + y * g->w + r.first,
-                        grid + to * g->w + r.first + b - g->kw / 2, r.end - r.first);
-    }
 }
 
 void conv_grid_dw_base(const struct sct_kargs *k)
@@ -185,8 +168,7 @@ void conv_grid_dw_base(const struct sct_kargs *k)
     for (size_t q = mine.first; q < mine.end; q++) {
         const size_t o = q / taps * OUTS, tap = q % taps;
         for (size_t i = 0; i < in; i += INS) {
-            struct element e = {.g = &g,
-                                .dy = (const float *)k->in[1] + o,
+            struct element e = {.dy = (const float *)k->in[1] + o,
                                 .x = (const float *)k->in[2] + i,
                                 .out = out,
                                 .in = in,
@@ -195,7 +177,7 @@ void conv_grid_dw_base(const struct sct_kargs *k)
             float *acc = (float *)k->out[0] + (o * in + i) * taps + tap;
             for (size_t s = 0; s < e.outs * e.ins; s++)
                 e.sum[s / e.ins * INS + s % e.ins] = acc[(s / e.ins * in + s % e.ins) * taps];
-            add_images(&e, tap / g.kw, tap % g.kw);
+            conv_runs(&g, tap / g.kw, tap % g.kw, add_run, &e);
             for (size_t s = 0; s < e.outs * e.ins; s++)
                 acc[(s / e.ins * in + s % e.ins) * taps] = e.sum[s / e.ins * INS + s % e.ins];
         }

@@ -41,6 +41,26 @@ static inline int conv_row_inside(const struct conv_grid *g, size_t y, size_t a,
     return y + a >= g->kh / 2 && *to < g->h;
 }
 
+/* run(ctx, token, meets, n): n tokens in a row and the n in a row that kernel element (a, b)
+ * meets there, over all images in order. Tokens in front of the grid meet themselves at the
+ * centre. */
+static inline void conv_runs(const struct conv_grid *g, size_t a, size_t b,
+                             void (*run)(void *ctx, size_t token, size_t meets, size_t n),
+                             void *ctx)
+{
+    const struct cpu_range r = conv_inside(g, 0, g->w, b);
+    size_t to;
+    for (size_t m = 0; m < g->images; m++) {
+        const size_t token = m * g->n, grid = token + g->first;
+        if (a == g->kh / 2 && b == g->kw / 2 && g->first)
+            run(ctx, token, token, g->first);
+        for (size_t y = 0; r.first < r.end && y < g->h; y++)
+            if (conv_row_inside(g, y, a, &to))
+                run(ctx, grid + y * g->w + r.first, grid + to * g->w + r.first + b - g->kw / 2,
+                    r.end - r.first);
+    }
+}
+
 /* `depth` channels are read, `width` written; of those col .. col + cols - 1, in a panel whose
  * rows are `row` floats. */
 struct conv_panel {

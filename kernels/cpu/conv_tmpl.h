@@ -130,8 +130,9 @@ struct element {
 };
 
 /* n tokens in a row that meet n in a row. */
-static void add_run(const struct element *e, size_t token, size_t meets, size_t n)
+static void add_run(void *ctx, size_t token, size_t meets, size_t n)
 {
+    const struct element *e = ctx;
     for (size_t t0 = 0; t0 < n; t0 += e->g->w) {
         const size_t m = n - t0 < e->g->w ? n - t0 : e->g->w;
         const float *b = e->dy + (token + t0) * e->out;
@@ -148,23 +149,6 @@ static void add_run(const struct element *e, size_t token, size_t meets, size_t 
     }
 }
 
-/* Kernel element (a, b) over all tokens in order. */
-static void add_images(const struct element *e, size_t a, size_t b)
-{
-    const struct conv_grid *g = e->g;
-    const struct cpu_range r = conv_inside(g, 0, g->w, b);
-    size_t to;
-    for (size_t m = 0; m < g->images; m++) {
-        const size_t token = m * g->n, grid = token + g->first;
-        if (a == g->kh / 2 && b == g->kw / 2 && g->first)
-            add_run(e, token, token, g->first);
-        for (size_t y = 0; r.first < r.end && y < g->h; y++)
-            if (conv_row_inside(g, y, a, &to))
-                add_run(e, grid + y * g->w + r.first,
-                        grid + to * g->w + r.first + b - g->kw / 2, r.end - r.first);
-    }
-}
-
 void KERNEL(conv_grid_dw)(const struct sct_kargs *k)
 {
     _Alignas(64) float sum[MR_MAX * VW];
@@ -174,20 +158,20 @@ void KERNEL(conv_grid_dw)(const struct sct_kargs *k)
     for (size_t q = mine.first; q < mine.end; q++) {
         const size_t o = q / taps * VW, tap = q % taps;
         for (size_t i = 0; i < in; i += MR_MAX) {
-            const struct element e = {.g = &g,
-                                      .dy = (const float *)k->in[1] + o,
-                                      .x = (const float *)k->in[2] + i,
-                                      .own = cpu_share(k, conv_dw_scratch(k->d, VW)),
-                                      .sum = sum,
-                                      .out = out,
-                                      .in = in,
-                                      .outs = out - o < VW ? out - o : VW,
-                                      .ins = in - i < MR_MAX ? in - i : MR_MAX};
+            struct element e = {.g = &g,
+                                .dy = (const float *)k->in[1] + o,
+                                .x = (const float *)k->in[2] + i,
+                                .own = cpu_share(k, conv_dw_scratch(k->d, VW)),
+                                .sum = sum,
+                                .out = out,
+                                .in = in,
+                                .outs = out - o < VW ? out - o : VW,
+                                .ins = in - i < MR_MAX ? in - i : MR_MAX};
             float *acc = (float *)k->out[0] + (o * in + i) * taps + tap;
             memset(sum, 0, sizeof sum);
             for (size_t s = 0; s < e.outs * e.ins; s++)
                 sum[s % e.ins * VW + s / e.ins] = acc[(s / e.ins * in + s % e.ins) * taps];
-            add_images(&e, tap / g.kw, tap % g.kw);
+            conv_runs(&g, tap / g.kw, tap % g.kw, add_run, &e);
             for (size_t s = 0; s < e.outs * e.ins; s++)
                 acc[(s / e.ins * in + s % e.ins) * taps] = sum[s % e.ins * VW + s / e.ins];
         }
