@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * store.h - what stays on a device between programs: frozen parameters (dense or packed), setup
  * results, trainable parameters, optimiser state. Shared by every plan of the device and keyed
- * by tensor, or by the constant sub-graph that makes the value. Thread rule: one thread at a
- * time, the device's. */
+ * by tensor, or by the constant sub-graph that makes the value. A tensor's key is its address:
+ * what is stored of a tensor must be forgotten before the tensor is freed, or the next one at
+ * that address is taken for it. Thread rule: one thread at a time, the device's. */
 #ifndef SCT_EXEC_STORE_H
 #define SCT_EXEC_STORE_H
 

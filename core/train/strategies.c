@@ -342,6 +342,8 @@ sct_status sct_calibrate(struct sct_tuner *t, struct sct_model *plain,
         rc = all_protocols(&c, err);
     if (rc == SCT_OK)
         rc = choose(&c, t, err);
+    /* The plain model goes, and the next one's tensors may lie where its own lay. */
+    sct_store_forget_models(d->store);
     if (rc == SCT_OK && readings) {
         *readings = c.out;
         c.out = NULL;

@@ -113,6 +113,12 @@ static sct_status calibrate(struct bench *b, const char *dir, uint32_t want, uin
         rc = sct_calibrate(&t, m, &b->device, b->loader, b->source, seed, &plan, NULL, cache,
                            out, err);
     sct_readings_cache_fini(cache);
+    /* what the device keeps of it would be taken for the next model's */
+    for (uint32_t i = 0; i < m->n_param; i++)
+        if (!m->param[i]->t->lasting && sct_store_has(b->device.store, m->param[i]->t)) {
+            printf("FAIL %s of the plain model is still on the device\n", m->param[i]->t->name);
+            failures++;
+        }
     sct_model_destroy(&m);
     return rc;
 }
