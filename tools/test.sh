@@ -96,18 +96,27 @@ if build "address and undefined-behaviour sanitizers" build-asan \
   fi
 fi
 
-fuzz_all() {
-  local seconds=${SCTRUN_FUZZ_SECONDS:-60} target name found
+fuzz_all() { # as many targets at a time as there are processors
+  local seconds=${SCTRUN_FUZZ_SECONDS:-60} work target name
+  work=$(mktemp -d)
   for target in build-fuzz/tests/fuzz/fuzz_*; do
     [ -x "$target" ] && [ -f "$target" ] || continue
     name=${target##*/fuzz_}
-    found=$(mktemp -d)
-    if "$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 \
-      -artifact_prefix="$found/" "$found" "tests/fuzz/corpus/$name" >"$output" 2>&1; then
+    mkdir "$work/$name" # inputs found, and after a finding the one that breaks the target
+    while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do wait -n; done
+    "$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 \
+      -artifact_prefix="$work/$name/" "$work/$name" "tests/fuzz/corpus/$name" \
+      >"$work/$name.log" 2>&1 && touch "$work/$name.passed" &
+  done
+  wait
+  for target in "$work"/*.log; do
+    name=$(basename "$target" .log)
+    if [ -f "$work/$name.passed" ]; then
       pass fuzz "$name for $seconds s"
-      rm -rf "$found"
+      rm -rf "${work:?}/$name"
     else
-      fail fuzz "$name" "an input that breaks it lies in $found"
+      cp "$target" "$output"
+      fail fuzz "$name" "an input that breaks it lies in $work/$name"
     fi
   done
 }
