@@ -8,10 +8,11 @@
 
 enum { MAX_PATTERN = 255 };
 
-/* Length of the word at s: up to '.' or the end, brackets included. */
+/* Length of the word at s: up to '.' or the end, brackets included. A comma is no part of a
+ * word of a pattern; in a path, which has none by right, it is a character as any other. */
 static size_t word(const char *s)
 {
-    return strcspn(s, ".,");
+    return strcspn(s, ".");
 }
 
 static int number(const char **s, const char *end, uint64_t *v)
@@ -101,7 +102,7 @@ static sct_status check_one(const char *pattern, size_t at, size_t n, sct_error 
     if (n == 0 || n > MAX_PATTERN)
         return bad(pattern, at, "expected 1 to 255 characters", err);
     for (size_t i = at; i < at + n;) {
-        const size_t len = word(pattern + i);
+        const size_t len = strcspn(pattern + i, ".,");
         const char *w = pattern + i, *open = memchr(w, '[', len);
         if (len == 0)
             return bad(pattern, i, "empty word", err);

@@ -11,7 +11,7 @@
 
 #include <sctrun/base.h>
 
-/* 1 when path matches. A malformed pattern matches nothing. */
+/* 1 when path, whose words are not empty, matches. A malformed pattern matches nothing. */
 int sct_pattern_match(const char *pattern, const char *path);
 /* SCT_EUSAGE names the character that is wrong. */
 sct_status sct_pattern_check(const char *pattern, sct_error *err);
