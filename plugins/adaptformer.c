@@ -53,6 +53,7 @@ static sct_status edit(const struct adaptformer *a, const struct sct_strategy_ho
                                  .dropout = a->dropout < 0.0f ? DROPOUT : a->dropout,
                                  .scale = a->scale == 0.0f ? f->scale : a->scale};
     char name[96];
+    SCT_TRY(bottleneck_same_tokens(h, res, out, err));
     bottleneck_name(name, sizeof name, "adaptformer", out, bottleneck_stages(h, m), "mlp");
     struct sct_builder *b = h->edit_begin(m, out);
     const sct_val x = f->norm ? own_norm(h, m, b, res->out, out->channels, name) : res->out;

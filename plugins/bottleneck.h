@@ -76,6 +76,20 @@ static inline sct_val bottleneck_build(const struct bottleneck *k,
     return k->scale == 1.0f ? y : sct_scale(b, y, k->scale, 0.0f);
 }
 
+/* A bypass from one site to another, refused where a strategy before this one has changed the
+ * tokens in between: vpt takes its prompts away behind a block. */
+static inline sct_status bottleneck_same_tokens(const struct sct_strategy_host *h,
+                                                const struct sct_site *from,
+                                                const struct sct_site *to, sct_error *err)
+{
+    if (from->tokens == to->tokens)
+        return SCT_OK;
+    return h->fail(err, SCT_EUNSUP,
+                   "%s has %u tokens and %s %u: a strategy in front of this one adds tokens "
+                   "and takes them away; expected it behind this one",
+                   from->path, from->tokens, to->path, to->tokens);
+}
+
 /* Option `last`: how many of n sites, in model order and as many in every block, come before
  * the last so many blocks; 0 blocks are all. EUSAGE when the model has fewer. */
 static inline sct_status bottleneck_skip(const struct sct_strategy_host *h, const sct_model *m,

@@ -55,6 +55,7 @@ static sct_status edit(const struct convpass *c, const struct sct_strategy_host 
                        "and a grid of %u x %u",
                        from->path, from->prefix_tokens, from->tokens, from->grid_h,
                        from->grid_w);
+    SCT_TRY(bottleneck_same_tokens(h, from, to, err));
     bottleneck_name(name, sizeof name, "convpass", to, bottleneck_stages(h, m), branch);
     struct sct_builder *b = h->edit_begin(m, to);
     (void)snprintf(full, sizeof full, "%s.down", name);

@@ -114,8 +114,8 @@ static sct_val edit_proj(const struct work *w, struct sct_builder *b,
 static sct_val edit_fc1(const struct work *w, struct sct_builder *b,
                         const struct sct_site *site)
 {
-    const uint32_t split[4] = {0, site->tokens, w->parts, w->f->rank},
-                   flat[3] = {0, site->tokens, w->parts * w->width};
+    const uint32_t split[4] = {0, 0, w->parts, w->f->rank},
+                   flat[3] = {0, 0, w->parts * w->width};
     const sct_val s = w->f->form == TT ? train_core(w, site->block, "fc1", w->parts, 1)
                                        : tucker(w, b, site->block, ATTENTION_PARTS, w->parts);
     const sct_val u = sct_linear(b, site->in, w->u, sct_none());
@@ -129,8 +129,8 @@ static sct_val edit_fc1(const struct work *w, struct sct_builder *b,
 static sct_val edit_fc2(const struct work *w, struct sct_builder *b,
                         const struct sct_site *site)
 {
-    const uint32_t r = w->f->rank, split[4] = {0, site->tokens, w->parts, w->width},
-                   flat[3] = {0, site->tokens, w->parts * r};
+    const uint32_t r = w->f->rank, split[4] = {0, 0, w->parts, w->width},
+                   flat[3] = {0, 0, w->parts * r};
     sct_val u = sct_linear(b, sct_reshape(b, site->in, 4, split), w->u, sct_none());
     u = sct_reshape(b, u, 3, flat);
     sct_val t = sct_none();

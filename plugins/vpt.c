@@ -32,10 +32,6 @@ static sct_status check(const struct sct_strategy_host *h, const sct_model *m, s
     if (!has(h, m, "cls_token"))
         return h->fail(err, SCT_EUNSUP,
                        "prompts stand behind the class token, and this model has none");
-    if (has(h, m, "**.attn.q_norm.weight"))
-        return h->fail(err, SCT_EUNSUP,
-                       "the norms of q and k of this model do not take more tokens than it "
-                       "was built for");
     return SCT_OK;
 }
 

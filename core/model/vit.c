@@ -55,8 +55,8 @@ static sct_val embed(struct sct_build *c)
 static sct_val head_norm(struct sct_build *c, sct_val qkv, uint32_t first, const char *name)
 {
     const struct sct_model_config *cfg = &c->m->cfg;
-    const uint32_t C = cfg->dim, H = cfg->heads, split[4] = {0, c->tokens, H, C / H},
-                   flat[3] = {0, c->tokens, C};
+    const uint32_t C = cfg->dim, H = cfg->heads, split[4] = {0, 0, H, C / H},
+                   flat[3] = {0, 0, C};
     const sct_val x = sct_reshape(c->b, sct_slice_ch(c->b, qkv, first, C), 4, split);
     return sct_reshape(c->b, sct_build_norm(c, x, name, C / H), 3, flat);
 }

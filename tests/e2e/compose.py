@@ -84,6 +84,20 @@ def same_bits():
 
 
 @test
+def more_tokens():
+    """What splits or skips tokens does so with those of prompts, too, that come before or after it."""
+    setup()
+    for i, order in enumerate((["fact", "vpt"], ["vpt", "fact"], ["convpass", "vpt"],
+                               ["adaptformer", "vpt"], ["vpt", "sct"])):
+        run = "t%d" % i
+        composed(run, order, "vpt.n=3", *(["sct.k=8"] if "sct" in order else []))
+        equal("%.9g" % evaluated(run), "%.9g" % log(run)[1][-1]["eval_loss"], order)
+    model("normed.yaml", qk_norm="on")
+    train("q", *FEW_STEPS, "--model", "normed.yaml", "--set", "n=3", strategy="vpt", weights="random")
+    equal(adapter_config("q")["sctrun"]["strategy"], "vpt")
+
+
+@test
 def order():
     """At the same site the later one reads what the earlier one made; at different sites, one behind
     the other, no order is another's."""
@@ -186,6 +200,9 @@ def a_strategy_twice():
             "sct.k=8", "ict.k=8", code=None)
     refused(["lora.r or lora2.r"], ["lora", "lora"], "r=2")
     refused(["strategy vpt", "has prompts already"], ["vpt", "vpt"], "vpt.n=2", "vpt2.n=3")
+    for bypass in ("adaptformer", "convpass"):
+        refused(["strategy " + bypass, "stage[0].block[1]", "takes them away"], ["vpt", bypass], "n=2",
+                code=None)
     # dropout of the second has its own numbers, that of the first those it has alone
     drop = lambda name, *o: composed(name, ["lora", "lora"], "lora.targets=q", "lora2.targets=k", *o)
     drop("d0", "lora.dropout=0.5", "lora2.dropout=0.5")
