@@ -80,6 +80,7 @@ struct work {
     const char *pattern; /* of the layer's site */
     sct_val w, x;        /* DoRA: the weight; input behind dropout */
     sct_val factor;      /* DoRA: m / norm of all rows of the layer */
+    int told;            /* that a rank is larger than its layer */
 };
 
 struct rows {
@@ -124,6 +125,20 @@ static void add_factor(struct work *k, const struct lora_target *t, sct_val a, s
     k->factor = k->factor.id ? sct_add(k->b, k->factor, f) : f;
 }
 
+/* Nothing is wrong with such a rank but what it costs, and PEFT takes it: it is said, once. */
+static void tell_large(struct work *k, uint32_t rows, const char *name)
+{
+    const uint32_t r = k->values.r,
+                   most = rows < k->site.in_channels ? rows : k->site.in_channels;
+    if (r <= most || k->told)
+        return;
+    k->told = 1;
+    k->h->log(SCT_LOG_WARN,
+              "rank %u is larger than a layer: no update of %ux%u weights has a rank above %u "
+              "(%s)",
+              r, rows, k->site.in_channels, most, name);
+}
+
 /* y with the update of the rows of t. */
 static sct_val add_pair(struct work *k, const struct lora_target *t, sct_val y)
 {
@@ -135,6 +150,7 @@ static sct_val add_pair(struct work *k, const struct lora_target *t, sct_val y)
     const sct_val a = k->h->new_param(k->m, name, da, 2, init_a, NULL);
     lora_name(name, &k->layer, t, "lora_B.weight");
     const sct_val up = k->h->new_param(k->m, name, db, 2, init_b, NULL);
+    tell_large(k, rows.n, name);
     const sct_val d = sct_linear(k->b, sct_linear(k->b, k->x, a, sct_none()), up, sct_none());
     if (k->l->dora)
         add_factor(k, t, a, up);

@@ -48,6 +48,17 @@ def rslora():
     close(c["lora_alpha"], 8 * 2 ** 0.5, 1e-13)
 
 
+@test
+def large_rank():
+    """More than a layer can have is trained, as in PEFT, and said once."""
+    setup()
+    r = train("large", *FEW_STEPS, "--set", "r=49", "--set", "targets=q,fc1", strategy="lora")
+    equal(r.err.count("is larger than a layer"), 1)
+    contains(r.err, "no update of 48x48 weights has a rank above 48", "blocks.0.attn.qkv.q")
+    r = train("fits", *FEW_STEPS, "--set", "r=48", strategy="lora")
+    check("larger than a layer" not in r.err, r.err)
+
+
 @option("lora:rank_pattern", "lora:alpha_pattern")
 def patterns():
     """Ranks and alphas of layers; the first entry that fits decides; what fits nothing is said."""
