@@ -31,7 +31,8 @@ def compare(backend, model_name, batch, strategy, timeout=170):
           (batch, 3 * batch))
     args = ["train", "--backend", backend, "--strategy", strategy, "--model", model_name,
             "--weights", "random", "--data", "task:./task.yaml", "--train-list", "train",
-            "--batch-size", batch, "--epochs", 1, "--threads", 2, "--json"]
+            "--batch-size", batch, "--epochs", 1, "--threads", 2, "--json",
+            *(["--set", "k=1/8"] if strategy == "sct" else [])]  # the smallest has 64 channels
     plan = sctrun(*args, "--dry-run").json["memory"]
     if plan["process"] * 1.2 > available():
         raise Skipped("needs %d MB of memory" % (plan["process"] >> 20))
