@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 
 enum {
+    LINE = 64,
     PAGE = 4096,
     MAX_THREADS = 1024,
     MAP_FROM = 1 << 20,  /* from this size on, pages come from the system, zero and lazily */
@@ -247,7 +248,9 @@ static sct_status cpu_buf_new(sct_device *dev, uint64_t bytes, sct_buf **out, sc
     *out = NULL;
     sct_buf *buf = calloc(1, sizeof *buf);
     if (buf && bytes <= SIZE_MAX - PAGE) {
-        const size_t size = ((size_t)bytes + PAGE) & ~(size_t)(PAGE - 1); /* never 0 */
+        /* whole cache lines, at least one; biases and their like are many */
+        const size_t unit = bytes >= MAP_FROM ? PAGE : LINE,
+                     size = ((size_t)(bytes ? bytes : 1) + unit - 1) & ~(unit - 1);
         if (bytes >= MAP_FROM) {
             void *p =
                 mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -258,7 +261,7 @@ static sct_status cpu_buf_new(sct_device *dev, uint64_t bytes, sct_buf **out, sc
                 (void)madvise(buf->data, size, MADV_HUGEPAGE);
 #endif
         } else {
-            buf->data = aligned_alloc(PAGE, size);
+            buf->data = aligned_alloc(LINE, size);
             if (buf->data)
                 memset(buf->data, 0, size);
         }
