@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * cmd_eval.c - sctrun eval: accuracy of an adapter folder or of plain weights. */
 #include "core/base/status.h"
+#include "core/train/memory.h"
 #include "tools/cli.h"
 
 static sct_status eval(struct sct_session *x, sct_error *err)

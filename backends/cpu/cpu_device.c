@@ -12,7 +12,7 @@ enum {
     LINE = 64,
     PAGE = 4096,
     MAX_THREADS = 1024,
-    MAP_FROM = 1 << 20,  /* from this size on, pages come from the system, zero and lazily */
+    MAP_FROM = 1 << 17,  /* from this size on, pages come from the system, zero and lazily */
     HUGE_FROM = 4 << 20, /* from this size on, huge pages are asked for */
     CACHE_PER_LANE = 8 << 20, /* arena a lane should stay within when b is ours to choose */
     MAX_OWN_B = 4,

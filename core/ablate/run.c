@@ -7,7 +7,7 @@
 #include "core/base/status.h"
 #include "core/io/file.h"
 #include "core/train/adapter_io.h"
-#include "core/train/loop.h"
+#include "core/train/memory.h"
 
 struct watcher {
     struct sct_cell_result *r;

@@ -4,12 +4,12 @@
 
 #include <math.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "core/base/status.h"
 #include "core/base/str.h"
 #include "core/io/file.h"
 #include "core/io/text.h"
+#include "core/train/memory.h"
 #include "core/train/schedule.h"
 
 struct loop {
@@ -32,12 +32,6 @@ struct loop {
     void *ctx;
     volatile int *stop;
 };
-
-uint64_t sct_peak_process_bytes(void)
-{
-    struct rusage u;
-    return getrusage(RUSAGE_SELF, &u) == 0 ? (uint64_t)u.ru_maxrss * 1024u : 0;
-}
 
 /* 1234567 -> "1,234,567" */
 static void thousands(uint64_t v, char *buf, size_t size)

@@ -54,7 +54,5 @@ sct_status sct_train_extent(const struct sct_session *x, struct sct_train_extent
 struct sct_optim_opts sct_train_optim_opts(const struct sct_settings *s);
 /* "trainable params: ... || all params: ... || trainable%: ..." as peft prints it. */
 void sct_params_line(const struct sct_model *m, char *buf, size_t size);
-/* Most bytes of memory the process has had. */
-uint64_t sct_peak_process_bytes(void);
 
 #endif

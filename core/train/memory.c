@@ -2,7 +2,10 @@
  * memory.c - the estimate of --dry-run: the plans that a run would make, laid side by side. */
 #include "core/train/memory.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "core/base/status.h"
 #include "core/base/str.h"
@@ -19,6 +22,25 @@ static sct_status evaluation_bytes(const struct sct_plan *eval, const struct sct
     sct_plan_memory(eval, &m);
     *bytes += stored + m.activations + m.accumulators + m.step + m.batch;
     return SCT_OK;
+}
+
+/* Linux counts in VmHWM what this program has had. ru_maxrss keeps the peak of the process that
+ * started it, too, when that was larger: a shell's is small, a Python's is not. */
+uint64_t sct_peak_process_bytes(void)
+{
+    static const char key[] = "VmHWM:";
+    char line[128];
+    unsigned long long kib = 0;
+    FILE *f = fopen("/proc/self/status", "re");
+    while (f && !kib && fgets(line, sizeof line, f))
+        if (strncmp(line, key, sizeof key - 1) == 0)
+            kib = strtoull(line + sizeof key - 1, NULL, 10);
+    if (f)
+        (void)fclose(f);
+    struct rusage u;
+    if (!kib && getrusage(RUSAGE_SELF, &u) == 0)
+        kib = (unsigned long long)u.ru_maxrss;
+    return (uint64_t)kib * 1024u;
 }
 
 static uint64_t most(uint64_t a, uint64_t b)

@@ -21,4 +21,7 @@ struct sct_memory_estimate {
 sct_status sct_train_dry_run(struct sct_session *x, struct sct_train_result *r,
                              struct sct_memory_estimate *m, char **text, sct_error *err);
 
+/* Most bytes of memory the process has had; 0 where the system does not say. */
+uint64_t sct_peak_process_bytes(void);
+
 #endif
