@@ -84,29 +84,41 @@ static int by_name(const void *a, const void *b)
     return strcmp((*x)->t.name, (*y)->t.name);
 }
 
+/* Elements of the largest tensor; 0 without any. */
+static uint64_t largest(const struct sct_weights *w)
+{
+    uint64_t most = 0;
+    for (uint32_t i = 0; i < w->n; i++) {
+        const uint64_t n = sct_desc_count(&w->item[i]->t.desc);
+        most = n > most ? n : most;
+    }
+    return most;
+}
+
 sct_status sct_base_hash_of(const struct sct_weights *w, char hex[SCT_SHA256_HEX],
                             sct_error *err)
 {
     struct sct_weight **item = sct_calloc(w->n ? w->n : 1, sizeof(*item));
-    if (!item)
-        return sct_nomem(err);
-    memcpy(item, w->item, w->n * sizeof(*item));
-    qsort(item, w->n, sizeof(*item), by_name);
+    /* One buffer for all: a fresh one for each would be cleared page by page. */
+    float *v = sct_calloc((size_t)largest(w) + 1, sizeof *v);
+    sct_status rc = item && v ? SCT_OK : sct_nomem(err);
     struct sct_base_hash h;
     sct_base_hash_init(&h);
-    sct_status rc = SCT_OK;
+    if (rc == SCT_OK) {
+        memcpy(item, w->item, w->n * sizeof(*item));
+        qsort(item, w->n, sizeof(*item), by_name);
+    }
     for (uint32_t i = 0; i < w->n && rc == SCT_OK; i++) {
         const struct sct_tensor *t = &item[i]->t;
         if (sct_name_is_head(t->name))
             continue;
-        float *v = sct_calloc((size_t)sct_desc_count(&t->desc), sizeof *v);
-        rc = v ? t->load(t, v, err) : sct_nomem(err);
+        rc = t->load(t, v, err);
         if (rc == SCT_OK)
             rc = sct_base_hash_add(&h, t->name, t->desc.dim, t->desc.nd, v, err);
-        sct_free(v);
     }
     if (rc == SCT_OK)
         sct_base_hash_end(&h, hex);
+    sct_free(v);
     sct_free(item);
     return rc;
 }
