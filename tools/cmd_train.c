@@ -83,8 +83,9 @@ static json_t *best_json(const struct sct_train_evals *e)
 
 static void print_evals(const struct sct_train_evals *e, const char *of)
 {
-    printf("%sbest top1 = %.2f (epoch %u)\n%slast top1 = %.2f\n", of, e->best.top1,
-           e->best_epoch, of, e->last.top1);
+    /* the best of many looks at the same images is no estimate for others */
+    printf("%sbest top1 = %.2f (epoch %u, chosen by these images)\n%slast top1 = %.2f\n", of,
+           e->best.top1, e->best_epoch, of, e->last.top1);
 }
 
 static sct_status print_result(struct sct_session *x, const struct sct_train_result *r,
