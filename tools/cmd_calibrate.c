@@ -111,6 +111,23 @@ static void print_matrix(const struct sct_choices *c, const struct overlaps *o)
     }
 }
 
+/* "6.1%  1 x 384 trained": what became of every parameter that was measured. */
+static void print_params(const struct sct_choices *c)
+{
+    double all = 0;
+    for (uint32_t i = 0; i < c->n_param; i++)
+        all += c->param[i].score;
+    printf("%-36s %9s %7s %9s  %s\n", "parameter", "of", "score", "trained", "as");
+    for (uint32_t i = 0; i < c->n_param; i++) {
+        const struct sct_choice_param *p = &c->param[i];
+        printf("%-36s %9llu %6.1f%% %9llu ", p->where, (unsigned long long)p->of,
+               all > 0 ? 100 * p->score / all : 0, (unsigned long long)p->trained);
+        for (uint32_t k = 0; k < p->n_tensor; k++)
+            printf(" %s", p->tensor[k]);
+        putchar('\n');
+    }
+}
+
 static void print_table(const char *title, const struct sct_choices *c,
                         const struct overlaps *o)
 {
@@ -122,8 +139,10 @@ static void print_table(const char *title, const struct sct_choices *c,
     for (uint32_t i = 0; i < c->n; i++)
         if (!c->list[i].elements)
             print_chosen(&c->list[i]);
-    if (c->n <= MATRIX)
+    if (c->n && c->n <= MATRIX)
         print_matrix(c, o);
+    if (c->n_param)
+        print_params(c);
 }
 
 /* ---- JSON ---- */
@@ -155,6 +174,16 @@ static json_t *list_json(const struct sct_choice_list *l)
                      l->score ? numbers(l->score, l->units) : json_null());
 }
 
+static json_t *param_json(const struct sct_choice_param *p)
+{
+    json_t *tensors = json_array();
+    for (uint32_t i = 0; i < p->n_tensor; i++)
+        json_array_append_new(tensors, json_string(p->tensor[i]));
+    return json_pack("{s:s, s:I, s:f, s:b, s:I, s:o}", "where", p->where, "of",
+                     (json_int_t)p->of, "score", p->score, "whole", (int)p->whole, "trained",
+                     (json_int_t)p->trained, "tensors", tensors);
+}
+
 static json_t *watched_json(const struct sct_session *x)
 {
     json_t *a = json_array();
@@ -176,16 +205,18 @@ static json_t *watched_json(const struct sct_session *x)
 static sct_status print_json(const struct sct_session *x, const struct sct_choices *c,
                              const struct overlaps *o, sct_error *err)
 {
-    json_t *lists = json_array();
+    json_t *lists = json_array(), *params = json_array();
     for (uint32_t i = 0; i < c->n; i++)
         json_array_append_new(lists, list_json(&c->list[i]));
+    for (uint32_t i = 0; i < c->n_param; i++)
+        json_array_append_new(params, param_json(&c->param[i]));
     return cli_print_json(
-        json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "strategy",
+        json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "strategy",
                   x->tuner.name, "model", x->cfg.name, "data", sct_source_origin(x->train),
                   "images", (json_int_t)sct_source_count(x->train), "classes",
                   (json_int_t)x->cfg.classes, "measured", (json_int_t)x->n_measured,
-                  "from_cache", (json_int_t)x->n_read, "lists", lists, "watched",
-                  watched_json(x), "overlap", matrix(o->overlap, c->n), "jaccard",
+                  "from_cache", (json_int_t)x->n_read, "lists", lists, "parameters", params,
+                  "watched", watched_json(x), "overlap", matrix(o->overlap, c->n), "jaccard",
                   matrix(o->jaccard, c->n)),
         err);
 }

@@ -145,6 +145,8 @@ sct_status sct_choices_find(struct sct_choices *c, const struct sct_model *adapt
             rc = add(c, adapted, adapted->param[i], err);
     for (uint32_t i = 0; rc == SCT_OK && i < c->n; i++)
         rc = measure(c, i, readings, adapted, err);
+    if (rc == SCT_OK)
+        rc = sct_choices_params(c, adapted, readings, err);
     if (rc != SCT_OK)
         sct_choices_fini(c);
     return rc;

@@ -21,10 +21,24 @@ struct sct_choice_list {
     const double *score;               /* [units]; NULL without a reading */
 };
 
+/* A parameter of the base whose gradients were measured. */
+struct sct_choice_param {
+    const char *where; /* its name */
+    uint64_t of;       /* its elements */
+    double score;      /* sum of its squared gradients */
+    bool whole;        /* it is trained itself */
+    /* trained for it: itself, deltas of its entries, what an edit of its layer added */
+    const char **tensor;
+    uint32_t n_tensor;
+    uint64_t trained; /* elements of these */
+};
+
 struct sct_choices {
     struct sct_arena arena;
     struct sct_choice_list *list; /* in the model's order */
     uint32_t n, cap;
+    struct sct_choice_param *param; /* in the order of the readings */
+    uint32_t n_param;
 };
 
 /* Everything borrows from the adapted model and the readings (may be NULL). The score of a
@@ -34,6 +48,9 @@ struct sct_choices {
  * watched, and so on. ENOMEM; *c is empty then. */
 sct_status sct_choices_find(struct sct_choices *c, const struct sct_model *adapted,
                             const struct sct_readings *readings, sct_error *err);
+/* choices_params.c: fills in c->param and n_param; sct_choices_find calls it. ENOMEM. */
+sct_status sct_choices_params(struct sct_choices *c, const struct sct_model *adapted,
+                              const struct sct_readings *readings, sct_error *err);
 void sct_choices_fini(struct sct_choices *c);
 
 /* Whether lists index the same kind of thing, so that their overlap means something. */

@@ -146,6 +146,43 @@ def compared():
 
 
 @test
+def parameters():
+    """Of a strategy that scores gradients: what of every parameter is trained, which is what train saves;
+    between two tasks, how much of it is the same."""
+    setup()
+    vtab("other", n_train=9, n_test=3)
+    for i in range(9):
+        png("other/images/train800val200/%06d.png" % i, rgb=picture(50 + i, i * i % 4))
+    files, names = [], []
+    for data, budget in (("data", "0.006"), ("other", "0.003")):
+        spt = ["--set", "budget=" + budget, "--set", "step=0.0001", "--batch-size", 8]
+        r = calibrate("--json", *spt, data=data, k=None, strategy="spt")
+        files.append(write(data + ".json", r.out))
+        names.append([t for p in r.json["parameters"] for t in p["tensors"]])
+        train("run-" + data, *spt, "--max-steps", 1, data=data, strategy="spt")
+        saved = tensors("run-" + data)
+        want = {n for n in saved if "head." not in n and "plan." not in n and n != "cls_token"
+                and not n.endswith(".index")}
+        equal(set(names[-1]), want)
+        for p in r.json["parameters"]:
+            equal(p["trained"], sum(count(saved[t][1]) for t in p["tensors"]), p)
+            equal(p["whole"], p["where"] in p["tensors"], p)
+        watched = {w["where"]: w["sum_of_squares"] for w in r.json["watched"]}
+        equal({p["where"]: p["score"] for p in r.json["parameters"]}, watched)
+    text = calibrate(*spt, k=None, strategy="spt").out
+    line = next(l for l in text.splitlines() if l.startswith("blocks.0.attn.proj.weight "))
+    contains(line, " 2304 ", "lora_A.weight")
+    r = sctrun("calibrate", *files, "--json").json["tensors"]
+    close(r["overlap"][0][1], overlap(*names), 1e-12)
+    close(r["jaccard"][0][1], jaccard(*names), 1e-12)
+    check(r["jaccard"][0][1] < 1 and r["jaccard"][1][1] == 1, r)
+    contains(sctrun("calibrate", *files).out.splitlines()[-1], "trained tensors", "/%4.2f" % r["jaccard"][0][1])
+    for bad in (3, [3], [{"tensors": 3}], [{"tensors": [3]}], [{}]):
+        write("bad.json", json.dumps({**json.loads(read(files[0])), "parameters": bad}))
+        fails(FILE, ["bad.json"], "calibrate", files[0], "bad.json")
+
+
+@test
 def bad_results():
     setup()
     good = json.loads(calibrate("--json").out)
