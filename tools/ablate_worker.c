@@ -106,9 +106,11 @@ static enum answer run_cell(struct ablation *a, struct sct_share *share, const s
  * knows what that left behind. */
 static void work(struct ablation *a, int jobs, int answers)
 {
-    struct sct_share share = {0};
+    char readings[4200];
+    struct sct_share share = {.readings = readings};
     struct job job;
     enum answer answer = DONE;
+    (void)snprintf(readings, sizeof readings, "%.4000s/readings", a->dir);
     a->cli->tty = 0;
     while ((answer == DONE || answer == REFUSED) && read_all(jobs, &job, sizeof job)) {
         answer = run_cell(a, a->grid.share ? &share : NULL, &job);

@@ -86,10 +86,10 @@ static void put_result(json_t *o, const struct sct_grid *g, const struct sct_gri
     json_object_set_new(o, "backend", json_string(r->backend));
     json_object_set_new(o, "device", text(r->device));
     json_object_set_new(o, "made",
-                        json_pack("{s:I, s:I, s:I, s:I}", "images", (json_int_t)r->decoded,
+                        json_pack("{s:I, s:I, s:I, s:I, s:I}", "images", (json_int_t)r->decoded,
                                   "uploads", (json_int_t)r->uploads, "packs",
-                                  (json_int_t)r->computed, "features",
-                                  (json_int_t)r->featured));
+                                  (json_int_t)r->computed, "features", (json_int_t)r->featured,
+                                  "readings", (json_int_t)r->measured));
     json_object_set_new(o, "curves", curves(r, list_name(c)));
 }
 
@@ -211,7 +211,9 @@ static sct_status read_made(const struct sct_json_at *root, struct sct_cell_resu
     SCT_TRY(sct_json_get_u64(&at, "images", SCT_JSON_REQUIRED, 0, most, &r->decoded, err));
     SCT_TRY(sct_json_get_u64(&at, "uploads", SCT_JSON_REQUIRED, 0, most, &r->uploads, err));
     SCT_TRY(sct_json_get_u64(&at, "packs", SCT_JSON_REQUIRED, 0, most, &r->computed, err));
-    return sct_json_get_u64(&at, "features", SCT_JSON_REQUIRED, 0, most, &r->featured, err);
+    SCT_TRY(sct_json_get_u64(&at, "features", SCT_JSON_REQUIRED, 0, most, &r->featured, err));
+    /* files of an older program do not count them */
+    return sct_json_get_u64(&at, "readings", SCT_JSON_OPTIONAL, 0, most, &r->measured, err);
 }
 
 static sct_status read_root(const struct sct_json_at *at, const struct sct_grid *g,

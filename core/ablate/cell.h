@@ -30,8 +30,8 @@ struct sct_cell_result {
     uint64_t trainable, head, all, steps;
     double seconds, train_seconds; /* of all of the cell; of its steps */
     uint64_t peak_bytes, device_bytes;
-    uint64_t decoded, uploads, computed,
-        featured; /* by this cell; see struct sct_share_counts */
+    uint64_t decoded, uploads, computed, featured,
+        measured; /* by this cell; see struct sct_share_counts */
     char backend[64], device[128];
     double curve[SCT_CELL_CURVE]; /* mean training loss of equal parts of the steps */
     uint32_t n_curve;

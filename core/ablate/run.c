@@ -211,6 +211,7 @@ sct_status sct_cell_train(const struct sct_cell_run *how, const struct sct_grid_
     r->uploads = after.uploads - before.uploads;
     r->computed = after.computed - before.computed;
     r->featured = after.featured - before.featured;
+    r->measured = after.measured - before.measured;
     r->seconds = sct_now() - started;
     r->status = rc == SCT_OK ? SCT_CELL_OK : SCT_CELL_FAILED;
     if (rc != SCT_OK) {

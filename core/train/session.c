@@ -261,10 +261,25 @@ static sct_status check_base(struct sct_session *x, sct_error *err)
         x->adapter, x->info.base_hash, x->weights, hex);
 }
 
-/* Measures what the strategies want to know, or reads it from the cache folder; they choose. */
+/* Where readings are kept: below the program's cache folder, or where the share says. false:
+ * none are. */
+static bool readings_dir(const struct sct_session *x, char *dir, size_t size)
+{
+    const char *cache = x->device.opts.cache_dir,
+               *shared = x->share ? x->share->readings : NULL;
+    if (!x->s->readings_cache || x->s->dry_run || (!cache[0] && !shared))
+        return false;
+    if (cache[0])
+        (void)snprintf(dir, size, "%s/readings", cache);
+    else
+        (void)snprintf(dir, size, "%s", shared);
+    return true;
+}
+
+/* Measures what the strategies want to know, or reads it from the folder; they choose. */
 static sct_status calibrate(struct sct_session *x, struct sct_model *plain, sct_error *err)
 {
-    char dir[sizeof x->device.opts.cache_dir + 16] = "";
+    char dir[sizeof x->device.opts.cache_dir + 4200];
     struct sct_plan_opts o;
     plain->dry_run = x->s->dry_run != 0;
     SCT_TRY(sct_tuner_observe(&x->tuner, plain, err));
@@ -279,8 +294,7 @@ static sct_status calibrate(struct sct_session *x, struct sct_model *plain, sct_
                                        .seed = x->seed,
                                        .say = x->log,
                                        .say_ctx = x->log_ctx};
-    if (x->s->readings_cache && x->device.opts.cache_dir[0] && !x->s->dry_run) {
-        (void)snprintf(dir, sizeof dir, "%s/readings", x->device.opts.cache_dir);
+    if (readings_dir(x, dir, sizeof dir)) {
         cache.dir = dir;
         SCT_TRY(sct_base_hash_of(x->base.w, x->info.base_hash, err));
     }
@@ -296,6 +310,8 @@ static sct_status calibrate(struct sct_session *x, struct sct_model *plain, sct_
     sct_loader_destroy(&larger);
     x->n_read = cache.n_read;
     x->n_measured = cache.n_measured;
+    if (x->share)
+        x->share->measured += cache.n_measured;
     sct_readings_cache_fini(&cache);
     return rc;
 }

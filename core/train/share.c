@@ -314,7 +314,8 @@ void sct_share_leave(struct sct_session *x)
 
 void sct_share_counts(const struct sct_share *h, struct sct_share_counts *c)
 {
-    *c = (struct sct_share_counts){h->fetched, h->uploads, h->computed, h->featured};
+    *c = (struct sct_share_counts){h->fetched, h->uploads, h->computed, h->featured,
+                                   h->measured};
     uint64_t uploads = 0, computed = 0;
     c->decoded += h->train_loader ? sct_loader_fetched(h->train_loader) : 0;
     c->decoded += h->test_loader ? sct_loader_fetched(h->test_loader) : 0;

@@ -50,6 +50,9 @@ struct sct_share {
     char *device_key, *base_key, *data_key; /* NULL: there is none */
     uint64_t fetched, uploads, computed;    /* by loaders and devices that are gone */
     uint64_t featured;                      /* pictures whose features were computed */
+    uint64_t measured;                      /* readings of calibrations */
+    /* where readings are kept when the program has no cache folder; NULL: nowhere */
+    const char *readings;
 };
 
 /* What was done since the share is there, for a report of what sharing saves. */
@@ -58,6 +61,7 @@ struct sct_share_counts {
     uint64_t uploads;  /* tensors written to a device */
     uint64_t computed; /* packs and other values that setup made there */
     uint64_t featured; /* pictures that went through a frozen part to be kept as features */
+    uint64_t measured; /* readings of calibrations that were in no folder */
 };
 
 /* No session may still be open. */

@@ -120,6 +120,24 @@ def cells_share():
 
 
 @test
+def cells_share_readings():
+    """Without a cache folder, too: what one cell has measured the others read, as long as that is the same."""
+    setup()
+    text = """tasks: [one]
+strategies: [{strategy: sct, options: {k: 8}, grid: {options.scale: [0.5, 2]}}]
+seeds: [0, 1]
+"""
+    ablate(grid(text))
+    made = lambda out: sorted(c["made"]["readings"] for c in cells(out).values())
+    equal(made("out"), [0, 0, 0, 2])
+    check(os.listdir("out/readings"), "no readings are kept")
+    ablate(grid(text + "share: off\n", "h.yaml"), out="alone")
+    equal(made("alone"), [2, 2, 2, 2])
+    same = lambda out: sorted((c["row"], c["seed"], c["test"]["loss"]) for c in cells(out).values())
+    equal(same("out"), same("alone"))
+
+
+@test
 def tables_agree():
     setup()
     r = ablate(grid(TWO), "--json").json
