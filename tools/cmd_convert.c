@@ -81,6 +81,19 @@ static sct_status save(struct sct_session *x, const char *dir, sct_error *err)
     return rc;
 }
 
+static void say_even(struct cli *c, const struct sct_import *im)
+{
+    char line[240];
+    if (im->n_widened + im->n_filled == 0)
+        return;
+    (void)snprintf(
+        line, sizeof line,
+        "%u pairs have zeros added, for one rank and alpha in a layer, and %u blocks "
+        "without a pair have one of zeros: it computes the same, and the zeros stay",
+        im->n_widened, im->n_filled);
+    cli_log(c, SCT_LOG_INFO, line);
+}
+
 /* Scales and shifts that the folder does not have: those that change nothing. */
 static sct_status leave_alone(struct sct_import *im, const struct sct_model *m, sct_error *err)
 {
@@ -122,6 +135,8 @@ static sct_status from_peft(struct sct_settings_run *run, const char *dir, struc
             rc = sct_session_describe(&x, err);
         if (rc == SCT_OK)
             rc = save(&x, run->s.output, err);
+        if (rc == SCT_OK)
+            say_even(c, &im);
         sct_session_close(&x);
     }
     run->set = was;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * convert.c - what a LoRA folder of PEFT means in options of strategy lora. */
-#include "core/train/convert.h"
+#include "core/train/convert_even.h"
 
 #include <string.h>
 
@@ -10,24 +10,10 @@
 
 #define PREFIX "base_model.model."
 
-enum { KINDS = 4, PARTS = 3 };
-
-/* Of one folder while it is read. */
-struct reading {
-    struct sct_import *im;
-    const struct sct_adapter_folder *f;
-    const struct sct_model_config *cfg;
-    struct sct_peft_lora_read lora;
-    struct sct_adapter *from;
-    struct sct_peft_found *found;  /* pairs */
-    struct sct_peft_module *value; /* rank and alpha of each */
-    size_t n;
-};
-
 /* ---- tensors ---- */
 
 /* Pairs in timm's names. */
-static sct_status take_timm(struct reading *r, sct_error *err)
+static sct_status take_timm(struct sct_import_pairs *r, sct_error *err)
 {
     for (size_t i = 0; i < sct_peft_layers(r->cfg); i++) {
         struct sct_peft_found *f = &r->found[r->n];
@@ -53,7 +39,7 @@ static sct_status take_timm(struct reading *r, sct_error *err)
     return SCT_OK;
 }
 
-static bool in_timm_names(const struct reading *r)
+static bool in_timm_names(const struct sct_import_pairs *r)
 {
     for (size_t i = 0; i < sct_peft_layers(r->cfg); i++) {
         char layer[64], name[128];
@@ -65,9 +51,9 @@ static bool in_timm_names(const struct reading *r)
     return false;
 }
 
-static sct_status take_tensors(struct reading *r, sct_error *err)
+static sct_status take_tensors(struct sct_import_pairs *r, sct_error *err)
 {
-    const size_t most = sct_peft_layers(r->cfg) * PARTS + 1;
+    const size_t most = sct_peft_layers(r->cfg) * SCT_IMPORT_PARTS + 1;
     r->found = sct_calloc(most, sizeof *r->found);
     r->value = sct_calloc(most, sizeof *r->value);
     if (!r->found || !r->value)
@@ -78,43 +64,36 @@ static sct_status take_tensors(struct reading *r, sct_error *err)
     else
         SCT_TRY(sct_peft_from_hf(r->from, r->cfg, false, r->im->own, r->found, &r->n, err));
     if (r->n == 0)
-        return sct_fail(err, SCT_EFILE, "%s: there is no pair of a layer of %s",
-                        r->f->config_path, r->cfg->name);
+        return sct_fail(err, SCT_EFILE, "%s: there is no pair of a layer of %s", r->file,
+                        r->cfg->name);
     char head[96];
     (void)snprintf(head, sizeof head, "%s.weight", sct_arch_at(r->cfg->arch)->head);
     const struct sct_adapter_tensor *h = sct_adapter_find(r->im->own, head);
     r->im->classes = h ? h->desc.dim[0] : 0;
     if (!h != !json_array_size(r->lora.saved))
         return sct_fail(err, SCT_EFILE, "%s: modules_to_save %s a head, and the tensors %s one",
-                        r->f->config_path, h ? "does not name" : "names", h ? "have" : "lack");
+                        r->file, h ? "does not name" : "names", h ? "have" : "lack");
     return SCT_OK;
 }
 
 /* ---- values ---- */
 
-static sct_status take_values(struct reading *r, sct_error *err)
+static sct_status take_values(struct sct_import_pairs *r, sct_error *err)
 {
     for (size_t i = 0; i < r->n; i++) {
         struct sct_peft_module *v = &r->value[i];
         int yes;
         v->name = r->found[i].module;
-        SCT_TRY(sct_peft_modules_read(v, &r->lora, r->f->config_path, err));
-        SCT_TRY(sct_peft_modules_target(&r->lora, v->name, r->f->config_path, &yes, err));
+        SCT_TRY(sct_peft_modules_read(v, &r->lora, r->file, err));
+        SCT_TRY(sct_peft_modules_target(&r->lora, v->name, r->file, &yes, err));
         if (!yes)
             return sct_fail(err, SCT_EFILE,
                             "%s: there are tensors of %s, which target_modules does not name",
-                            r->f->config_path, v->name);
+                            r->file, v->name);
         if (v->r != r->found[i].r)
             return sct_fail(err, SCT_EFILE,
                             "%s: %s has rank %u by r and rank_pattern, its tensors have %u",
-                            r->f->config_path, v->name, v->r, r->found[i].r);
-        for (size_t j = 0; j < i; j++)
-            if (strcmp(r->found[j].layer, r->found[i].layer) == 0 &&
-                (v->r != r->value[j].r || v->alpha != r->value[j].alpha))
-                return sct_fail(err, SCT_EFILE,
-                                "%s: %s and %s differ in rank or alpha; lora has one of each "
-                                "for q, k and v of a layer. Merge the adapter with PEFT",
-                                r->f->config_path, v->name, r->value[j].name);
+                            r->file, v->name, v->r, r->found[i].r);
     }
     return SCT_OK;
 }
@@ -130,28 +109,23 @@ static sct_status add(struct sct_import *im, const char *key, const char *value,
     return value && s->value ? SCT_OK : sct_nomem(err);
 }
 
-/* Kind and part are targets in every block or in none. */
-static sct_status take_targets(struct reading *r, sct_error *err)
+/* Kind and part are targets in every block or in none: sct_import_even has seen to it. */
+static sct_status take_targets(struct sct_import_pairs *r, sct_error *err)
 {
-    static const char *const word[KINDS] = {"qkv", "proj", "fc1", "fc2"}, *const part[PARTS] = {
-                                                                              "q", "k", "v"};
-    const size_t layers = sct_peft_layers(r->cfg), blocks = layers / KINDS;
+    static const char *const word[SCT_IMPORT_KINDS] = {"qkv", "proj", "fc1", "fc2"},
+                             *const part[SCT_IMPORT_PARTS] = {"q", "k", "v"};
+    const size_t layers = sct_peft_layers(r->cfg), blocks = layers / SCT_IMPORT_KINDS;
     char targets[64] = "";
-    for (size_t kind = 0; kind < KINDS; kind++)
-        for (int p = -1; p < PARTS; p++) {
+    for (size_t kind = 0; kind < SCT_IMPORT_KINDS; kind++)
+        for (int p = -1; p < SCT_IMPORT_PARTS; p++) {
             size_t have = 0;
             char layer[64];
             for (size_t b = 0; b < blocks; b++) {
-                sct_peft_layer(r->cfg, b * KINDS + kind, layer);
+                sct_peft_layer(r->cfg, b * SCT_IMPORT_KINDS + kind, layer);
                 for (size_t i = 0; i < r->n; i++)
                     have += r->found[i].part == p && strcmp(r->found[i].layer, layer) == 0;
             }
             const char *w = p < 0 ? word[kind] : part[p];
-            if (have && have < blocks)
-                return sct_fail(err, SCT_EFILE,
-                                "%s: %zu of %zu blocks have a pair of %s; lora adapts a layer "
-                                "in all blocks or in none. Merge the adapter with PEFT",
-                                r->f->config_path, have, blocks, w);
             if (have)
                 (void)snprintf(targets + strlen(targets), sizeof targets - strlen(targets),
                                "%s%s", *targets ? "," : "", w);
@@ -159,13 +133,22 @@ static sct_status take_targets(struct reading *r, sct_error *err)
     return add(r->im, "targets", targets, err);
 }
 
-static double value_of(const struct reading *r, size_t i, bool alpha)
+static double value_of(const struct sct_import_pairs *r, size_t i, bool alpha)
 {
     return alpha ? r->value[i].alpha : (double)r->value[i].r;
 }
 
+/* Whether an earlier pair is of the same layer. */
+static bool came_before(const struct sct_import_pairs *r, size_t i)
+{
+    size_t k = 0;
+    while (k < i && strcmp(r->found[k].layer, r->found[i].layer) != 0)
+        k++;
+    return k < i;
+}
+
 /* Value `key` of most pairs, and a pattern with the layers that have another one. */
-static sct_status take_pattern(struct reading *r, const char *key, const char *pattern,
+static sct_status take_pattern(struct sct_import_pairs *r, const char *key, const char *pattern,
                                bool alpha, sct_error *err)
 {
     struct sct_str s = {0};
@@ -182,8 +165,7 @@ static sct_status take_pattern(struct reading *r, const char *key, const char *p
     }
     const double usual = value_of(r, best, alpha);
     for (size_t i = 0; i < r->n; i++) {
-        if (value_of(r, i, alpha) == usual ||
-            (i && strcmp(r->found[i].layer, r->found[i - 1].layer) == 0))
+        if (value_of(r, i, alpha) == usual || came_before(r, i))
             continue;
         sct_str_add(&s, "%s", s.n ? "," : "");
         for (const char *p = r->found[i].layer; *p;) { /* blocks.3.attn -> blocks[3].attn */
@@ -204,7 +186,7 @@ static sct_status take_pattern(struct reading *r, const char *key, const char *p
     return rc;
 }
 
-static sct_status take_options(struct reading *r, sct_error *err)
+static sct_status take_options(struct sct_import_pairs *r, sct_error *err)
 {
     char number[40];
     SCT_TRY(take_targets(r, err));
@@ -219,7 +201,7 @@ static sct_status take_options(struct reading *r, sct_error *err)
 sct_status sct_import_peft(struct sct_import *im, const struct sct_adapter_folder *f,
                            const struct sct_model_config *cfg, sct_error *err)
 {
-    struct reading r = {.im = im, .f = f, .cfg = cfg};
+    struct sct_import_pairs r = {.im = im, .file = f->config_path, .cfg = cfg};
     memset(im, 0, sizeof *im);
     im->strategy = "lora";
     sct_status rc = sct_peft_lora_parse(&r.lora, f, err);
@@ -233,6 +215,8 @@ sct_status sct_import_peft(struct sct_import *im, const struct sct_adapter_folde
         rc = take_tensors(&r, err);
     if (rc == SCT_OK)
         rc = take_values(&r, err);
+    if (rc == SCT_OK)
+        rc = sct_import_even(&r, err);
     if (rc == SCT_OK)
         rc = take_options(&r, err);
     sct_adapter_destroy(&r.from);
