@@ -74,6 +74,28 @@ def published_tables():
 
 
 @test
+def what_noah_ran():
+    """On VTAB-1k no augmentation and no smoothing. Everywhere decay of matrices and a start that is not the plain
+    model; whole batches but on fine-grained data."""
+    for name in ["%s/%s" % (r, t) for r in ("lora_vtab", "adapter_vtab") for t in shown(r)["tasks"]]:
+        s = settings(name)
+        equal((s["preprocess"], s["drop_last"], s["weight_decay_on"], s["option.init"], s.get("smoothing", "0")),
+              ("vtab-imagenet", "on", "matrices", "trunc_normal", "0"), name)
+    s = settings("lora_few_shot")
+    equal((s["preprocess"], s["drop_last"], s["weight_decay_on"], s["option.init"], s["smoothing"]),
+          ("noah-few-shot", "on", "matrices", "trunc_normal", "0.1"))
+    # the rest is SPT's, whose last batch may be partial
+    s = settings("lora_fgvc/cub")
+    equal((s.get("drop_last", "off"), s["weight_decay_on"], s["option.init"]), ("off", "matrices", "trunc_normal"))
+    for name in ("lora_vtab/dtd", "lora_few_shot", "lora_fgvc/cub"):
+        off = settings(name, "--quirks", "none")
+        equal((off["option.init"], off.get("drop_last", "off"), off["mean"]), ("kaiming", "off", "0.5,0.5,0.5"))
+        one = settings(name, "--quirks", "init")
+        equal((one["option.init"], one["lr_schedule"]), ("trunc_normal", "cosine"))
+    equal(settings("adapter_vtab/dtd", "--quirks", "init")["drop_last"], "off")
+
+
+@test
 def a_recipe_like_another():
     """Its settings are the other's under its own, its figures are not."""
     base, huge = settings("sct_vtab/kitti"), settings("sct_vtab_huge/kitti")
