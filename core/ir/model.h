@@ -23,7 +23,7 @@ enum { SCT_STAGES = 4 }; /* of a Swin */
  * called in configs/models and in adapters, what it may hold, and which architecture has it. */
 struct sct_model_config {
     char name[96];      /* timm's name */
-    char head_init[48]; /* initialiser of a fresh head: see sct_strategy_host.new_param */
+    char head_init[48]; /* how a fresh head starts: see sct_head_init of core/model/build.h */
     uint32_t arch;      /* enum sct_arch */
     uint32_t image, patch, dim, classes; /* dim: of the first stage */
     float mlp_ratio, eps, drop_path;

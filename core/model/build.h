@@ -32,6 +32,16 @@ const struct sct_arch_row *sct_arch_at(uint32_t arch);
 /* What the key arch may say: NULL-terminated, in the order of enum sct_arch. */
 const char *const *sct_arch_names(void);
 
+/* How weight and bias of a fresh head are drawn. */
+struct sct_head_init {
+    char weight[48], bias[48];
+};
+
+/* Fills *h from the configuration's head_init, of a head over `in` > 0 channels. An initialiser
+ * (see sct_strategy_host.new_param) is the weight's, and the bias is 0; "torch_linear" is both,
+ * as torch.nn.Linear has them: uniform(-1 / sqrt(in), 1 / sqrt(in)). */
+void sct_head_init(struct sct_head_init *h, const char *head_init, uint32_t in);
+
 /* Builds by cfg->arch. */
 sct_build_fn sct_model_build;
 

@@ -2,6 +2,7 @@
  * build_util.c - parameters, layers and sites that all backbones share. */
 #include "core/model/build_util.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "core/base/hash.h"
@@ -203,14 +204,26 @@ static sct_val head_param(struct sct_build *c, const char *name, const char *suf
     return sct_model_value(sct_model_add(c->m, full, &d, init, NULL, false));
 }
 
+void sct_head_init(struct sct_head_init *h, const char *head_init, uint32_t in)
+{
+    (void)snprintf(h->weight, sizeof h->weight, "%s", head_init);
+    (void)snprintf(h->bias, sizeof h->bias, "zeros");
+    if (strcmp(head_init, "torch_linear") == 0) {
+        const double bound = 1.0 / sqrt((double)in);
+        (void)snprintf(h->bias, sizeof h->bias, "uniform(%.9g, %.9g)", -bound, bound);
+        (void)snprintf(h->weight, sizeof h->weight, "%s", h->bias);
+    }
+}
+
 /* name.weight and name.bias over x, without a site. */
 static sct_val classifier(struct sct_build *c, sct_val x, const char *name, uint32_t in,
                           bool keep)
 {
     const uint32_t L = c->m->cfg.classes, dim[2] = {L, in};
-    const sct_val w = head_param(
-        c, name, "weight", keep ? "trunc_normal(0.02)" : c->m->cfg.head_init, 2, dim, keep);
-    const sct_val bias = head_param(c, name, "bias", "zeros", 1, dim, keep);
+    struct sct_head_init h;
+    sct_head_init(&h, keep ? "trunc_normal(0.02)" : c->m->cfg.head_init, in);
+    const sct_val w = head_param(c, name, "weight", h.weight, 2, dim, keep);
+    const sct_val bias = head_param(c, name, "bias", h.bias, 1, dim, keep);
     sct_graph_label(c->m->g, "%s", name);
     return sct_linear(c->b, x, w, bias);
 }

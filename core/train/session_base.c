@@ -82,6 +82,19 @@ static sct_status check_model(struct sct_session *x, enum sct_interp interp, sct
     return sct_guess_check(x->base.file.guess, &x->cfg, interp, x->weights, advice, err);
 }
 
+/* Said before the model is built, which would draw the head much later. */
+static sct_status check_head_init(const char *head_init, sct_error *err)
+{
+    const struct sct_desc one = {SCT_F32, 1, {1}, 0};
+    struct sct_head_init h;
+    sct_error why = SCT_ERROR_INIT;
+    float ignored;
+    sct_head_init(&h, head_init, 1);
+    if (sct_init_fill(h.weight, 0, "head_init", &one, &ignored, &why) != SCT_OK)
+        return sct_fail(err, SCT_EUSAGE, "%s; for a head also torch_linear", why.msg);
+    return SCT_OK;
+}
+
 sct_status sct_session_open_base(struct sct_session *x, sct_error *err)
 {
     const struct sct_settings *s = x->s;
@@ -100,10 +113,7 @@ sct_status sct_session_open_base(struct sct_session *x, sct_error *err)
         SCT_TRY(check_model(x, interp, err));
     if (s->head_init)
         (void)snprintf(x->cfg.head_init, sizeof x->cfg.head_init, "%s", s->head_init);
-    const struct sct_desc one = {SCT_F32, 1, {1}, 0};
-    float ignored;
-    if (sct_init_fill(x->cfg.head_init, 0, "head_init", &one, &ignored, err) != SCT_OK)
-        return err ? (err->code = SCT_EUSAGE) : SCT_EUSAGE;
+    SCT_TRY(check_head_init(x->cfg.head_init, err));
     if (s->drop_path > 0 || sct_opts_source(x->run->opts, "drop_path") == SCT_OPT_FLAG)
         x->cfg.drop_path = s->drop_path;
     return SCT_OK;

@@ -161,7 +161,7 @@ def architecture_files():
             ("cls", {"class_token": False}, ["class_token"]),
             ("mean", {"mean": "[1, 2]"}, ["mean"]),
             ("std", {"std": "[0, 0, 0]"}, ["std"]),
-            ("init", {"head_init": "wild"}, ["wild", "zeros"])):
+            ("init", {"head_init": "wild"}, ["wild", "zeros", "torch_linear"])):
         model(name + ".yaml", **keys)
         refused(USAGE, parts, "--model", name + ".yaml")
     refused(USAGE, ["configs/models/vit_gigantic.yaml"], "--model", "vit_gigantic")

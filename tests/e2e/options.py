@@ -228,7 +228,14 @@ def head_init():
     train("n", "--lr", 0, "--head-init", "normal(0, 3)")
     sd = math.sqrt(sum(x * x for x in head("n")) / 144)
     check(2.4 < sd < 3.6, "standard deviation", sd)
-    fails(USAGE, ["nonsense"], "train", "--model", "tiny.yaml", "--weights", "base.safetensors",
+    equal(set(tensors("n")["head.bias"][2]), {0.0})
+    # 48 channels go into the head
+    train("t", "--lr", 0, "--head-init", "torch_linear")
+    for values in (head("t"), tensors("t")["head.bias"][2]):
+        check(all(0 < abs(x) < 48 ** -0.5 for x in values) and len(set(values)) == len(values), values)
+    check(max(map(abs, head("t"))) > 0.95 * 48 ** -0.5)
+    equal(first("again", "--adapter", "t/last"), first("same", "--head-init", "torch_linear"))
+    fails(USAGE, ["nonsense", "torch_linear"], "train", "--model", "tiny.yaml", "--weights", "base.safetensors",
           "--data", "data", "--strategy", "linear", "--head-init", "nonsense", "--output", "x")
     check(not os.path.exists("x"))
 

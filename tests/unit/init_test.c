@@ -6,6 +6,7 @@
 
 #include "core/base/hash.h"
 #include "core/ir/model.h"
+#include "core/model/build.h"
 #include "kernels/philox.h"
 #include "tests/unit/unit_suite.h"
 
@@ -192,6 +193,33 @@ START_TEST(test_independence)
 
 END_TEST
 
+/* Of torch.nn.Linear: kaiming_uniform_(a = sqrt(5)) of the weight, which is the bias's bound,
+ * too.
+ */
+START_TEST(test_head)
+{
+    static const uint32_t in[] = {1, 768, 4096};
+    struct sct_head_init h;
+    sct_head_init(&h, "normal(0, 0.02)", 768);
+    ck_assert_str_eq(h.weight, "normal(0, 0.02)");
+    ck_assert_str_eq(h.bias, "zeros");
+    for (size_t i = 0; i < sizeof in / sizeof in[0]; i++) {
+        const struct sct_desc d = sct_desc_make(SCT_F32, 2, (uint32_t[]){2, in[i]});
+        float *v = malloc(2 * in[i] * sizeof *v), *w = malloc(2 * in[i] * sizeof *w);
+        sct_head_init(&h, "torch_linear", in[i]);
+        ck_assert_str_eq(h.weight, h.bias);
+        ck_assert_int_eq(sct_init_fill(h.weight, 3, "w", &d, v, NULL), SCT_OK);
+        ck_assert_int_eq(sct_init_fill("kaiming_uniform(2.2360679775)", 3, "w", &d, w, NULL),
+                         SCT_OK);
+        for (uint32_t e = 0; e < 2 * in[i]; e++)
+            ck_assert_float_eq_tol(v[e], w[e], 1e-7f);
+        free(v);
+        free(w);
+    }
+}
+
+END_TEST
+
 START_TEST(test_refused)
 {
     static const char *const bad[] = {
@@ -236,6 +264,7 @@ Suite *init_suite(void)
     tcase_add_test(t, test_convolution);
     tcase_add_test(t, test_rule);
     tcase_add_test(t, test_independence);
+    tcase_add_test(t, test_head);
     tcase_add_test(t, test_refused);
     suite_add_tcase(s, t);
     return s;
