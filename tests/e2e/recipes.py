@@ -122,6 +122,9 @@ def quirks_are_switched():
     equal((kept["eval_interval"], off["eval_interval"]), ("10", "0"))
     check("mean" not in kept, kept)
     equal(off["mean"], "0.5,0.5,0.5")
+    for name in ("sct_vtab", "sct_vtab_large", "sct_vtab_huge", "sct_swin_base"):
+        equal([settings(name + "/svhn", *q)["head_init"] for q in ([], ["--quirks", "none"])],
+              ["torch_linear", "normal(0, 0.02)"])
     one = settings("sct_vtab/clevr_dist", "--quirks", "drop_last")
     equal((one["drop_last"], one["lr_schedule"]), ("on", "cosine"))
     # a quirk of other tasks changes nothing
