@@ -6,6 +6,7 @@
 
 #include "core/base/status.h"
 #include "core/base/str.h"
+#include "core/data/vtab.h"
 #include "core/io/text.h"
 #include "core/plug/module.h"
 
@@ -41,6 +42,18 @@ static sct_status find_file(const char *name, char *path, size_t size, const cha
     return SCT_OK;
 }
 
+/* By its key; a task of VTAB-1k also by the other of its names. */
+static const struct sct_cfg_node *task_named(const struct sct_cfg_node *tasks, const char *name)
+{
+    const struct sct_cfg_node *n = sct_cfg_get(tasks, name);
+    const struct sct_vtab_task *v = n ? NULL : sct_vtab_find(name, strlen(name));
+    if (v)
+        n = sct_cfg_get(tasks, v->name);
+    if (v && !n && v->alias)
+        n = sct_cfg_get(tasks, v->alias);
+    return n;
+}
+
 static sct_status find_task(struct sct_recipe *r, const char *task, bool need, sct_error *err)
 {
     const struct sct_cfg_node *tasks = r->tasks;
@@ -53,7 +66,7 @@ static sct_status find_task(struct sct_recipe *r, const char *task, bool need, s
         return SCT_OK;
     if (!tasks)
         return sct_cfg_fail(r->root, err, "this recipe has no tasks, so no \"%s\"", task);
-    r->task = sct_cfg_get(tasks, task);
+    r->task = task_named(tasks, task);
     if (r->task)
         return r->task->kind == SCT_CFG_MAPPING
                    ? SCT_OK

@@ -32,9 +32,9 @@ struct sct_recipe {
 };
 
 /* Opens "NAME" or "NAME/TASK"; NAME is one of configs/recipes, or a file if it ends in .yaml
- * (then "FILE:TASK" names a task of it). quirks: "all" (as published), "none", or the names,
- * with commas, of those to keep. need_task: a recipe with tasks must be given one. On failure
- * *r is empty. */
+ * (then "FILE:TASK" names a task of it). A task of VTAB-1k has both its names. quirks: "all"
+ * (as published), "none", or the names, with commas, of those to keep. need_task: a recipe with
+ * tasks must be given one. On failure *r is empty. */
 sct_status sct_recipe_open(struct sct_recipe *r, const char *name, const char *quirks,
                            bool need_task, sct_error *err);
 void sct_recipe_close(struct sct_recipe *r);

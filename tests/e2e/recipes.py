@@ -114,6 +114,23 @@ def a_recipe_like_another():
         fails(USAGE, [message], "recipe", "show", "bad.yaml")
 
 
+@test
+def tasks_by_either_name():
+    """The folders of VTAB-1k are cifar and oxford_iiit_pet; SCT and NOAH write cifar100 and oxford_pet. A key of the
+    file itself is stronger."""
+    for a, b in (("cifar", "cifar100"), ("oxford_pet", "oxford_iiit_pet")):
+        for name in ("sct_vtab/", "sct_vtab_large/", "lora_vtab/"):
+            one, other = shown(name + a), shown(name + b)
+            equal((one["settings"], one["expect"]), (other["settings"], other["expect"]))
+    head = "recipe: {about: a, source: b, weights: c, expect: d}\ntasks:\n"
+    write("both.yaml", head + "  cifar: {lr: 1}\n  cifar100: {lr: 2}\n")
+    equal([settings("both.yaml:" + t)["lr"] for t in ("cifar", "cifar100")], ["1", "2"])
+    write("one.yaml", head + "  cifar: {lr: 3}\nquirks:\n  odd: {about: odd, tasks: [cifar], off: {lr: 4}}\n")
+    equal([settings("one.yaml:cifar100", *q)["lr"] for q in ([], ["--quirks", "none"])], ["3", "4"])
+    write("none.yaml", head + "  svhn: {lr: 1}\n")
+    fails(USAGE, ["no task cifar"], "recipe", "show", "none.yaml:cifar")
+
+
 @option("quirks")
 def quirks_are_switched():
     kept, off = settings("sct_vtab/clevr_dist"), settings("sct_vtab/clevr_dist", "--quirks", "none")
