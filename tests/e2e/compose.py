@@ -229,8 +229,9 @@ def dora_among_others():
     # at the start deltas and pairs change nothing, and they are trained whoever comes first
     parts = ["lora", "spt"]
     options = ["lora.dora=on", "lora.r=2", "spt.budget=0.012"]
-    composed("l", parts, *options)
-    composed("s", parts[::-1], *options)
+    still = [*FEW_STEPS, "--drop-path", 0]  # spt's own is not
+    composed("l", parts, *options, args=still)
+    composed("s", parts[::-1], *options, args=still)
     for one, other in zip(losses("l"), losses("s")):
         close(one, other, 1e-4)
     for name, strategies, more in (

@@ -14,13 +14,13 @@ def setup(**keys):
     vtab()
 
 
-def spt(name, *options, args=(), code=OK, plan_out=True, **kw):
+def spt(name, *options, args=(), code=OK, plan_out=True, still=True, **kw):
     """A run of a step whose plan is <name>.json; options are KEY=VALUE of the strategy. Rank 1, so that
     a module of the tiny model is worth it."""
     given = {"r": 1, "budget": "0.0015", "step": "0.00002", "max": "0.02", "batch": 8, "batches": 2,
              **({"plan_out": name + ".json"} if plan_out else {}),
              **dict(o.split("=") for o in options)}
-    if "--drop-path" not in args:
+    if still and "--drop-path" not in args:
         args = (*args, "--drop-path", 0)
     return train(name, "--max-steps", 1, "--test-limit", 2, "--json",
                  *[x for k, v in given.items() for x in ("--set", "%s=%s" % (k, v))], *args,
@@ -129,6 +129,10 @@ def scores():
     spt("dropped", args=drop)
     spt("eval", "mode=eval", args=drop)
     check(same("a", "eval") and not same("a", "dropped"), "mode has no effect")
+    spt("own", still=False)  # 0.1 is published, and the strategy's own
+    spt("published", args=("--drop-path", "0.1"))
+    spt("off", "mode=eval", still=False)
+    check(same("own", "published") and same("off", "a") and not same("own", "off"), "mode has no effect by default")
 
 
 @option("spt:plan")

@@ -149,8 +149,9 @@ def start():
         plan(r=16, type=type)
         for init, same in (("zero", True), ("trunc_normal", False)):
             run = "%s-%s" % (type, init)
-            train(run, "--lr", 0, "--max-steps", 1, "--shuffle", "off", "--set", "plan=plan.json",
-                  "--set", "r=16", "--set", "type=" + type, "--set", "init=" + init, strategy="spt")
+            train(run, "--lr", 0, "--max-steps", 1, "--shuffle", "off", "--drop-path", 0, "--set",
+                  "plan=plan.json", "--set", "r=16", "--set", "type=" + type, "--set", "init=" + init,
+                  strategy="spt")
             equal(losses(run) == losses("plain"), same, run)
             own = {n: t[2] for n, t in tensors(run).items() if n.startswith("spt.blocks")}
             for half in (("lora_A", "lora_B") if type == "lora" else ("down", "up")):
@@ -183,9 +184,9 @@ def noise():
             equal(runs["dropped"] == runs["still"], modules == ["blocks.1.attn.proj"], what)
             check(runs["skipped"] != runs["still"], what)
         plan(modules=["blocks.1.attn." + p for p in "qkv"], vectors=[], sparse={}, type=type)
-        spt("qkv", "type=" + type, args=["--drop-path", 0])
+        spt("qkv", "type=" + type)
         graph = sctrun("dump", "graph", "--adapter", "qkv/last", "--weights", "base.safetensors",
-                       "--data", "data").out
+                       "--data", "data", "--drop-path", 0).out
         shutil.rmtree("qkv")  # forward and backward
         equal(len(re.findall(r"= dropout\b", graph)), 2 if type == "lora" else 6, graph)
         equal(len(re.findall(r"= droppath\b", graph)), 6, graph)
