@@ -113,6 +113,19 @@ def setup():
 
 
 @test
+def in_the_demo():
+    """Every strategy that is built runs on the demo's base with nothing else said."""
+    named = re.findall(r"^  (\w+) ", sctrun("plugins").out.split("backends\n")[0], re.M)
+    check({"sct", "ict", "spt", "vpt"} <= set(named), named)
+    ran = {s: sctrun("train", "--strategy", s, "--backend", "cpu", "--max-steps", 1, "--test-limit", 4, "--output",
+                     s, "--json").json for s in named}
+    for s, r in ran.items():
+        equal((r["strategy"], r["last"]["images"]), (s, 4))
+    budget = re.search(r"^  budget: (.*)", read("spt/args.yaml").decode(), re.M).group(1)
+    close(ran["spt"]["trainable"] - ran["spt"]["head"], float(budget) * 1e6, 0.1)
+
+
+@test
 def same_bits():
     """Neither threads nor recomputation change a bit of a run."""
     setup()
