@@ -80,8 +80,8 @@ struct sct_plan {
     uint32_t n_store, cap_store;
 };
 
-/* Plans graph g (copied) for the device; info is the device's own. EUNSUP lists every op
- * without a row; ENOMEM when the device's memory cannot hold it, with the figures. On failure
+/* Plans graph g (copied) for the device; info is the device's own. EUNSUP names every
+ * op without a row, with the number of its nodes; ENOMEM when the device's memory cannot hold it, with the figures. On failure
  * *out is NULL. */
 sct_status sct_plan_create(struct sct_plan **out, const struct sct_graph *g,
                            const struct sct_backend *be, sct_device *dev,

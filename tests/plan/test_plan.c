@@ -299,6 +299,59 @@ static void host_reads(const struct test_dev *d)
     test_vit_free(&t);
 }
 
+/* ---- a backend without rows ---- */
+
+static sct_status refuse(sct_device *d, const struct sct_opdesc *o, struct sct_choice *c,
+                         sct_error *err)
+{
+    (void)d, (void)o, (void)c;
+    return sct_fail(err, SCT_EUNSUP, "%0200d", 1);
+}
+
+/* The count that the list in msg gives for an op; 0: none. */
+static unsigned long listed(const char *msg, const char *op)
+{
+    const size_t n = strlen(op);
+    for (const char *l = strchr(msg, '\n'); l; l = strchr(l + 1, '\n')) {
+        char *end;
+        const unsigned long count = strtoul(l + 1, &end, 10);
+        if (end > l + 1 && strncmp(end + 1, op, n) == 0 && (!end[n + 1] || end[n + 1] == ' '))
+            return count;
+    }
+    return 0;
+}
+
+/* The error names every op once with its count, whatever its reasons take, and says what to do.
+ */
+static void unsupported(const struct test_dev *d)
+{
+    struct test_vit t;
+    sct_error err = SCT_ERROR_INIT;
+    const struct sct_plan_opts o = {.micro_batch = 1, .no_fuse = true};
+    struct sct_plan *p = NULL;
+    expect(test_vit_build(&t, 4, 3, 0, 0, &err) == 0, "model");
+    struct sct_backend poor = *d->be;
+    poor.name = "a backend whose name is not at all short";
+    poor.probe = refuse;
+    expect(sct_plan_create(&p, t.g, &poor, d->dev, &d->info, &o, &err) == SCT_EUNSUP,
+           "no row, no plan");
+    expect(!p && strstr(err.msg, "use another --backend"), "the advice is there");
+    expect(strlen(err.msg) + 1 < sizeof err.msg, "the message ends where it should");
+    expect(strstr(err.msg, " (input)") != NULL, "with the first site");
+    p = plan_of(&t, d, &o);
+    unsigned long count[SCT_OP_COUNT] = {0};
+    for (uint32_t n = 0; p && n < p->g->n_node; n++)
+        if (!p->node[n].view && p->g->node[n].op != SCT_OP_PACK)
+            count[p->g->node[n].op]++;
+    for (uint32_t op = SCT_OP_NONE + 1; p && op < SCT_OP_COUNT; op++)
+        if (count[op] != listed(err.msg, sct_op_info(op)->name)) {
+            expect(0, sct_op_info(op)->name);
+            printf("%s\n", err.msg);
+        }
+    sct_plan_destroy(&p);
+    test_vit_free(&t);
+}
+
 int main(int argc, char **argv)
 {
     const char *backend = argc > 1 ? argv[1] : "ref";
@@ -313,6 +366,7 @@ int main(int argc, char **argv)
     segments(&d);
     recomputation(&d);
     host_reads(&d);
+    unsupported(&d);
     test_dev_close(&d);
     if (strcmp(backend, "opencl") != 0)
         same_bits(backend);

@@ -100,6 +100,15 @@ examples=$(dirname "$(find "$home/share" -path '*examples/backend/null.c')")
 check "the example of a backend builds with cc" module "$examples/null.c" null.so
 check "its rows are right" has "3 passed, 0 failed, 0 skipped" \
   "$sctrun" backends check null.so
+lacks() { # the error of a plan has every op that the backend lacks, the last ones too
+  "$sctrun" dump plan --backend ./null.so --weights random --model vit_tiny_patch16_224 \
+    --data task:sprites_count --strategy lora >lacks.log 2>&1 && return 1
+  for what in "use another --backend or --device" "  4 feed (input)" "  98 linear (patch" \
+    "  12 attention_dx (" "  1 xent (loss)" "  50 adamw (head.weight)"; do
+    grep -q -F -e "$what" lacks.log || return 1
+  done
+}
+check "what it lacks is listed" lacks
 check "rows that compute nothing are found" \
   sh -c '! NULL_BACKEND_ALL=1 "$0" backends check null.so --op add' "$sctrun"
 check "it counts what is run" has "null: [1-9][0-9]* nodes were run" \
