@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * plan.c - the order of the passes; memory figures; the dump of a finished plan. */
+ * plan.c - the order of the passes; memory figures. */
 #include "core/plan/plan.h"
 
 #include <string.h>
@@ -27,13 +27,26 @@ static sct_status count_slots(struct sct_plan *p, sct_error *err)
     return sct_plan_segment(p, err);
 }
 
-/* Everything up to and including the shape, on graphs of one image a micro-batch. */
-static sct_status front(struct sct_plan *p, bool recompute, sct_error *err)
+/* The graph holds what is needed, in order, with shapes of one image a micro-batch. */
+static sct_status tidy(struct sct_plan *p, sct_error *err)
 {
     SCT_TRY(sct_graph_prune(p->g, err));
+    if (stop_after(p, "prune"))
+        return SCT_OK;
     SCT_TRY(sct_graph_sort(p->g, err));
+    if (stop_after(p, "sort"))
+        return SCT_OK;
     SCT_TRY(sct_graph_infer(p->g, 1, err));
+    if (stop_after(p, "infer"))
+        return SCT_OK;
     SCT_TRY(sct_graph_verify(p->g, err));
+    (void)stop_after(p, "verify");
+    return SCT_OK;
+}
+
+/* Up to and including the shape, on graphs of one image a micro-batch. */
+static sct_status front(struct sct_plan *p, bool recompute, sct_error *err)
+{
     p->slots = 1;
     SCT_TRY(sct_plan_segment(p, err));
     if (stop_after(p, "segment"))
@@ -51,18 +64,21 @@ static sct_status front(struct sct_plan *p, bool recompute, sct_error *err)
     SCT_TRY(sct_plan_choose(p, false, err));
     SCT_TRY(sct_plan_live(p, err));
     sct_plan_inplace(p);
-    SCT_TRY(sct_plan_arena(p, err));
-    return sct_plan_shape(p, err);
+    SCT_TRY(sct_plan_place(p, err));
+    SCT_TRY(sct_plan_shape(p, err));
+    SCT_TRY(sct_graph_infer(p->g, p->shape.b, err));
+    SCT_TRY(sct_plan_segment(p, err));
+    (void)stop_after(p, "shape");
+    return SCT_OK;
 }
 
 static sct_status back(struct sct_plan *p, sct_error *err)
 {
-    SCT_TRY(sct_graph_infer(p->g, p->shape.b, err));
-    SCT_TRY(sct_plan_segment(p, err));
-    if (stop_after(p, "shape"))
-        return SCT_OK;
     SCT_TRY(sct_plan_choose(p, true, err));
     if (stop_after(p, "choose"))
+        return SCT_OK;
+    SCT_TRY(sct_plan_pack(p, err));
+    if (stop_after(p, "pack"))
         return SCT_OK;
     SCT_TRY(sct_plan_live(p, err));
     if (stop_after(p, "live"))
@@ -70,10 +86,13 @@ static sct_status back(struct sct_plan *p, sct_error *err)
     sct_plan_inplace(p);
     if (stop_after(p, "inplace"))
         return SCT_OK;
-    SCT_TRY(sct_plan_arena(p, err));
-    if (stop_after(p, "arena"))
+    SCT_TRY(sct_plan_place(p, err));
+    p->placed = true;
+    if (stop_after(p, "place"))
         return SCT_OK;
-    return sct_plan_bind(p, err);
+    SCT_TRY(sct_plan_bind(p, err));
+    (void)stop_after(p, "bind");
+    return SCT_OK;
 }
 
 static sct_status attempt(struct sct_plan **out, const struct sct_graph *g,
@@ -91,6 +110,8 @@ static sct_status attempt(struct sct_plan **out, const struct sct_graph *g,
     p->g = sct_graph_clone(g);
     sct_status rc = p->g ? SCT_OK : sct_nomem(err);
     if (rc == SCT_OK)
+        rc = tidy(p, err);
+    if (rc == SCT_OK && !p->stopped)
         rc = front(p, recompute, err);
     if (rc == SCT_OK && !p->stopped)
         rc = back(p, err);
@@ -226,38 +247,5 @@ char *sct_plan_memory_text(const struct sct_plan *p)
         &s, "  %u lane(s) x %u image(s), %u slot(s), checkpoint %s, largest buffer %.2f MB\n",
         p->shape.lanes, p->shape.b, p->slots, p->recomputed ? "block" : "none",
         (double)m.largest / 1048576.0);
-    return sct_str_take(&s);
-}
-
-char *sct_plan_dump(const struct sct_plan *p)
-{
-    static const char *const seg[] = {"setup", "prologue", "body", "epilogue"};
-    static const char *const scope[] = {"const", "persist", "step", "lane", "batch", "slots"};
-    struct sct_str s = {0};
-    char d[96];
-    for (uint32_t k = 0; k < SCT_SEG_COUNT; k++) {
-        sct_str_add(&s, "segment %s\n", seg[k]);
-        for (uint32_t i = 0; i < p->n_order[k]; i++) {
-            const uint32_t n = p->order[k][i];
-            const struct sct_gnode *node = &p->g->node[n];
-            sct_str_add(&s, "  ");
-            for (uint32_t o = 0; o < node->n_out; o++) {
-                const struct sct_pvalue *v = &p->val[node->out[o]], *r = &p->val[v->root];
-                sct_str_add(&s, "%s%%%u:%s@%s+%llu%s", o ? ", " : "", node->out[o],
-                            sct_desc_text(&p->g->value[node->out[o]].desc, d, sizeof d),
-                            scope[r->scope], (unsigned long long)r->place.off,
-                            v->root != node->out[o] ? "=" : "");
-                if (r->first <= r->last && (r->scope == SCT_LANE || r->scope == SCT_STEP))
-                    sct_str_add(&s, "[%u..%u]", r->first, r->last);
-            }
-            sct_str_add(&s, " = %s(", sct_op_info(node->op)->name);
-            for (uint32_t j = 0; j < node->n_in; j++)
-                sct_str_add(&s, "%s%%%u", j ? ", " : "", node->in[j]);
-            sct_str_add(&s, ") [%s]  ; %s\n",
-                        p->node[n].view ? "view"
-                                        : (p->node[n].choice.row ? p->node[n].choice.row : "-"),
-                        node->label);
-        }
-    }
     return sct_str_take(&s);
 }

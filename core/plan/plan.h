@@ -3,15 +3,20 @@
  * lies.
  *
  * Passes, one file each, in this order; every one can be looked at (sct_plan_dump):
+ *   prune      (core/ir, as the next three) drops what no output needs
+ *   sort       every node after what it reads
+ *   infer      shapes, with one image a micro-batch
+ *   verify     refuses a graph whose parts do not fit
  *   segment    class of every value, segment of every node
  *   fuse       (core/fuse) composite ops where the backend has the row
  *   recompute  clones forward nodes of a block before its backward (checkpoint: block)
  *   shape      slots, lanes, images per micro-batch (asked with the arena of one image)
- *   choose     the backend's row for every node; inserts PACK; lists what is unsupported
+ *   choose     the backend's row for every node; names what is unsupported
+ *   pack       PACK nodes for the layouts that the rows want
  *   live       first and last use of every value
  *   inplace    which outputs take the storage of their input
- *   arena      offsets
- *   bind       the program description the backend gets
+ *   place      offsets
+ *   bind       the program description the backend gets, its buffers
  * A plan allocates no device memory: its figures are known before the first step.
  * Thread rule: one thread at a time. */
 #ifndef SCT_PLAN_H
@@ -74,15 +79,16 @@ struct sct_plan {
     struct sct_place *scratch;                 /* per node; scope and offset, len 0: none */
     uint64_t accum_bytes, lane_need;           /* one slot; liveness lower bound of a lane */
     bool recomputed, stopped;                  /* stopped: by opts.after, not to be run */
+    bool placed;                               /* the last offsets are there */
     struct sct_progdesc prog;                  /* filled by bind */
     uint32_t buf_base[SCT_SCOPE_COUNT], n_buf; /* how place.buf maps to the array of buffers */
     uint32_t *store_val;                       /* buffers CONST/PERSIST: value id per entry */
     uint32_t n_store, cap_store;
 };
 
-/* Plans graph g (copied) for the device; info is the device's own. EUNSUP names every
- * op without a row, with the number of its nodes; ENOMEM when the device's memory cannot hold it, with the figures. On failure
- * *out is NULL. */
+/* Plans graph g (copied) for the device; info is the device's own. EUNSUP names every op
+ * without a row, with the number of its nodes; ENOMEM when the device's memory cannot hold it,
+ * with the figures. On failure *out is NULL. */
 sct_status sct_plan_create(struct sct_plan **out, const struct sct_graph *g,
                            const struct sct_backend *be, sct_device *dev,
                            const struct sct_device_info *info, const struct sct_plan_opts *opts,
@@ -92,8 +98,10 @@ void sct_plan_destroy(struct sct_plan **p);
 /* Slots for accumulators of `bytes` (one copy): min(batch, 16, max(1, 64 MiB / bytes)). */
 uint32_t sct_plan_slots(uint64_t bytes, uint32_t batch);
 
-/* Names of the passes in their order, for messages: "segment, fuse, ...". */
-#define SCT_PLAN_PASSES "segment, fuse, recompute, shape, choose, live, inplace, arena"
+/* Names of the passes in their order, for messages. */
+#define SCT_PLAN_PASSES                                                                        \
+    "prune, sort, infer, verify, segment, fuse, recompute, shape, choose, pack, live, "        \
+    "inplace, place, bind"
 
 /* Bytes by purpose, for --dry-run and for error messages. */
 struct sct_plan_memory {
@@ -107,8 +115,9 @@ struct sct_plan_memory {
 void sct_plan_memory(const struct sct_plan *p, struct sct_plan_memory *m);
 /* A table for people. String from sct_alloc or NULL. */
 char *sct_plan_memory_text(const struct sct_plan *p);
-/* The graph with segment, row, scope and offset of everything. String from sct_alloc or NULL.
- */
+/* What the passes have decided until now: the graph; after segment by segment with row, scope
+ * and offset; after place also every value's storage, bytes and lifetime; after bind also the
+ * buffers of the program. String from sct_alloc or NULL. */
 char *sct_plan_dump(const struct sct_plan *p);
 
 /* ---- the passes ---- */
@@ -119,15 +128,19 @@ sct_status sct_plan_recompute(struct sct_plan *p, sct_error *err);
 sct_status sct_plan_live(struct sct_plan *p, sct_error *err);
 void sct_plan_inplace(struct sct_plan *p);
 sct_status sct_plan_shape(struct sct_plan *p, sct_error *err);
-/* insert: packs are inserted and unsupported ops are an error; else only scratch is asked. */
-sct_status sct_plan_choose(struct sct_plan *p, bool insert, sct_error *err);
-sct_status sct_plan_arena(struct sct_plan *p, sct_error *err);
+/* strict: unsupported ops are an error; else only scratch is asked. */
+sct_status sct_plan_choose(struct sct_plan *p, bool strict, sct_error *err);
+sct_status sct_plan_pack(struct sct_plan *p, sct_error *err);
+sct_status sct_plan_place(struct sct_plan *p, sct_error *err);
 sct_status sct_plan_bind(struct sct_plan *p, sct_error *err);
 
 /* ---- shared by the passes ---- */
 
 /* The node as the backend sees it (accumulators of ZERO and SLOT_SUM with their slots). */
 void sct_plan_opdesc(const struct sct_plan *p, uint32_t n, struct sct_opdesc *d);
+/* Asks for a row for every node whose choice, kept at its first output's id, has none yet. */
+sct_status sct_plan_probe(struct sct_plan *p, struct sct_choice *by_value, bool strict,
+                          sct_error *err);
 /* Storage of a value on the device, one copy. */
 uint64_t sct_plan_bytes(const struct sct_plan *p, uint32_t v);
 uint64_t sct_plan_desc_bytes(const struct sct_plan *p, const struct sct_desc *d);

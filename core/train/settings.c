@@ -178,8 +178,9 @@ static const struct sct_flag flags[] = {
         "FILE"),
     WORD(to, "convert: into our folder, or one of peft in the names of timm or transformers",
          "sctrun|peft-timm|peft-hf", output),
-    STR(after, "dump plan: as it is after this pass (segment, fuse, ...)", NULL, output,
-        "PASS"),
+    STR(after,
+        "dump plan: as it is after this pass (fuse, choose, pack, live, place, bind, ...)",
+        NULL, output, "PASS"),
     {{NULL, NULL, 0, 0, 0, 0, 0, NULL}, NULL, NULL, NULL, 0},
 };
 

@@ -99,25 +99,6 @@ def dry_text(*args):
                   "task:sprites_shape", "--strategy", "linear", "--dry-run", *args).out
 
 
-@option("after")
-def after():
-    """Each pass leaves its mark on the plan; a pass that does not exist is refused with the list."""
-    setup()
-    def plan(*args):
-        return sctrun("dump", "plan", "--model", "tiny.yaml", "--weights", "random", "--data",
-                      "task:sprites_shape", "--strategy", "linear", "--checkpoint", "block",
-                      *args).out
-    seen = {p: plan("--after", p) for p in ("segment", "fuse", "recompute", "shape", "choose",
-                                            "live", "inplace", "arena")}
-    check("linear_gelu(" not in seen["segment"] and "linear_gelu(" in seen["fuse"])
-    check("= pack(" not in seen["shape"] and "= pack(" in seen["choose"])
-    live = re.compile(r"@lane\+0=?\[\d+\.\.\d+\]")
-    check(not live.search(seen["choose"]) and live.search(seen["live"]))
-    check("@lane+0" in seen["inplace"] and len(set(re.findall(r"@lane\+\d+", seen["arena"]))) > 3)
-    fails(USAGE, ["no pass \"pack\"", "inplace"], "dump", "plan", "--model", "tiny.yaml", "--weights",
-          "random", "--data", "task:sprites_shape", "--strategy", "linear", "--after", "pack")
-
-
 @option("isa", "profile")
 def isa_and_profile():
     """The rows that ran are listed by --profile; base keeps to plain C."""

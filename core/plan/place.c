@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * arena.c - offsets from live ranges.
+ * place.c - offsets from live ranges.
  * Invariant: two items that are live at the same time never overlap. Largest first into the
  * smallest gap meets the liveness bound on transformer graphs (test_plan checks 1.05 of it). */
 #include <stdlib.h>
@@ -168,7 +168,7 @@ static uint64_t lane_bound(const struct sct_plan *p)
     return most;
 }
 
-sct_status sct_plan_arena(struct sct_plan *p, sct_error *err)
+sct_status sct_plan_place(struct sct_plan *p, sct_error *err)
 {
     sct_free(p->scratch);
     p->scratch = sct_calloc(p->g->n_node + 1u, sizeof *p->scratch);
