@@ -43,7 +43,7 @@ static sct_status dump_sites(struct sct_session *x, const char *site, const char
     if (rc == SCT_OK)
         rc = sct_evaluator_open(&e, x, &site, 1, err);
     if (rc == SCT_OK)
-        rc = sct_dir_make(dir, err);
+        rc = sct_dir_make_new(dir, err);
     if (rc == SCT_OK)
         rc = sct_evaluate_images(&e, data, im.n, err);
     for (uint32_t i = 0; rc == SCT_OK && i < x->model->n_site; i++) {

@@ -74,7 +74,7 @@ sct_status sct_dir_make_new(const char *path, sct_error *err)
             return sct_fail(
                 err, SCT_EUSAGE,
                 "%s: expected a new or empty directory for the output, found files in "
-                "it; choose another name, or resume the run that made them",
+                "it; choose another name, or remove what is there",
                 path);
         return SCT_OK;
     }

@@ -102,6 +102,16 @@ def output_folder_exists():
     write("file", "x")
     fails(USAGE, ["file"], "train", *LINEAR, "--output", "file")
     fails(FAIL, ["file: "], "train", *LINEAR, "--output", "file/below")
+    site = ["dump", "--site", "input", "--image", "data/images/test/000000.png", *LINEAR[:4], "--output"]
+    sctrun(*site, "d")
+    kept = read("d/input.npy")
+    fails(USAGE, ["d: expected a new or empty directory", "choose another name, or remove"],
+          *site[:4], "data/images/test/000001.png", *site[5:], "d")
+    equal(read("d/input.npy"), kept)
+    fails(USAGE, ["file: expected a new or empty directory"], *site, "file")
+    fails(FAIL, ["file: "], *site, "file/below")
+    os.mkdir("empty")
+    sctrun(*site, "empty")
     equal(read("file"), b"x")
 
 
