@@ -4,12 +4,13 @@
 #include "core/data/slurp.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/base/mem.h"
+#include "core/base/regular.h"
 
-static sct_status read_all(FILE *f, uint8_t **bytes, size_t *size, const char *path,
+static sct_status read_all(int fd, uint8_t **bytes, size_t *size, const char *path,
                            size_t limit, sct_error *err)
 {
     size_t cap = 0, n = 0;
@@ -25,20 +26,22 @@ static sct_status read_all(FILE *f, uint8_t **bytes, size_t *size, const char *p
             p = q;
             cap = want;
         }
-        const size_t got = fread(p + n, 1, cap - n - 1, f);
-        n += got;
+        const ssize_t got = read(fd, p + n, cap - n - 1);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0) {
+            const int e = errno;
+            sct_free(p);
+            return sct_fail(err, SCT_EDATA, "%s: cannot be read: %s", path, strerror(e));
+        }
         if (got == 0)
             break;
+        n += (size_t)got;
         if (n > limit) {
             sct_free(p);
             return sct_fail(err, SCT_EDATA, "%s: expected at most %zu bytes, found more", path,
                             limit);
         }
-    }
-    if (ferror(f)) {
-        const int e = errno;
-        sct_free(p);
-        return sct_fail(err, SCT_EDATA, "%s: cannot be read: %s", path, strerror(e));
     }
     p[n] = 0;
     *bytes = p;
@@ -51,10 +54,10 @@ sct_status sct_slurp(uint8_t **bytes, size_t *size, const char *path, size_t lim
 {
     *bytes = NULL;
     *size = 0;
-    FILE *f = fopen(path, "rb");
-    if (!f)
-        return sct_fail(err, SCT_EDATA, "%s: cannot be opened: %s", path, strerror(errno));
-    const sct_status rc = read_all(f, bytes, size, path, limit, err);
-    (void)fclose(f);
+    int fd;
+    uint64_t now;
+    SCT_TRY(sct_open_regular(&fd, &now, path, SCT_EDATA, err));
+    const sct_status rc = read_all(fd, bytes, size, path, limit, err);
+    (void)close(fd);
     return rc;
 }

@@ -4,6 +4,7 @@
 #include "core/io/file.h"
 
 #include "core/base/mem.h"
+#include "core/base/regular.h"
 #include "core/base/status.h"
 
 #include <errno.h>
@@ -61,48 +62,22 @@ static int read_up_to(int fd, char *buf, size_t max, size_t *size)
     return 0;
 }
 
-/* The descriptor of a regular file of at most max bytes, or -1 with the error filled.
- * O_NONBLOCK keeps open() from waiting for the other end of a named pipe before fstat can
- * refuse it. */
-static int open_regular(const char *path, size_t max, sct_status bad, size_t *size,
-                        sct_error *err)
-{
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) {
-        (void)sct_fail(err, bad, "%s: cannot open: %s", path, strerror(errno));
-        return -1;
-    }
-    struct stat st;
-    if (fstat(fd, &st) != 0) {
-        (void)sct_fail(err, bad, "%s: cannot stat: %s", path, strerror(errno));
-    } else if (!S_ISREG(st.st_mode)) {
-        (void)sct_fail(err, bad, "%s: expected a regular file, found a %s", path,
-                       S_ISDIR(st.st_mode) ? "directory" : "special file");
-    } else if ((uint64_t)st.st_size > max) {
-        (void)sct_fail(err, bad, "%s: has %llu bytes, more than the limit of %zu", path,
-                       (unsigned long long)st.st_size, max);
-    } else {
-        *size = (size_t)st.st_size;
-        return fd;
-    }
-    (void)close(fd);
-    return -1;
-}
-
 sct_status sct_file_read(const char *path, size_t max, sct_status bad, char **data,
                          size_t *size, sct_error *err)
 {
     *data = NULL;
     *size = 0;
-    size_t n = 0;
-    const int fd = open_regular(path, max, bad, &n, err);
-    if (fd < 0)
-        return bad;
+    int fd;
+    uint64_t n;
+    SCT_TRY(sct_open_regular(&fd, &n, path, bad, err));
     sct_status rc = SCT_OK;
-    char *buf = sct_alloc(n + 1);
-    if (!buf)
+    char *buf = NULL;
+    if (n > max)
+        rc = sct_fail(err, bad, "%s: has %llu bytes, more than the limit of %zu", path,
+                      (unsigned long long)n, max);
+    else if (!(buf = sct_alloc((size_t)n + 1)))
         rc = sct_nomem(err);
-    else if (read_up_to(fd, buf, n, size) != 0)
+    else if (read_up_to(fd, buf, (size_t)n, size) != 0)
         rc = sct_fail(err, bad, "%s: cannot read: %s", path, strerror(errno));
     (void)close(fd);
     if (rc != SCT_OK) {

@@ -3,11 +3,11 @@
 #include "core/io/map.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include "core/base/regular.h"
 
 /* munmap and madvise take void *; the bytes stay const everywhere else. */
 static void *writable(const unsigned char *p)
@@ -23,26 +23,19 @@ static void *writable(const unsigned char *p)
 sct_status sct_map_open(struct sct_map *m, const char *path, sct_error *err)
 {
     *m = (struct sct_map){NULL, 0};
-    /* O_NONBLOCK: a named pipe is refused by fstat below instead of waiting in open. */
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return sct_fail(err, SCT_EFILE, "%s: cannot open: %s", path, strerror(errno));
+    int fd;
+    uint64_t size;
+    SCT_TRY(sct_open_regular(&fd, &size, path, SCT_EFILE, err));
     sct_status rc = SCT_OK;
-    struct stat s;
-    if (fstat(fd, &s) != 0) {
-        rc = sct_fail(err, SCT_EFILE, "%s: cannot stat: %s", path, strerror(errno));
-    } else if (!S_ISREG(s.st_mode)) {
-        rc = sct_fail(err, SCT_EFILE, "%s: expected a regular file, found a %s", path,
-                      S_ISDIR(s.st_mode) ? "directory" : "special file");
-    } else if ((uint64_t)s.st_size > SIZE_MAX / 2) {
+    if (size > SIZE_MAX / 2) {
         rc = sct_fail(err, SCT_EFILE, "%s: too large for this machine", path);
-    } else if (s.st_size > 0) {
-        void *p = mmap(NULL, (size_t)s.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    } else if (size > 0) {
+        void *p = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fd, 0);
         if (p == MAP_FAILED)
             rc = sct_fail(err, errno == ENOMEM ? SCT_ENOMEM : SCT_EFILE, "%s: cannot map: %s",
                           path, strerror(errno));
         else
-            *m = (struct sct_map){p, (size_t)s.st_size};
+            *m = (struct sct_map){p, (size_t)size};
     }
     (void)close(fd);
     return rc;

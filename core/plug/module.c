@@ -11,6 +11,7 @@
 
 #include "backends/ref/ref_backend.h"
 #include "core/base/mem.h"
+#include "core/base/regular.h"
 #include "core/base/status.h"
 #include "core/base/str.h"
 
@@ -122,6 +123,10 @@ static sct_status find(const char *kind, const char *name, sct_status code, char
 static sct_status open_module(const char *path, const char *entry, uint32_t abi,
                               size_t min_size, const void **out, sct_error *err)
 {
+    int fd;
+    uint64_t size;
+    SCT_TRY(sct_open_regular(&fd, &size, path, SCT_EPLUGIN, err)); /* dlopen waits for a pipe */
+    (void)close(fd);
     void *so = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!so)
         return sct_fail(err, SCT_EPLUGIN, "%s cannot be loaded: %s", path, dlerror());

@@ -431,11 +431,58 @@ def pictures():
         fails(DATA, [name], "predict", *LINEAR[:4], "--image", "data/" + name)
     os.remove("data/" + name)
     refused(DATA, [name], "--shuffle", "off")
+    os.mkfifo("data/" + name)  # nobody writes into it: opening it must not wait
+    refused(DATA, [name, "regular file", "special file"], "--shuffle", "off", timeout=30)
+    fails(DATA, [name, "special file"], "predict", *LINEAR[:4], "--image", "data/" + name, timeout=30)
+    os.remove("data/" + name)
+    os.symlink("/dev/zero", "data/" + name)
+    refused(DATA, [name, "special file"], "--shuffle", "off", timeout=30)
+    os.remove("data/" + name)
     fails(DATA, ["data/" + name], "predict", *LINEAR[:4], "--image", "data/" + name)
     os.mkdir("nothing")
     fails(DATA, ["nothing", ".png"], "predict", *LINEAR[:4], "--image", "nothing")
     write("data/" + name, good, binary=True)
     sctrun("train", *LINEAR, "--output", "fine")
+
+
+@test
+def pipes_and_devices():
+    """Wherever a file is named, what is none is refused at once; a pipe is not waited for."""
+    setup()
+    names = "pipe", "pipe.yaml", "pipe.json", "pipe.so", "pipe.csv", "pipe.safetensors", "pipe.pth", "pipe.npz"
+    for n in names:
+        os.mkfifo(n)
+    for code, *args in ((USAGE, "-c", "pipe.yaml"), (USAGE, "--model", "pipe.yaml"),
+                        (USAGE, "--recipe", "pipe.yaml"), (USAGE, "--preprocess", "pipe.yaml"),
+                        (USAGE, "--data", "task:./pipe.yaml"), (DATA, "--data", "pipe.csv"),
+                        (DATA, "--train-list", "pipe"), (DATA, "--train-list", "pipe.csv"),
+                        (DATA, "--test-list", "pipe.json"), (DATA, "--class-map", "pipe"),
+                        (DATA, "--class-map", "pipe.json"), (FILE, "--weights", "pipe.safetensors"),
+                        (FILE, "--weights", "pipe.pth"), (FILE, "--weights", "pipe.npz"),
+                        (PLUGIN, "--strategy", "./pipe.so"), (PLUGIN, "--backend", "./pipe.so"),
+                        (None, "--strategy", "spt", "--set", "plan=pipe.json"),
+                        (None, "--strategy", "spt", "--set", "plan=pipe.pth"),
+                        (None, "--head-from", "pipe")):
+        r = refused(code, ["pipe"], *args, timeout=30)
+        check(r.code not in (0, 124), r.argv, r.err)
+    for kind in ("data/train800val200.txt", "data/classes.txt"):
+        kept = read(kind)
+        os.remove(kind)
+        os.mkfifo(kind)
+        refused(DATA, [kind, "special file"], timeout=30)
+        os.remove(kind)
+        write(kind, kept, binary=True)
+    fails(DATA, ["pipe"], "predict", *LINEAR[:4], "--image", "pipe", timeout=30)
+    fails(FILE, ["pipe"], "inspect", "pipe.safetensors", timeout=30)
+    fails(FILE, ["pipe.pth"], "inspect", "pipe.pth", timeout=30)
+    fails(USAGE, ["pipe.yaml"], "ablate", "pipe.yaml", timeout=30)
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        if not os.path.exists("o"):
+            train("o", "--max-steps", 1)
+        shutil.copytree("o/last", "a-" + name)
+        os.remove("a-%s/%s" % (name, name))
+        os.mkfifo("a-%s/%s" % (name, name))
+        fails(FILE, [name, "special file"], "eval", "--adapter", "a-" + name, "--data", "data", timeout=30)
 
 
 @test
