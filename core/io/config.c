@@ -29,6 +29,8 @@ struct builder {
     struct sct_cfg *cfg;
     struct level stack[SCT_CFG_MAX_DEPTH];
     uint32_t depth, nodes, documents;
+    const char *text; /* n bytes */
+    size_t n;
     sct_error *err;
 };
 
@@ -193,7 +195,19 @@ static sct_status take_event(struct builder *b, const yaml_event_t *ev)
     }
 }
 
-/* libyaml's own words, with the position where it noticed. */
+/* Whether there is a tab at the place, which libyaml counts in characters of UTF-8. */
+static int tab_at(const struct builder *b, const yaml_mark_t *m)
+{
+    size_t i = 0;
+    for (size_t at = m->index; i < b->n; i++) {
+        const int first = ((unsigned char)b->text[i] & 0xc0) != 0x80;
+        if (first && at-- == 0)
+            break;
+    }
+    return i < b->n && b->text[i] == '\t';
+}
+
+/* libyaml's own words, with the position where it noticed; a tab it does not name. */
 static sct_status parser_error(struct builder *b, const yaml_parser_t *p)
 {
     if (p->error == YAML_MEMORY_ERROR)
@@ -201,6 +215,9 @@ static sct_status parser_error(struct builder *b, const yaml_parser_t *p)
     if (p->error == YAML_READER_ERROR)
         return sct_fail(b->err, SCT_EUSAGE, "%s: byte %zu: %s", b->cfg->file, p->problem_offset,
                         p->problem ? p->problem : "cannot be read");
+    if (tab_at(b, &p->problem_mark))
+        return fail_at(b, &p->problem_mark,
+                       "a tab where YAML wants spaces; indent with spaces alone", NULL);
     return sct_fail(b->err, SCT_EUSAGE, "%s:%u:%u: %s%s%s", b->cfg->file,
                     line_of(&p->problem_mark), column_of(&p->problem_mark),
                     p->context ? p->context : "", p->context ? ": " : "",
@@ -247,7 +264,7 @@ sct_status sct_cfg_parse(struct sct_cfg **out, const char *text, size_t n, const
     struct sct_cfg *cfg = sct_calloc(1, sizeof *cfg);
     if (!cfg)
         return sct_nomem(err);
-    struct builder b = {.cfg = cfg, .err = err};
+    struct builder b = {.cfg = cfg, .text = text, .n = n, .err = err};
     yaml_parser_t parser;
     sct_status rc = SCT_OK;
     cfg->file = sct_arena_strdup(&cfg->arena, name);

@@ -24,7 +24,7 @@ struct work {
     struct sct_dialect_choice choice;
     struct entry *entry;
     uint32_t n, cap;
-    bool drop_head;
+    bool drop_head, stranger; /* stranger: a name that is not known was found */
     sct_error *err;
 };
 
@@ -111,6 +111,20 @@ static const char *reason(struct work *w, const char *full, const char *name)
     return NULL;
 }
 
+/* The first one says what to do; the rest are listed. */
+static sct_status unknown(struct work *w, const char *full)
+{
+    const bool first = !w->stranger;
+    w->stranger = true;
+    if (!first)
+        return problem(w, "tensor %.200s is not known", full);
+    return problem(
+        w,
+        "tensor %.200s is not known: a %s in the names of %s (%s) has no such tensor; "
+        "remove it from the file, or rename it",
+        full, sct_arch_name(w->m->dialect->arch), w->m->dialect->flavour, w->m->dialect->what);
+}
+
 static sct_status read_names(struct work *w)
 {
     const struct sct_wrapper_use *u = &w->choice.wrapper[w->choice.at];
@@ -125,7 +139,7 @@ static sct_status read_names(struct work *w)
         }
         w->m->use[i].why = reason(w, full, name);
         if (!w->m->use[i].why)
-            SCT_TRY(problem(w, "tensor %.200s is not known", full));
+            SCT_TRY(unknown(w, full));
     }
     return SCT_OK;
 }

@@ -123,7 +123,9 @@ def configuration_files():
         "type": ("epochs: many\n", ["1:", "epochs", "whole number", "many"]),
         "second": ("# comment\nlr: 0.1\nlr_schedule: step\n", ["3:", "lr_schedule",
                                                                "cosine|constant|timm", "step"]),
-        "tab": ("epochs:\t3\n\tlr: 1\n", ["2"]),
+        "tab": ("epochs: 3\n\tlr: 1\n", ["2:1: a tab where YAML wants spaces"]),
+        "tab2": ("# \u00e9t\u00e9\r\noptions:\r\n\tk: 1\r\n", ["3:1: a tab", "indent with spaces"]),
+        "tab3": ("options: {k: 1,\n  @}\n\t", ["2:3: ", "cannot start any token"]),
         "duplicate": ("epochs: 3\nlr: 1\nepochs: 4\n", ["3:", "epochs"]),
         "loop": ("lr: &a [*a]\n", ["1:"]),
         "alias": ("epochs: &a 3\nbatch_size: *a\n", []),
@@ -301,9 +303,12 @@ def weights():
     variant("missing", blocks__0__norm2__bias=None)
     refused(FILE, ["missing.safetensors", "blocks.0.norm2.bias", "missing"], "--weights",
             "missing.safetensors")
-    variant("extra", blocks__2__norm1__bias=("F32", (48,), b"\0" * 192))
-    refused(FILE, ["extra.safetensors", "blocks.2.norm1.weight is missing"], "--weights",
-            "extra.safetensors")
+    variant("begun", blocks__2__norm1__bias=("F32", (48,), b"\0" * 192))
+    refused(FILE, ["begun.safetensors", "blocks.2.norm1.weight is missing"], "--weights",
+            "begun.safetensors")
+    variant("extra", foo__bar=("F32", (48,), b"\0" * 192))
+    refused(FILE, ["extra.safetensors: tensor foo.bar is not known", "a vit in the names of timm",
+                   "remove it from the file, or rename it"], "--weights", "extra.safetensors")
     variant("ints", norm__bias=("I64", (48,), b"\0" * 384))
     refused(FILE, ["ints.safetensors", "norm.bias"], "--weights", "ints.safetensors")
     variant("dims", norm__bias=("F32", (48, 1, 1, 1, 1, 1, 1, 1, 1, 1), b"\0" * 192))

@@ -445,8 +445,11 @@ START_TEST(test_problems)
     file_write(&f, &vit_base, timm, "module.", false);
     file_name(&f, "module.blocks.0.attn.gate");
     file_name(&f, "stray");
-    expect_problem(&f, "2 problems (sctrun inspect lists them): ",
-                   "tensor module.blocks.0.attn.gate is not known; tensor stray is not known");
+    expect_problem(
+        &f, "2 problems (sctrun inspect lists them): ",
+        "tensor module.blocks.0.attn.gate is not known: a vit in the names of timm (timm, MAE, "
+        "MoCo v3, DINO) has no such tensor; remove it from the file, or rename it; "
+        "tensor stray is not known");
 
     file_write(&f, &vit_base, timm, "", false);
     file_name(&f, "blocks.2000.norm1.weight");
