@@ -64,15 +64,53 @@ static int contains(const char *text, const char *part)
     return 0;
 }
 
+struct named {
+    const char *text;
+    size_t n;
+    int found;
+};
+
+static void same_name(void *ctx, const char *name, const char *path)
+{
+    struct named *w = ctx;
+    (void)path;
+    w->found |= strlen(name) == w->n && strncmp(name, w->text, w->n) == 0;
+}
+
+size_t sct_device_backend(const char *device)
+{
+    const char *colon = strchr(device, ':');
+    struct named w = {device, colon ? (size_t)(colon - device) : 0, 0};
+    if (w.n > 0)
+        sct_plug_list("backends", same_name, &w);
+    return w.found ? w.n : 0;
+}
+
+/* What of --device is left for the backend, without its name in front. */
+static sct_status without_backend(const struct sct_backend *be, const char *device,
+                                  const char **want, sct_error *err)
+{
+    const size_t own = strlen(be->name), other = sct_device_backend(device);
+    *want = device;
+    if (strncmp(device, be->name, own) == 0 && device[own] == ':')
+        *want = device[own + 1] ? device + own + 1 : "auto";
+    else if (other)
+        return sct_fail(
+            err, SCT_EUSAGE,
+            "--device %s is one of backend %.*s, but --backend is %s; give one of the "
+            "two, or both alike",
+            device, (int)other, device, be->name);
+    return SCT_OK;
+}
+
 /* How well device i fits: 0 not at all; auto prefers GPUs, then more memory. */
 static int fits(const struct sct_device_info *i, const char *want)
 {
     if (strcmp(want, "auto") == 0)
         return i->usable ? (i->kind == SCT_DEV_GPU ? 3 : i->kind == SCT_DEV_CPU ? 1 : 2) : 0;
-    const char *id = strncmp(want, "opencl:", 7) == 0 ? want + 7 : want;
-    if (strcmp(i->id, id) == 0)
+    if (strcmp(i->id, want) == 0)
         return 4;
-    if (isdigit((unsigned char)*id) && strchr(id, ':'))
+    if (isdigit((unsigned char)*want) && strchr(want, ':'))
         return 0;
     return contains(i->name, want) || contains(i->platform, want) ? 2 : 0;
 }
@@ -83,7 +121,8 @@ static sct_status pick(struct sct_open_device *d, uint32_t *index, sct_error *er
     struct sct_str list = {0};
     int best = 0;
     uint32_t ties = 0;
-    const char *want = d->opts.device;
+    const char *want;
+    SCT_TRY(without_backend(d->be, d->opts.device, &want, err));
     for (uint32_t k = 0; k < n; k++) {
         struct sct_device_info i = {.size = sizeof i};
         if (d->be->info(&d->host, k, &i, NULL) != SCT_OK)
@@ -108,11 +147,12 @@ static sct_status pick(struct sct_open_device *d, uint32_t *index, sct_error *er
             "to use the CPU",
             d->be->name);
     else if (best == 0)
-        rc = sct_fail(err, SCT_EDEVICE, "no usable device fits --device %s; found:%s", want,
-                      list.s ? list.s : "");
+        rc = sct_fail(err, SCT_EDEVICE,
+                      "no usable device of backend %s fits --device %s; found:%s", d->be->name,
+                      d->opts.device, list.s ? list.s : "");
     else if (best == 2 && ties > 1 && strcmp(want, "auto") != 0)
-        rc = sct_fail(err, SCT_EDEVICE, "--device %s fits %u devices:%s\nsay P:D", want, ties,
-                      list.s ? list.s : "");
+        rc = sct_fail(err, SCT_EDEVICE, "--device %s fits %u devices:%s\nsay %s:ID",
+                      d->opts.device, ties, list.s ? list.s : "", d->be->name);
     else if (!d->info.usable)
         rc = sct_fail(err, SCT_EDEVICE, "device %s cannot be used: %s", d->info.name,
                       d->info.status);

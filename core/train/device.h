@@ -29,9 +29,14 @@ void sct_cache_dir(const char *(*env)(const char *), char *buf, size_t size);
 /* What a backend asks of its host, answered from *opts, which must outlive it. */
 struct sct_host sct_device_host(struct sct_device_opts *opts);
 
-/* Device by "auto" (a GPU if there is one, else the first usable), "P:D", or a part of its
- * name, case aside, that fits one only. EDEVICE lists what is there. d must not move while
- * open. On failure *d is empty. */
+/* Length of the backend's name in front of "opencl:0:0" or "cpu:auto"; 0: none that is found.
+ */
+size_t sct_device_backend(const char *device);
+
+/* Device by "auto" (a GPU if there is one, else the first usable), its id (opencl's are "P:D"),
+ * or a part of its name, case aside, that fits one only; the backend's name and ':' may stand
+ * in front. EDEVICE lists what is there, EUSAGE for the name of another backend. d must not
+ * move while open. On failure *d is empty. */
 sct_status sct_device_open(struct sct_open_device *d, const struct sct_device_opts *opts,
                            sct_error *err);
 /* Programs of the device must be gone. */

@@ -10,6 +10,7 @@
 #include "core/model/interp.h"
 #include "core/plug/module.h"
 #include "core/train/adapter_parts.h"
+#include "core/train/device.h"
 #include "core/train/recipe.h"
 
 #define OFF(F) offsetof(struct sct_settings, F)
@@ -43,8 +44,8 @@ static const struct sct_flag flags[] = {
      device,
      "NAME",
      0},
-    {{"device", "auto, P:D, or part of a device's name", SCT_OPT_STRING, OFF(device), 0, 0, 0,
-      "auto"},
+    {{"device", "auto, id (opencl's are P:D), part of a name; opencl:P:D says the backend, too",
+      SCT_OPT_STRING, OFF(device), 0, 0, 0, "auto"},
      "SCTRUN_DEVICE",
      device,
      "DEVICE",
@@ -515,12 +516,27 @@ static sct_status read_all(struct sct_settings_run *r, int argc, char *const *ar
     return read_repeated(r, argc, argv, err);
 }
 
+/* --device opencl:0:0 says the backend, unless something as strong has said it: then the two
+ * are compared where the device is opened. */
+static sct_status backend_of_device(struct sct_settings_run *r, sct_error *err)
+{
+    const enum sct_opt_source from = sct_opts_source(r->opts, "device");
+    const size_t n = sct_device_backend(r->s.device);
+    if (n == 0 || sct_opts_source(r->opts, "backend") >= from)
+        return SCT_OK;
+    const char *name = sct_arena_printf(r->arena, "%.*s", (int)n, r->s.device);
+    return name ? sct_opts_set(r->opts, "backend", name, from, "--device", err)
+                : sct_nomem(err);
+}
+
 sct_status sct_settings_init(struct sct_settings_run *r, int argc, char *const *argv,
                              const char *(*env)(const char *), bool demo, sct_error *err)
 {
     memset(r, 0, sizeof *r);
     r->arena = sct_calloc(1, sizeof *r->arena);
-    const sct_status rc = r->arena ? read_all(r, argc, argv, env, demo, err) : sct_nomem(err);
+    sct_status rc = r->arena ? read_all(r, argc, argv, env, demo, err) : sct_nomem(err);
+    if (rc == SCT_OK)
+        rc = backend_of_device(r, err);
     if (rc != SCT_OK)
         sct_settings_fini(r);
     return rc;
@@ -532,8 +548,10 @@ sct_status sct_settings_init_layers(struct sct_settings_run *r, const struct sct
 {
     memset(r, 0, sizeof *r);
     r->arena = sct_calloc(1, sizeof *r->arena);
-    const sct_status rc =
+    sct_status rc =
         r->arena ? read_all_layers(r, layers, argc, argv, env, err) : sct_nomem(err);
+    if (rc == SCT_OK)
+        rc = backend_of_device(r, err);
     if (rc != SCT_OK)
         sct_settings_fini(r);
     return rc;

@@ -77,8 +77,29 @@ def device():
         contains(sctrun("train", "--model", "tiny.yaml", "--weights", "random", "--data",
                         "task:sprites_shape", "--strategy", "linear", "--dry-run", "--device",
                         name).err, "cpu: " + d["name"])
-    fails(DEVICE, ["--device nosuch", d["name"]], "train", "--model", "tiny.yaml", "--weights",
-          "random", "--data", "task:sprites_shape", "--device", "nosuch", "--strategy", "linear")
+    args = ["train", "--model", "tiny.yaml", "--weights", "random", "--data", "task:sprites_shape",
+            "--strategy", "linear", "--dry-run"]
+    fails(DEVICE, ["--device nosuch", d["name"]], *args, "--device", "nosuch")
+    # the backend's name in front chooses the backend, and must be the one that was given
+    for name in ("cpu:0", "cpu:auto", "cpu:", "cpu:" + d["name"].split()[0].lower()):
+        contains(sctrun(*args, "--device", name).err, "cpu: " + d["name"])
+    ref = [x for x in sctrun("devices", "--json").json if x["backend"] == "ref"][0]
+    contains(sctrun(*args, "--device", "ref:0").err, "ref: " + ref["name"])
+    contains(sctrun(*args, "--device", "ref:0", "--backend", "ref").err, "ref: ")
+    contains(sctrun(*args, "--device", "ref:0", env={"SCTRUN_BACKEND": "cpu"}).err, "ref: ")
+    contains(sctrun(*args, env={"SCTRUN_DEVICE": "ref:0"}).err, "ref: ")
+    fails(USAGE, ["--device ref:0", "backend ref", "--backend is cpu"], *args, "--device", "ref:0",
+          "--backend", "cpu")
+    fails(USAGE, ["--device ref:0", "--backend is cpu"], *args, "--backend", "cpu",
+          env={"SCTRUN_DEVICE": "ref:0"})
+    fails(DEVICE, ["of backend ref", "--device ref:1"], *args, "--device", "ref:1")
+    fails(DEVICE, ["of backend cpu", "--device nosuch:0"], *args, "--device", "nosuch:0")
+    write("c.yaml", "device: ref:0\n")
+    contains(sctrun(*args, "-c", "c.yaml").err, "ref: ")
+    for x in sctrun("devices", "--json").json:
+        if x["backend"] == "opencl" and x["usable"]:
+            contains(sctrun(*args, "--device", "opencl:" + x["id"]).err, "opencl: " + x["name"])
+            contains(sctrun(*args, "--device", "opencl:auto").err, "opencl: ")
 
 
 @option("threads")
