@@ -182,6 +182,8 @@ def predict_json():
     digits = [len(re.sub(r"e.*|[-.]", "", d).lstrip("0")) for d in
               re.findall(r"-?\d+\.?\d*(?:e-?\d+)?", out.split('"logits"')[1].split("]")[0])]
     check(max(digits) >= 8 and max(digits) <= 9, "digits of the logits:", digits)
+    sctrun("dump", "--site", "logits", "--adapter", "o/last", "--image", "data/images/test", "--output", "d")
+    equal([f32(x) for r in rows for x in r["logits"]], list(read_npy("d/logits.npy")[1]))
     one = sctrun("predict", "--adapter", "o/last", "data/images/test/000003.png").out.split("\t")
     equal(one[:3], ["data/images/test/000003.png", str(rows[3]["class"]), rows[3]["name"]])
     close(float(one[3]), max(rows[3]["probabilities"]), 0, 5.1e-5)
