@@ -48,6 +48,14 @@ runtime() { # runtime want CLANG: the run-time libraries of its sanitizers and o
   rm -rf "$dir"
 }
 
+browser() { # browser want PACKAGE: any that tests/e2e/browser.py knows
+  local name
+  for name in chromium chromium-browser google-chrome-stable google-chrome chrome; do
+    command -v "$name" >/dev/null 2>&1 && return
+  done
+  missing "$1" "$2" "a browser for the HTML report of a grid"
+}
+
 # A compiler alone is no use without the C library's headers.
 header need stdlib.h build-essential
 tool need meson meson
@@ -81,6 +89,7 @@ tool want oclgrind oclgrind
 if [ -n "$all" ]; then
   tool want clang clang
   tool want clang-format-14 clang-format-14
+  browser want chromium # Ubuntu has no such package: the test is skipped there
   if command -v clang >/dev/null 2>&1; then
     runtime want clang
   fi

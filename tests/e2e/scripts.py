@@ -42,7 +42,10 @@ def what_is_missing_is_listed():
         command = [l for l in r.err.splitlines() if l.startswith("  apt-get install ")]
         equal(len(command), 1, r.err)
         contains(command[0], " meson ", " libyaml-dev ", " ocl-icd-opencl-dev")
+        check("chromium" not in r.err, r.err)
         no_leftovers()
+    r = script("setup.sh", "--all")
+    check(re.search(r"^  chromium +a browser", r.err, re.M), r.err)
 
 
 @test
