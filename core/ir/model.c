@@ -124,7 +124,8 @@ static const char *free_name(struct sct_model *m, const char *name)
     if (!p)
         return name;
     if (name)
-        (void)sct_fail(&m->g->err, SCT_EINVAL, "parameter %s exists already%s%s", name,
+        (void)sct_fail(&m->g->err, other ? SCT_EUSAGE : SCT_EINVAL,
+                       "parameter %s exists already%s%s", name,
                        other ? ": it is one of strategy " : "", other ? p->part.label : "");
     return NULL;
 }
@@ -165,10 +166,15 @@ struct sct_param *sct_model_row_norms(struct sct_model *m, const char *name,
         return NULL;
     p->norms_of = of->t;
     p->norms_first = first;
-    p->trainable = trained;
-    p->kept = !trained;
-    p->own.mutable = trained;
+    if (!trained)
+        sct_model_keep(p);
     return p;
+}
+
+void sct_model_keep(struct sct_param *p)
+{
+    p->trainable = p->own.mutable = false;
+    p->kept = true;
 }
 
 void sct_model_train(struct sct_model *m, struct sct_param *p, const struct sct_group *group)

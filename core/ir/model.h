@@ -119,6 +119,9 @@ struct sct_param *sct_model_row_norms(struct sct_model *m, const char *name,
                                       const struct sct_param *of, uint32_t first, uint32_t n,
                                       bool trained);
 
+/* An added parameter keeps the value it starts with. */
+void sct_model_keep(struct sct_param *p);
+
 /* Whether an adapter holds the parameter's values: trainable, kept, or an index list. */
 static inline bool sct_param_is_stored(const struct sct_param *p)
 {

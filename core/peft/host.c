@@ -175,7 +175,13 @@ static sct_status host_train(sct_model *m, uint32_t param, const struct sct_grou
 {
     if (param >= m->n_param || m->param[param]->is_index)
         return sct_fail(err, SCT_EINVAL, "train: parameter %u does not exist", param);
-    sct_model_train(m, m->param[param], group);
+    struct sct_param *p = m->param[param];
+    if (p->kept)
+        return SCT_OK; /* what added it wants its value */
+    sct_model_train(m, p, group);
+    for (uint32_t i = 0; i < m->n_param; i++)
+        if (m->param[i]->of == p)
+            sct_model_keep(m->param[i]);
     return sct_graph_status(m->g, err);
 }
 
@@ -183,9 +189,8 @@ static sct_status host_train_some(sct_model *m, uint32_t param, const char *name
                                   const uint32_t *idx, size_t n, const struct sct_group *group,
                                   sct_error *err)
 {
-    if (param >= m->n_param || m->param[param]->trainable)
-        return sct_fail(err, SCT_EINVAL,
-                        "train_some: parameter %u does not exist or is trained", param);
+    if (param >= m->n_param || m->param[param]->is_index)
+        return sct_fail(err, SCT_EINVAL, "train_some: parameter %u does not exist", param);
     struct sct_graph *g = m->g;
     const uint64_t count = sct_desc_count(&m->param[param]->t->desc);
     if (n && idx[n - 1] >= count)
@@ -199,8 +204,11 @@ static sct_status host_train_some(sct_model *m, uint32_t param, const char *name
     (void)snprintf(full, sizeof full, "%s.delta", name);
     const uint32_t dim = (uint32_t)n, mark = g->n_node;
     const sct_val delta = host_new_param(m, full, &dim, 1, "zeros", group);
-    if (delta.id)
+    if (delta.id) {
         m->param[m->n_param - 1]->of = m->param[param];
+        if (m->param[param]->trainable) /* and its elements with it */
+            sct_model_keep(m->param[m->n_param - 1]);
+    }
     sct_graph_label(g, "%s", name);
     const sct_val now = sct_scatter_add_el(&g->builder, w, ids, delta);
     SCT_TRY(sct_graph_status(g, err));

@@ -48,7 +48,7 @@ sct_status sct_tuner_observe(struct sct_tuner *t, struct sct_model *plain, sct_e
 /* Every part chooses. own: the readings of each part, [n]. */
 sct_status sct_tuner_choose(struct sct_tuner *t, const struct sct_model *plain,
                             struct sct_readings *const *own, sct_error *err);
-/* All of them change a fresh model, in order. EINVAL names a parameter that two parts have. */
+/* All of them change a fresh model, in order. EUSAGE names a parameter that two parts have. */
 sct_status sct_tuner_apply(struct sct_tuner *t, struct sct_model *m, sct_error *err);
 
 /* The options in force, as the values below `options:` in YAML. */

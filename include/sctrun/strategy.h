@@ -145,7 +145,8 @@ struct sct_strategy_host {
     sct_val (*new_index)(sct_model *, const char *name, const uint32_t *idx, size_t n);
     /* The base's own parameter becomes trainable. */
     sct_status (*train)(sct_model *, uint32_t param, const struct sct_group *, sct_error *);
-    /* Selected elements of it: w becomes w with delta added at idx, delta trainable, from 0. */
+    /* Selected elements of it: w becomes w with delta added at idx, delta trainable, from 0.
+     * Where all of w is trained, before or after, delta keeps its value. */
     sct_status (*train_some)(sct_model *, uint32_t param, const char *name, const uint32_t *idx,
                              size_t n, const struct sct_group *, sct_error *);
     /* Key of a random op: hash of site path and role. */

@@ -195,14 +195,17 @@ def a_strategy_twice():
     equal("%.9g" % evaluated("a"), "%.9g" % log("a")[1][-1]["eval_loss"])
     contains(read("a/args.yaml").decode(), "  lora2:\n    r: 2\n")
     refused(["lora2: ", "blocks.0.attn.qkv.q.lora_A.weight", "exists already", "of strategy lora"],
-            ["lora", "lora"], code=None)
+            ["lora", "lora"])
     refused(["strategy ict", "sct.blocks.0.index", "exists already", "of strategy sct"], ["sct", "ict"],
-            "sct.k=8", "ict.k=8", code=None)
+            "sct.k=8", "ict.k=8")
+    refused(["sct2: ", "sct.blocks.0.index", "exists already", "of strategy sct"], ["sct", "sct"],
+            "sct.k=8", "sct2.k=4")
+    refused(["ssf2: ", "exists already", "of strategy ssf"], ["ssf", "ssf"])
     refused(["lora.r or lora2.r"], ["lora", "lora"], "r=2")
     refused(["strategy vpt", "has prompts already"], ["vpt", "vpt"], "vpt.n=2", "vpt2.n=3")
     for bypass in ("adaptformer", "convpass"):
         refused(["strategy " + bypass, "stage[0].block[1]", "takes them away"], ["vpt", bypass], "n=2",
-                code=None)
+                code=DEVICE)
     # dropout of the second has its own numbers, that of the first those it has alone
     drop = lambda name, *o: composed(name, ["lora", "lora"], "lora.targets=q", "lora2.targets=k", *o)
     drop("d0", "lora.dropout=0.5", "lora2.dropout=0.5")
@@ -211,6 +214,37 @@ def a_strategy_twice():
     check(losses("d0") != losses("d1"), "the second one's dropout has no effect")
     check(losses("d0") != losses("d2"), "both draw the same numbers")
     equal(losses("d0")[0], losses("d2")[0])  # pairs start at zero
+
+
+@test
+def entries_of_what_is_trained():
+    """Single entries of a parameter that another strategy trains as a whole are trained with it, in either
+    order: what spt adds to them stays 0, is counted as nothing, and is in the folder."""
+    setup()
+    entries = ["budget=0.004", "step=0.0002", "max=0.006", "structured=unstructured", "vectors=off"]
+    for i, other in enumerate(("full", "partial", "bitfit", "layernorm")):
+        run, turned = "u%d" % i, "v%d" % i
+        options = ["spt." + o for o in (*entries, "norms=trained")]
+        r = composed(run, [other, "spt"], *options, args=FEW_STEPS + ["--json"])
+        composed(turned, ["spt", other], *options)
+        equal(losses(run), losses(turned), other)
+        found = tensors(run)
+        held = {n for n, (_, _, v) in found.items() if n.endswith(".delta") and not any(v)}
+        base_of = lambda n: re.sub(r"\.[qkv]\.", ".qkv.", n[len("spt."):-len(".delta")])
+        equal(held, {n for n in found if n.endswith(".delta") and base_of(n) in found}, other)
+        check(held, other)
+        equal(r.json["trainable"], sum(count(t[1]) for n, t in found.items()
+                                       if not n.endswith("index") and "spt.plan" not in n and n not in held))
+        for name in (run, turned):
+            equal("%.9g" % evaluated(name), "%.9g" % log(name)[1][-1]["eval_loss"], name)
+        check(sctrun("merge", run + "/last", "--output", run + "-merged", "--json").json["relative"] < 1e-5)
+    # of two folders each has its value
+    train("b", *FEW_STEPS, strategy="bitfit")
+    train("s", *FEW_STEPS, *sets(entries), strategy="spt")
+    sctrun("train", *adapters("b", "s"), "--data", "data", "--lr", 0, "--max-steps", 1, "--output", "bs")
+    deltas = {n: t for n, t in tensors("s").items() if n.endswith(".bias.delta")}
+    equal({n: t for n, t in tensors("bs").items() if n in deltas}, deltas)
+    check(any(any(v) for _, _, v in deltas.values()))
 
 
 @test
