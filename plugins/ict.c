@@ -24,6 +24,10 @@ static const struct sct_option options[] = {
      "which channels: highest mean over classes of norms, or norm over all images "
      "(unverified, as in sct)",
      SCT_OPT_CHOICE, AT(select), 0, 0, 0, "class_aware|class_agnostic"},
+    {"score",
+     "what is scored: the published value, which in modes mlp and both is another than the "
+     "module acts on; or its own",
+     SCT_OPT_CHOICE, AT(score), 0, 0, 0, "published|own"},
     {"scale",
      "factor of the module's output, of the channels with scaleonx (unverified, as in sct)",
      SCT_OPT_FLOAT, AT(scale), 1.0, -1000, 1000, NULL},

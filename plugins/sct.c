@@ -21,7 +21,12 @@ static const struct sct_option options[] = {
      "which channels: highest mean over classes of norms, or norm over all images; random; "
      "lowest = of class_aware; all (k is not read)",
      SCT_OPT_CHOICE, AT(select), 0, 0, 0, "class_aware|class_agnostic|random|lowest|all"},
-    {"seed", "of select random", SCT_OPT_UINT, AT(seed), 0, 0, 4294967295.0, NULL},
+    {"score",
+     "what is scored: the published value, which in modes mlp and both is another than the "
+     "module acts on; or its own",
+     SCT_OPT_CHOICE, AT(score), 0, 0, 0, "published|own"},
+    {"seed", "of select random; 0 = the run's", SCT_OPT_UINT, AT(seed), 0, 0, 4294967295.0,
+     NULL},
     {"scale", "factor of the module's output (of the channels with scaleonx)", SCT_OPT_FLOAT,
      AT(scale), 1.0, -1000, 1000, NULL},
     {"scaleonx", "scale the channels instead of the module's output", SCT_OPT_BOOL,

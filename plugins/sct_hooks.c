@@ -12,6 +12,7 @@ sct_status sct_tuning_observe(void *st, const struct sct_strategy_host *h, sct_m
     size_t n;
     const struct sct_protocol p = {.size = sizeof p, .list = SCT_LIST_TRAIN, .skip_prefix = 1};
     SCT_TRY(sct_place(t, h, m, &spot, &n, err));
+    sct_place_idle(t, h, m);
     sct_status rc = SCT_OK;
     /* q and v of a layer are scored by one reading */
     for (size_t i = 0; i < n && rc == SCT_OK && sct_select_measures(t); i++)

@@ -2,7 +2,8 @@
  * sct_place.c - where the modules of SCT go, and how many channels each has.
  * Places of the published code: attn and qkv act on what is scored; mlp acts on the branch but
  * is scored on the block's output. `both` is in an older state of it that has no selection: its
- * two branches are scored where attn and mlp are. */
+ * two branches are scored where attn and mlp are. With `score: own` each is scored where it
+ * acts. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,8 +11,9 @@
 
 struct place {
     uint32_t mode, role;
-    const char *name, *scored; /* the site it acts on, the site that is scored */
-    int part;                  /* of qkv: 0, 2; -1: all channels */
+    const char *name,
+        *scored; /* the site it acts on, the site that the published code scores */
+    int part;    /* of qkv: 0, 2; -1: all channels */
     const char *stem;
 };
 
@@ -165,13 +167,14 @@ static sct_status set_k(const struct sct_tuning *t, const struct sct_strategy_ho
     return SCT_OK;
 }
 
-static sct_status set_scored(const struct sct_strategy_host *h, const sct_model *m,
-                             const struct place *p, struct sct_spot *s, sct_error *err)
+static sct_status set_scored(const struct sct_tuning *t, const struct sct_strategy_host *h,
+                             const sct_model *m, const struct place *p, struct sct_spot *s,
+                             sct_error *err)
 {
     char pattern[64];
     struct sct_site site;
     (void)snprintf(pattern, sizeof pattern, "stage[%u].block[%u].%s", s->at.stage, s->at.block,
-                   p->scored);
+                   t->score == SCT_SCORE_OWN ? p->name : p->scored);
     if (h->sites(m, pattern, &site, 1) != 1 || site.channels != s->at.channels)
         return h->fail(err, SCT_EUNSUP, "%s: there is no %s to score it by", s->at.path,
                        pattern);
@@ -192,7 +195,7 @@ static sct_status fill(const struct sct_tuning *t, const struct sct_strategy_hos
     s->first = p->part < 0 ? 0 : s->at.qkv[p->part];
     s->width = p->part < 0 ? s->at.channels : s->at.qkv[p->part + 1] - s->first;
     SCT_TRY(set_k(t, h, stage, s, err));
-    return set_scored(h, m, p, s, err);
+    return set_scored(t, h, m, p, s, err);
 }
 
 static sct_status check(const struct sct_tuning *t, const struct sct_strategy_host *h,
@@ -202,6 +205,20 @@ static sct_status check(const struct sct_tuning *t, const struct sct_strategy_ho
         return h->fail(err, SCT_EUSAGE,
                        "scale: module wide has no scale; leave scale at 1 and scaleonx off");
     return SCT_OK;
+}
+
+void sct_place_idle(const struct sct_tuning *t, const struct sct_strategy_host *h,
+                    const sct_model *m)
+{
+    const int qkv = t->mode == SCT_MODE_QKV;
+    const char *why = qkv ? "mode qkv has no scale; modes attn, mlp and both have one"
+                          : "form b has no scale; forms a and fold have one";
+    if (!qkv && t->form != SCT_FORM_B)
+        return;
+    if (t->scale != 1.0f && h->given(m, "scale"))
+        h->log(SCT_LOG_WARN, "scale %g has no effect: %s", (double)t->scale, why);
+    if (t->scaleonx && h->given(m, "scaleonx"))
+        h->log(SCT_LOG_WARN, "scaleonx has no effect: %s", why);
 }
 
 sct_status sct_place(const struct sct_tuning *t, const struct sct_strategy_host *h,

@@ -96,7 +96,7 @@ sct_status sct_select(const struct sct_tuning *t, const struct sct_strategy_host
     else if (sct_select_measures(t))
         rc = measured(t, h, r, s, sc, err);
     else if (t->select == SCT_SELECT_RANDOM)
-        draw(t->seed, h->random_key(m, &s->at, s->stem), s->width, sc);
+        draw(t->seed ? t->seed : h->seed(m), h->random_key(m, &s->at, s->stem), s->width, sc);
     if (rc == SCT_OK)
         top(sc, taken, s, out->idx);
     h->free(sc);

@@ -22,6 +22,8 @@ enum {
 
 enum { SCT_FORM_A, SCT_FORM_B, SCT_FORM_FOLD };
 
+enum { SCT_SCORE_PUBLISHED, SCT_SCORE_OWN };
+
 enum { SCT_MODULE_SQUARE, SCT_MODULE_WIDE };
 
 struct sct_choice {
@@ -30,7 +32,7 @@ struct sct_choice {
 
 /* State of both strategies; an option that a strategy does not offer is 0. */
 struct sct_tuning {
-    uint32_t mode, select, scaleonx, form, module, last, seed;
+    uint32_t mode, select, score, scaleonx, form, module, last, seed;
     struct sct_count k;
     float scale;
     const char *sites, *stages;
@@ -52,6 +54,10 @@ struct sct_spot {
  * frees *out with h->free; it is NULL on failure. */
 sct_status sct_place(const struct sct_tuning *t, const struct sct_strategy_host *h,
                      const sct_model *m, struct sct_spot **out, size_t *n, sct_error *err);
+
+/* Warns of options that the user said and that have no effect beside the others; in observe. */
+void sct_place_idle(const struct sct_tuning *t, const struct sct_strategy_host *h,
+                    const sct_model *m);
 
 /* sct_select.c: SCT_OK with out->idx owned by the caller (h->free), also after a failure. */
 sct_status sct_select(const struct sct_tuning *t, const struct sct_strategy_host *h,

@@ -96,6 +96,9 @@ struct sct_model {
     uint64_t seed; /* of initialisers */
     struct sct_part_of part;
     bool dry_run; /* nothing will be measured */
+    /* whether the user said an option of the strategy at work; NULL: none is */
+    bool (*given)(const void *ctx, const char *key);
+    const void *given_ctx;
     /* values from this one on are newer than the first edit; 0: there was none */
     uint32_t first_edit;
     /* the edit that is open: site id + 1, nodes that existed, value replaced */

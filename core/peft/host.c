@@ -273,6 +273,16 @@ static int host_dry_run(const sct_model *m)
     return m->dry_run;
 }
 
+static uint64_t host_seed(const sct_model *m)
+{
+    return m->seed;
+}
+
+static int host_given(const sct_model *m, const char *key)
+{
+    return m->given && m->given(m->given_ctx, key);
+}
+
 const struct sct_strategy_host *sct_strategy_host_table(void)
 {
     static const struct sct_strategy_host h = {
@@ -311,6 +321,8 @@ const struct sct_strategy_host *sct_strategy_host_table(void)
         .param_value = host_param_value,
         .new_row_norms = host_new_row_norms,
         .edited = host_edited,
+        .seed = host_seed,
+        .given = host_given,
     };
     return &h;
 }

@@ -231,6 +231,7 @@ static sct_status add_set(struct sct_settings_run *r, const char *key, const cha
     s->value = sct_arena_strdup(r->arena, value);
     s->of = of ? sct_arena_strdup(r->arena, of) : NULL;
     s->part = part;
+    s->own_file = part != 0;
     (void)snprintf(s->where, sizeof s->where, "%s", where);
     if (!s->key || !s->value || (of && !s->of))
         return sct_nomem(err);

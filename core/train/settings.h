@@ -41,6 +41,7 @@ struct sct_set {
     const char *key, *value;
     const char *of; /* which of several: its label; NULL: the one that has the key */
     uint32_t part;  /* or its number in the list, from 1; 0: not told this way */
+    bool own_file;  /* it stands in configs/strategies */
     char where[192];
 };
 

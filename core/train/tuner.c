@@ -226,12 +226,26 @@ bool sct_tuner_observes(const struct sct_tuner *t)
     return false;
 }
 
+/* Of an adapter's part all that it was trained with counts as said. */
+static bool given(const void *ctx, const char *key)
+{
+    const struct sct_part *p = ctx;
+    for (uint32_t i = 0; i < p->n_set; i++)
+        if (!p->set[i].own_file && strcmp(sct_opts_find(p->opts, p->set[i].key)->key, key) == 0)
+            return true;
+    return false;
+}
+
 sct_status sct_tuner_observe(struct sct_tuner *t, struct sct_model *plain, sct_error *err)
 {
     for (uint32_t k = 0; k < t->n; k++) {
         struct sct_part *p = &t->part[k];
         p->first_watch = plain->n_watch;
-        SCT_TRY(sct_strategy_observe(&p->run, plain, err));
+        plain->given = given;
+        plain->given_ctx = p;
+        const sct_status rc = sct_strategy_observe(&p->run, plain, err);
+        plain->given = NULL;
+        SCT_TRY(rc);
         p->n_watch = plain->n_watch - p->first_watch;
     }
     return SCT_OK;
@@ -253,8 +267,11 @@ sct_status sct_tuner_apply(struct sct_tuner *t, struct sct_model *m, sct_error *
         if (!label)
             return sct_nomem(err);
         m->part = (struct sct_part_of){k + 1, label, p->again, t->stacked};
+        m->given = given;
+        m->given_ctx = p;
         const sct_status rc = sct_strategy_apply(&p->run, m, err);
         m->part = (struct sct_part_of){0};
+        m->given = NULL;
         if (rc != SCT_OK && p->again)
             (void)sct_error_prefix(err, "%s", p->label);
         SCT_TRY(rc);

@@ -199,6 +199,12 @@ struct sct_strategy_host {
     /* apply only: 1 when an edit has changed site->out, so that it is more than what the plain
      * model computes there. Who builds a layer anew keeps that. */
     int (*edited)(const sct_model *, const struct sct_site *);
+    /* ---- the run, later ---- */
+    /* The run's seed, for choices that are drawn; the same in observe, choose and apply. */
+    uint64_t (*seed)(const sct_model *);
+    /* observe and apply only: 1 when the user said the option, by a flag, a recipe or a file of
+     * settings; 0 when it has its default, or what configs/strategies says. */
+    int (*given)(const sct_model *, const char *key);
 };
 
 struct sct_strategy {

@@ -102,7 +102,8 @@ def forms():
 
 @option("sct:select", "sct:seed")
 def selections():
-    """random depends on its seed alone, lowest is the other end, all is everything."""
+    """random depends on its seed alone, which is the run's unless it has one; lowest is the other end, all is
+    everything."""
     setup()
     for name, options in (("r0", []), ("r1", ["seed=1"]), ("r1again", ["seed=1"])):
         run(name, "select=random", *options)
@@ -112,8 +113,16 @@ def selections():
     r = lists("r0")
     check(r["sct.blocks.0.index"] != r["sct.blocks.1.index"], r)
     check(all(len(set(v)) == 8 and v == sorted(v) for v in r.values()), r)
-    run("r0seed", "select=random", more=("--seed", 9))
-    equal(lists("r0seed"), r)
+    run("r9", "select=random", more=("--seed", 9))
+    check(lists("r9") != r, "the run's seed has no effect")
+    run("r9own", "select=random", "seed=9")
+    equal(lists("r9own"), lists("r9"))
+    run("r1seed", "select=random", "seed=1", more=("--seed", 9))
+    equal(lists("r1seed"), lists("r1"))
+    round_trip("r9")
+    sctrun("train", "--adapter", "r9/last", "--data", "data", "--lr", 0, "--max-steps", 1, "--seed", 5,
+           "--output", "more")  # what was drawn stays
+    equal(lists("more"), lists("r9"))
     for s in ("class_aware", "lowest", "all"):
         run(s, "select=" + s)
         round_trip(s)
@@ -124,6 +133,38 @@ def selections():
     vtab(path="fewer", n_train=9)
     run("other", "select=random", data="fewer")
     equal(lists("other"), r)
+
+
+@option("sct:score", "ict:score")
+def scores():
+    """What a module acts on is scored where the published code scores another value, if it is asked for."""
+    setup()
+    for strategy in ("sct", "ict"):
+        for mode, other in (("attn", False), ("qkv", False), ("mlp", True), ("both", True)):
+            names = [strategy + mode + s for s in ("published", "own")]
+            for name in names:
+                run(name, "mode=" + mode, "score=" + name[len(strategy + mode):], strategy=strategy)
+                round_trip(name)
+            a, b = map(lists, names)
+            equal([n for n in a if a[n] != b[n]], sorted(a) if other else [], strategy + mode)
+
+
+@test
+def options_without_effect():
+    """Said by the user they are warned about; values of configs/strategies are not."""
+    setup()
+    word = "has no effect"
+    check(word not in run("plain", "mode=qkv").err)
+    check(word not in run("form", "form=b").err)
+    check(word not in run("one", "mode=qkv", "scale=1", "scaleonx=off").err)
+    check(word not in run("attn", "scale=0.3", "scaleonx=on").err)
+    for strategy in ("sct", "ict"):
+        r = run(strategy, "mode=qkv", "scale=0.3", "scaleonx=on", strategy=strategy)
+        contains(r.err, "warning: scale 0.3 has no effect: mode qkv has no scale; modes attn, mlp and both have",
+                 "warning: scaleonx has no effect: mode qkv")
+    contains(run("b", "form=b", "scale=0.3").err, "scale 0.3 has no effect: form b has no scale; forms a and fold")
+    write("c.yaml", "options:\n  mode: qkv\n  sct: {scale: 0.3}\n")
+    contains(run("c", more=("-c", "c.yaml")).err, "scale 0.3 has no effect")
 
 
 @option("sct:last", "sct:stages", "sct:sites")

@@ -360,8 +360,8 @@ static void strategy_tables(void)
         M(new_param), M(new_index), M(train), M(train_some), M(random_key), M(get), M(put);
         M(put_key), M(get_key), M(tensor_name), M(dry_run), M(table_read), M(table_new);
         M(table_close), M(table_write), M(key_name), M(match), M(param_value);
-        M(new_row_norms), M(edited);
-        END("sct_strategy_host", edited, GROWS);
+        M(new_row_norms), M(edited), M(seed), M(given);
+        END("sct_strategy_host", given, GROWS);
     }
     {
         typedef struct sct_strategy T;
