@@ -22,7 +22,9 @@ static const struct sct_option options[] = {
     {"r", "rank of a module", SCT_OPT_UINT, AT(rank), 8, 1, 4096, NULL},
     {"structured", "both; structured = no single entries; unstructured = no modules",
      SCT_OPT_CHOICE, AT(structured), 0, 0, 0, "both|structured|unstructured"},
-    {"vectors", "whole biases and norms may be trained (published: --structured_vector)",
+    {"vectors",
+     "whole biases and norms may be trained, and adapters have biases (published: "
+     "--structured_vector)",
      SCT_OPT_BOOL, AT(vectors), 1, 0, 1, NULL},
     {"norms",
      "single entries of norms: counted and not trained, as the published code does, or trained",
@@ -75,7 +77,9 @@ static sct_status observe(void *st, const struct sct_strategy_host *h, sct_model
     if (s->o.plan[0])
         return SCT_OK;
     SCT_TRY(spt_plan_init(&p, &s->o, h, m, err));
-    const sct_status rc = spt_watch(&s->o, &p, h, m, err);
+    sct_status rc = spt_check_budget(&p, &s->o, h, err);
+    if (rc == SCT_OK)
+        rc = spt_watch(&s->o, &p, h, m, err);
     spt_plan_fini(&p, h);
     return rc;
 }
@@ -99,13 +103,15 @@ static sct_status check_total(const struct spt *s, const struct sct_strategy_hos
                               sct_error *err)
 {
     const double total = (double)spt_total(&s->plan), budget = (double)s->o.budget * 1e6;
+    char larger[48] = "";
     if (2.0 * total >= budget)
         return SCT_OK;
-    return h->fail(
-        err, SCT_EUSAGE,
-        "budget %g is %.0f parameters; the largest plan here has %.0f: take a smaller "
-        "budget, or a larger max (%g)",
-        (double)s->o.budget, budget, total, (double)s->o.max);
+    if (!spt_takes_all(&s->plan, &s->o))
+        (void)snprintf(larger, sizeof larger, ", or a larger max (%g)", (double)s->o.max);
+    return h->fail(err, SCT_EUSAGE,
+                   "budget %g is %.0f parameters; the largest plan here has %.0f: take a "
+                   "smaller budget%s",
+                   (double)s->o.budget, budget, total, larger);
 }
 
 static sct_status choose(void *st, const struct sct_strategy_host *h, const sct_model *m,
@@ -118,7 +124,7 @@ static sct_status choose(void *st, const struct sct_strategy_host *h, const sct_
         SCT_TRY(spt_plan_read(&s->plan, &s->o, h, s->o.plan, err));
     else
         SCT_TRY(score(s, h, r, dry, err));
-    if (!s->o.plan[0] && !dry)
+    if (!s->o.plan[0])
         SCT_TRY(check_total(s, h, err));
     if (!dry || s->o.plan[0])
         spt_plan_tell(&s->plan, &s->o, h);

@@ -39,7 +39,7 @@ struct spt_options {
     float budget, step, max; /* millions of parameters; step and max: of tau */
     float alpha, beta;       /* a module wants cost / alpha entries, a vector length / beta */
     uint32_t structured;     /* SPT_BOTH, ... */
-    uint32_t vectors;        /* 1: whole vectors may be trained */
+    uint32_t vectors;        /* 1: whole vectors may be trained, adapters have biases */
     /* scoring */
     uint32_t score, mode, batch, batches;
     const char *plan, *plan_out; /* files, "" = none */
@@ -85,8 +85,16 @@ struct spt_plan {
     uint64_t structured, vectors, sparse, class_token;
 };
 
-/* Parameters of the structured module of a matrix rows x cols (out x in):
- * lora r (in + out); adapter r out + out r + r + out. */
+/* Whether structured modules have biases: adapters do where vectors may be trained, for the
+ * released code passes its --structured_vector on as their bias flag. */
+static inline int spt_has_bias(const struct spt_options *o)
+{
+    return o->type == SPT_ADAPTER && o->vectors;
+}
+
+/* Parameters of the structured module of a matrix rows x cols (out x in), as the released
+ * selection counts them: lora r (in + out); adapter r out + out r + r + out, whether or not it
+ * will have biases (engine.py:81-87). */
 static inline uint64_t spt_module_cost(const struct spt_options *o, uint32_t rows,
                                        uint32_t cols)
 {
@@ -99,7 +107,8 @@ static inline uint64_t spt_module_cost(const struct spt_options *o, uint32_t row
  *   sparse entries     "spt.T" for train_some, so "spt.T.index" and "spt.T.delta"
  *   lora modules       "spt.L.lora_A.weight" [r][in], "spt.L.lora_B.weight" [out][r]
  *   adapter modules    "spt.L.down.weight" [r][width], "spt.L.down.bias",
- *                      "spt.L.up.weight" [out][r], "spt.L.up.bias"
+ *                      "spt.L.up.weight" [out][r], "spt.L.up.bias"; biases
+ *                      where spt_has_bias
  * Whole vectors of a fused bias that are trained in part only are sparse entries of all their
  * positions; the class token is cls_token itself. */
 sct_status spt_apply(const struct spt_options *o, const struct spt_plan *p,

@@ -2,9 +2,9 @@
  * spt_module.c - the structured modules of one linear layer h = W x + b (ziplab/SPT
  * model/vision_transformer_timm.py:236-554). DP is a drop path that each module has for itself:
  *   lora       y = h + DP(B A drop(x)), no biases, scale 1; q, k and v share one drop(x)
- *   adapter    y = h + DP(U gelu(D drop(h))), with biases, in the width of h
- *   attn.proj  pair or bottleneck read x, which is not dropped
- * q, k and v of a fused qkv are ranges of h with modules of their own. */
+ *   adapter    y = h + DP(U gelu(D drop(h))), in the width of h, with biases unless vectors are
+ * off attn.proj  pair or bottleneck read x, which is not dropped q, k and v of a fused qkv are
+ * ranges of h with modules of their own. */
 #include "plugins/spt_module.h"
 
 #include <stdio.h>
@@ -35,7 +35,7 @@ static int is_parallel(const struct module *k)
     return k->o->type == SPT_LORA || k->site->role == SCT_ROLE_ATTN_PROJ;
 }
 
-/* x W^T, and for an adapter + bias, which has no decay in the released code. */
+/* x W^T, and where modules have it + bias, which has no decay in the released code. */
 static sct_val half(const struct module *k, sct_val x, const char *name, uint32_t out,
                     uint32_t in, const char *init)
 {
@@ -47,7 +47,7 @@ static sct_val half(const struct module *k, sct_val x, const char *name, uint32_
     (void)snprintf(full, sizeof full, "spt.%.*s.%s.weight", stem, t, name);
     const sct_val w = k->h->new_param(k->m, full, dim, 2, init, NULL);
     sct_val bias = sct_none();
-    if (k->o->type == SPT_ADAPTER) {
+    if (spt_has_bias(k->o)) {
         (void)snprintf(full, sizeof full, "spt.%.*s.%s.bias", stem, t, name);
         bias = k->h->new_param(k->m, full, dim, 1, "zeros", &no_decay);
     }

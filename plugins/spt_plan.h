@@ -34,6 +34,13 @@ sct_status spt_select(struct spt_plan *p, const struct spt_options *o,
                       const struct sct_strategy_host *h, const float *const *score,
                       sct_error *err);
 
+/* EUSAGE when the budget is more than twice what any plan of these candidates can have, or max
+ * is no number of steps. p: as spt_plan_init left it. */
+sct_status spt_check_budget(const struct spt_plan *p, const struct spt_options *o,
+                            const struct sct_strategy_host *h, sct_error *err);
+/* Whether the largest threshold takes every entry, so that no larger one gives another plan. */
+int spt_takes_all(const struct spt_plan *p, const struct spt_options *o);
+
 static inline uint64_t spt_size(const struct spt_tensor *t)
 {
     return (uint64_t)t->rows * t->cols;

@@ -261,18 +261,66 @@ static sct_status decide(const struct ranking *r, struct spt_plan *p, uint64_t *
     return SCT_OK;
 }
 
+static uint64_t entries_of(const struct spt_plan *p)
+{
+    uint64_t all = 0;
+    for (size_t i = 0; i < p->n; i++)
+        all += spt_size(&p->t[i]);
+    return all;
+}
+
+int spt_takes_all(const struct spt_plan *p, const struct spt_options *o)
+{
+    return tau_of(o, steps_of(o)) >= entries_of(p);
+}
+
+/* The most that a candidate can cost: with all of its entries, or with one less than make it a
+ * module. */
+static uint64_t most_of(const struct spt_options *o, const struct spt_tensor *t)
+{
+    uint64_t whole, entries = 0;
+    if (judge(o, t, spt_size(t), &whole) == SPT_STRUCTURED) {
+        const double n = ceil((double)whole / decimal(o->alpha)) - 1;
+        (void)judge(o, t, n > 0 ? (uint64_t)n : 0, &entries);
+    }
+    return whole > entries ? whole : entries;
+}
+
+static sct_status check_steps(const struct spt_options *o, const struct sct_strategy_host *h,
+                              sct_error *err)
+{
+    const double steps = decimal(o->max) / decimal(o->step);
+    if (steps > 1 - 1e-12 && steps <= MAX_STEPS)
+        return SCT_OK;
+    return h->fail(err, SCT_EUSAGE, "max %g is %.0f steps of %g; expected 1 to %d of them",
+                   (double)o->max, steps, (double)o->step, MAX_STEPS);
+}
+
+sct_status spt_check_budget(const struct spt_plan *p, const struct spt_options *o,
+                            const struct sct_strategy_host *h, sct_error *err)
+{
+    const double budget = decimal(o->budget) * 1e6;
+    uint64_t most = p->class_token;
+    SCT_TRY(check_steps(o, h, err));
+    for (size_t i = 0; i < p->n; i++)
+        most += most_of(o, &p->t[i]);
+    if (2.0 * (double)most >= budget)
+        return SCT_OK;
+    return h->fail(
+        err, SCT_EUSAGE,
+        "budget %g is %.0f parameters; of the %llu entries that may be chosen here no "
+        "plan has more than %llu: take a smaller budget",
+        (double)o->budget, budget, (unsigned long long)entries_of(p), (unsigned long long)most);
+}
+
 sct_status spt_select(struct spt_plan *p, const struct spt_options *o,
                       const struct sct_strategy_host *h, const float *const *score,
                       sct_error *err)
 {
     struct ranking r = {.h = h, .p = p, .o = o, .score = score, .err = err};
-    uint64_t all = 0, tau = 0;
-    const double steps = decimal(o->max) / decimal(o->step);
-    if (!(steps > 1 - 1e-12 && steps <= MAX_STEPS))
-        return h->fail(err, SCT_EUSAGE, "max %g is %.0f steps of %g; expected 1 to %d of them",
-                       (double)o->max, steps, (double)o->step, MAX_STEPS);
-    for (size_t i = 0; i < p->n; i++)
-        all += spt_size(&p->t[i]);
+    uint64_t tau = 0;
+    SCT_TRY(check_steps(o, h, err));
+    const uint64_t all = entries_of(p);
     r.most = tau_of(o, steps_of(o));
     r.most = r.most < all ? r.most : all;
     uint64_t *n = h->alloc(p->n * sizeof *n);

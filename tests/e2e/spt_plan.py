@@ -66,9 +66,19 @@ def budgets():
     contains(r.err, "warning: the plan is ", "% off the budget of 1500 parameters")
     r = spt("little", "budget=0.00001", "step=0.001", code=USAGE)
     contains(r.err, "strategy spt", "budget 1e-05 is 10 parameters", "larger budget")
-    r = spt("much", "budget=50", code=USAGE)
-    contains(r.err, "strategy spt", "budget 50 is 50000000 parameters", "the largest plan here has",
-             "smaller budget")
+    for dry in ((), ("--dry-run",)):  # before anything is measured
+        r = spt("much", "budget=50", code=USAGE, args=dry)
+        contains(r.err, "strategy spt", "budget 50 is 50000000 parameters",
+                 "of the %d entries that may be chosen here no plan has more than" % CANDIDATES,
+                 "smaller budget")
+        check("calibrating" not in r.err and "larger max" not in r.err, r.err)
+        # a larger max is the advice where it leads to another plan
+        r = spt("few", "budget=0.0025", "max=0.00002", code=USAGE, args=dry)
+        contains(r.err, "budget 0.0025 is 2500 parameters; the largest plan here has",
+                 "smaller budget, or a larger max (2e-05)")
+        r = spt("all", "budget=0.008", "alpha=0.1", "step=0.06", "max=0.06", code=USAGE, args=dry)
+        contains(r.err, "budget 0.008 is 8000 parameters; the largest plan here has", "smaller budget")
+        check("larger max" not in r.err, r.err)
     check(not os.path.exists("little.json"), "a plan was written nevertheless")
     r = spt("none", "step=0.01", "max=0.001", code=USAGE)
     contains(r.err, "steps of 0.01")

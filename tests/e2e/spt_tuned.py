@@ -95,6 +95,14 @@ def what_is_trained():
     spt("adapter", "type=adapter")
     equal(tensors("adapter")["spt.blocks.1.mlp.fc1.down.weight"][1], [3, MLP])
     equal(tensors("adapter")["spt.blocks.0.attn.v.up.weight"][1], [D, 3])
+    # its biases are there where vectors may be trained, as the released code has it
+    biases = {n for n in tensors("adapter") if n.startswith("spt.") and n.endswith((".down.bias", ".up.bias"))}
+    equal(len(biases), 2 * len(MODULES))
+    r = spt("bare", "type=adapter", "vectors=off")
+    equal(set(tensors("bare")), set(tensors("adapter")) - biases)
+    equal(r.json["trainable"], spt("adapter2", "type=adapter").json["trainable"] -
+          sum(count(tensors("adapter")[n][1]) for n in biases))
+    equal("%.9g" % evaluated("bare"), "%.9g" % log("bare")[1][-1]["eval_loss"])
 
 
 @test
