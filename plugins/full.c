@@ -1,17 +1,33 @@
 /* SPDX-License-Identifier: MIT
- * full.c - full fine-tuning: every parameter of the backbone becomes trainable. */
+ * full.c - full fine-tuning: every parameter of the backbone becomes trainable. The
+ * classifier's are none of them: every strategy trains it. */
+#include <string.h>
+
 #include "plugins/train_params.h"
 
 struct full {
     const char *params;
 };
 
+static int is_backbone(const void *ctx, const char *name)
+{
+    (void)ctx;
+    return strncmp(name, "head.", 5) != 0 && strncmp(name, "head_dist.", 10) != 0;
+}
+
 static sct_status apply(void *st, const struct sct_strategy_host *h, sct_model *m,
                         sct_error *err)
 {
     const struct full *f = st;
     size_t found;
-    const sct_status rc = train_params(h, m, f->params, NULL, NULL, &found, err);
+    const sct_status rc = train_params(h, m, f->params, is_backbone, NULL, &found, err);
+    if (rc == SCT_OK && found == 0 && h->params(m, f->params, NULL, 0))
+        return h->fail(
+            err, SCT_EUSAGE,
+            "params: \"%s\" names the head alone, which is trained anyway, so nothing "
+            "of the backbone would be; expected parameters like \"blocks.11.**\", or "
+            "strategy linear",
+            f->params);
     if (rc == SCT_OK && found == 0)
         return h->fail(err, SCT_EUSAGE,
                        "params: no parameter matches \"%s\"; try \"**\" or \"blocks.11.**\"",

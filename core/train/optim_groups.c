@@ -112,6 +112,14 @@ sct_status sct_optim_groups(struct sct_model *m, const struct sct_settings_run *
     return rc;
 }
 
+bool sct_optim_idle(const struct sct_model *m, const struct sct_settings_run *r)
+{
+    for (uint32_t i = 0; i < m->n_param && r->s.lr != 0.0f; i++)
+        if (m->param[i]->trainable && m->param[i]->group.lr_mult != 0.0f)
+            return false;
+    return true;
+}
+
 bool sct_optim_row_has(const struct sct_optim_row *row, const struct sct_param *p)
 {
     return p->trainable && row->lr_mult == p->group.lr_mult && row->wd_mult == p->group.wd_mult;

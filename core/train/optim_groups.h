@@ -14,6 +14,9 @@
 sct_status sct_optim_groups(struct sct_model *m, const struct sct_settings_run *r,
                             sct_error *err);
 
+/* After it: whether every trained parameter has the learning rate 0, so that none moves. */
+bool sct_optim_idle(const struct sct_model *m, const struct sct_settings_run *r);
+
 /* Trained parameters that have the same factors. */
 struct sct_optim_row {
     float lr_mult, wd_mult;

@@ -381,7 +381,14 @@ sct_status sct_session_model(struct sct_session *x, uint32_t batch, bool train, 
     SCT_TRY(sct_graph_verify(x->model->g, err));
     if (x->adapter)
         SCT_TRY(sct_stack_fill(&x->stack, x->model, err));
-    return train ? sct_optim_groups(x->model, x->run, err) : SCT_OK;
+    if (!train)
+        return SCT_OK;
+    SCT_TRY(sct_optim_groups(x->model, x->run, err));
+    if (sct_optim_idle(x->model, x->run))
+        sct_session_say(x, SCT_LOG_WARN,
+                        "all that is trained has the learning rate 0, so nothing changes: see "
+                        "--lr and --group");
+    return SCT_OK;
 }
 
 sct_status sct_session_plain(struct sct_session *x, struct sct_model **m, sct_error *err)

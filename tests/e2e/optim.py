@@ -86,6 +86,20 @@ def group():
 
 
 @test
+def nothing_moves():
+    """Warned about where no learning rate is left."""
+    setup()
+    args = ["train", "--data", "data", "--model", "tiny.yaml", "--weights", "base.safetensors", "--strategy",
+            "linear", "--max-steps", 1]
+    word = "all that is trained has the learning rate 0"
+    for i, (rules, warned) in enumerate(((["** lr=0"], True), (["head.weight lr=0", "head.bias lr=0"], True),
+                                         (["head.weight lr=0"], False), (["** lr=0", "head.bias lr=1"], False))):
+        r = sctrun(*args, "--output", "o%d" % i, *[x for g in rules for x in ("--group", g)])
+        equal(word in r.err, warned, rules)
+    contains(sctrun(*args, "--output", "o", "--lr", 0).err, word)
+
+
+@test
 def bad_groups():
     setup()
     args = ["train", "--data", "data", "--model", "tiny.yaml", "--weights", "base.safetensors",

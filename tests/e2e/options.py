@@ -773,6 +773,9 @@ def options_of_the_strategies():
     equal({n.split(".")[5] for n in tensors("targets") if "lora" in n}, {"fc1"})
     equal(tensors("targets")["base_model.model.blocks.0.mlp.fc1.lora_A.weight"][1], [4, 48])
     train("f", "--max-steps", 1, "--set", "params=blocks.1.**", strategy="full")
+    fails(USAGE, ["strategy full", "\"head.*\" names the head alone", "strategy linear"], "train", "--data",
+          "data", "--model", "tiny.yaml", "--weights", "base.safetensors", "--strategy", "full", "--set",
+          "params=head.*", "--dry-run")
     own = {n.rsplit(".", 1)[0] for n in tensors("f")}
     check(all(n.startswith("blocks.1.") or n == "head" for n in own), own)
 
