@@ -9,6 +9,18 @@
 #include "tools/modules.h"
 #include "tools/sdk/check.h"
 
+/* The strategy with the options that configs/strategies gives it. */
+static sct_status open_as_run(struct sct_tuner *t, char *name, sct_error *err)
+{
+    char flag[] = "--strategy";
+    char *const argv[] = {flag, name};
+    struct sct_settings_run run;
+    SCT_TRY(sct_settings_init(&run, 2, argv, cli_env, false, err));
+    const sct_status rc = sct_tuner_open(t, name, run.set, run.n_set, err);
+    sct_settings_fini(&run);
+    return rc;
+}
+
 static void list_strategies(struct cli *c)
 {
     struct cli_modules list;
@@ -23,8 +35,10 @@ static void list_strategies(struct cli *c)
             continue;
         }
         printf("  %-10s %s\n             %s\n", s->name, s->summary, list.path[k]);
-        if (sct_tuner_open(&t, list.name[k], NULL, 0, &e) != SCT_OK)
+        if (open_as_run(&t, list.name[k], &e) != SCT_OK) {
+            cli_log(c, SCT_LOG_WARN, e.msg);
             continue;
+        }
         struct sct_str text = {0};
         sct_opts_help(t.part[0].opts, &text);
         char *help = sct_str_take(&text);

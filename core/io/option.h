@@ -83,7 +83,8 @@ sct_status sct_opts_env(struct sct_opts *o, const char *(*get)(const char *name)
 sct_status sct_opts_arg(struct sct_opts *o, int argc, char *const *argv, int *used,
                         sct_error *err);
 
-/* The help text, groups in the order of the table. */
+/* The help text, groups in the order of the table: "--lr X" of the program's flags, "--set k=N"
+ * of a strategy's rows, behind them the values in force. */
 void sct_opts_help(const struct sct_opts *o, struct sct_str *out);
 /* "key: value" lines of YAML with the values in force, each behind `indent` spaces; reading
  * them back gives the same state. */

@@ -158,15 +158,17 @@ static void help_left(const struct sct_opts *o, size_t i, struct sct_str *left)
     if (f && f->letter)
         sct_str_add(left, "  -%c, --", f->letter);
     else
-        sct_str_add(left, "      --");
+        sct_str_add(left, "      --%s", f ? "" : "set ");
     for (const char *c = r->key; *c; c++)
-        sct_str_add(left, "%c", *c == '_' ? '-' : *c);
+        sct_str_add(left, "%c", f && *c == '_' ? '-' : *c);
     const char *value = f && f->metavar           ? f->metavar
                         : r->type == SCT_OPT_LIST ? "TEXT"
                                                   : by_type[r->type];
     if (!value)
         value = r->def_str;
-    sct_str_add(left, "%s%s", *value ? " " : "", value);
+    if (!f)
+        value = *value ? value : "on|off";
+    sct_str_add(left, "%s%s", !f ? "=" : *value ? " " : "", value);
 }
 
 static void help_right(const struct sct_opts *o, size_t i, struct sct_str *right)

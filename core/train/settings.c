@@ -11,6 +11,7 @@
 #include "core/plug/module.h"
 #include "core/train/adapter_parts.h"
 #include "core/train/device.h"
+#include "core/train/flag_hint.h"
 #include "core/train/recipe.h"
 
 #define OFF(F) offsetof(struct sct_settings, F)
@@ -433,7 +434,7 @@ static sct_status read_flags(struct sct_settings_run *r, int argc, char *const *
             continue;
         SCT_TRY(sct_opts_arg(r->opts, argc - i, argv + i, &used, err));
         if (!used && argv[i][0] == '-')
-            return sct_opts_unknown(r->opts, argv[i], "command line", err);
+            return sct_flag_unknown(r->opts, r->s.strategy, argc, argv, i, err);
         if (!used) {
             word[r->n_word++] = argv[i];
             used = 1;

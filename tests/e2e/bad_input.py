@@ -67,6 +67,18 @@ def command_line():
         fails(USAGE, ["--epohcs", "did you mean 'epochs'?"], command, "--epohcs", 3)
     refused(USAGE, ["'--batchsize'", "'batch_size'"], "--batchsize", 3)
     refused(USAGE, ["'--xyzzy'", "known: backend, "], "--xyzzy")
+    # what is an option of a strategy, of the one that is named or else of any
+    for args, owner, say in ((["--strategy", "sct", "--k", 8], "strategy sct;", "--set k=8"),
+                             (["--k=1/8", "--strategy=ict"], "strategy ict;", "--set k=1/8"),
+                             (["--strategy", "lora", "--scale-on-x", "--scaleonx"], None, None),
+                             (["--strategy", "linear", "--scaleonx"], "strategy ict, sct;",
+                              "--set scaleonx=VALUE"),
+                             (["--strategy", "vpt", "--plan-out", "x.json"], "strategy spt;",
+                              "--set plan_out=x.json")):
+        if owner:
+            refused(USAGE, ["unknown option '--", owner, "say " + say], *args)
+        else:
+            refused(USAGE, ["unknown option '--scale-on-x'", "known: "], *args)
     refused(USAGE, ["--epochs", "expected a value"], "--epochs")
     for value in ("many", "-1", "0", "1.5", "100001", "99999999999999999999", ""):
         r = refused(USAGE, ["--epochs", "a whole number from 1 to 100000", "'%s'" % value],

@@ -424,7 +424,10 @@ def lists():
     text = sctrun("plugins").out
     for s in STRATEGIES:
         contains(text, "  %-10s " % s)
-    contains(text, "--k N|A/B", "--targets", "backends", "(built in)")
+    contains(text, "--set k=N|A/B", "--set targets=", "--set scaleonx=on|off", "backends", "(built in)")
+    # what configs/strategies says is in force
+    sct = " ".join(re.split(r"\n(?:  \w|backends)", text[text.index("\n  sct ") + 1:])[0].split())
+    contains(sct, "a fraction of the width (96; from", "the channels with scaleonx) (0.5; from")
 
 
 @test

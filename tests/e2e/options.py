@@ -794,9 +794,9 @@ def every_option_is_covered():
     check(len(known) > 40, known)
     strategy = ""  # an option of a strategy is covered as strategy:option
     for line in sctrun("plugins").out.split("backends\n")[0].splitlines():
-        named, flag = re.match(r"  (\w+) ", line), re.match(r" {6}--([a-z_-]+)", line)
+        named, flag = re.match(r"  (\w+) ", line), re.match(r" {6}--set ([a-z0-9_]+)=", line)
         strategy = named.group(1) if named else strategy
-        known |= {"%s:%s" % (strategy, flag.group(1).replace("-", "_"))} if flag else set()
+        known |= {"%s:%s" % (strategy, flag.group(1))} if flag else set()
     equal(sorted(known - covered), [], "options without a test:")
     equal(sorted(covered - known), [], "tests of options that are gone:")
 

@@ -332,6 +332,34 @@ START_TEST(reads_the_environment)
 
 END_TEST
 
+/* Of a strategy's rows: words that can be pasted, with the values in force. */
+START_TEST(writes_help_of_a_strategy)
+{
+    struct {
+        struct sct_count k;
+        uint32_t all, mode;
+    } st;
+    const struct sct_option rows[] = {
+        {"k_of", "channels", SCT_OPT_COUNT, 0, 0, 1, 64, "1/8"},
+        {"all", "every one", SCT_OPT_BOOL, sizeof st.k, 0, 0, 1, NULL},
+        {"mode", "where", SCT_OPT_CHOICE, sizeof st.k + sizeof st.all, 0, 0, 0, "attn|mlp"},
+        {NULL, NULL, 0, 0, 0, 0, 0, NULL},
+    };
+    sct_error err;
+    struct sct_opts *o;
+    struct sct_str text = {0};
+    check_ok(sct_opts_create(&o, rows, &st, sizeof st, "strategy x", &err));
+    check_ok(sct_opts_set(o, "k_of", "9", SCT_OPT_CONFIG, "x.yaml:1:1", &err));
+    sct_opts_help(o, &text);
+    ck_assert_str_eq(text.s, "      --set k_of=N|A/B        channels (9; from 1 to 64)\n"
+                             "      --set all=on|off        every one (false)\n"
+                             "      --set mode=attn|mlp     where (attn)\n");
+    sct_str_free(&text);
+    sct_opts_destroy(&o);
+}
+
+END_TEST
+
 START_TEST(writes_help)
 {
     sct_error err;
@@ -539,6 +567,7 @@ Suite *option_suite(void)
     tcase_add_test(tc, refuses_flags);
     tcase_add_test(tc, reads_the_environment);
     tcase_add_test(tc, writes_help);
+    tcase_add_test(tc, writes_help_of_a_strategy);
     tcase_add_test(tc, dump_reads_back);
     tcase_add_test(tc, lists);
     tcase_add_test(tc, refuses_bad_tables);
