@@ -7,8 +7,11 @@
  * tt: the cores are parameters.
  * tk: core k is sum_c P[k][c] G[..][..][c], with G [r][r][r] (V's side, U's side, c) and P, one
  *     row a part, shared by all layers: in every block q, k, v, proj, then fc1's and fc2's.
- * The released code of tk mixes the rows of the four cores of fc1 and fc2 when it reshapes
- * them; here part m has core m. */
+ * The released code of tk (PETL-ViT, FacT/fact_tk.py) reshapes the four cores of fc1 and of
+ * fc2, G[..][..][4], to [r][4 r], so that element q of part p is j = (p r + q) / 4 of core (p r
+ * + q) mod 4; and it applies those of fc2 transposed to the others. Here part m has core m, as
+ * in the paper: the parameters are the same in number, shape and start, so nothing is won by
+ * the mix. */
 #include <math.h>
 #include <stdio.h>
 
