@@ -212,7 +212,7 @@ START_TEST(test_head)
         ck_assert_int_eq(sct_init_fill("kaiming_uniform(2.2360679775)", 3, "w", &d, w, NULL),
                          SCT_OK);
         for (uint32_t e = 0; e < 2 * in[i]; e++)
-            ck_assert_float_eq_tol(v[e], w[e], 1e-7f);
+            ck_assert_double_eq_tol((double)v[e], (double)w[e], 1e-7);
         free(v);
         free(w);
     }
