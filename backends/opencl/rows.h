@@ -49,7 +49,7 @@ enum {
     ROWS_MOVE = 19,
     ROWS_ELEMENTWISE = 12,
     ROWS_CHANNEL = 8,
-    ROWS_GEMM = 33,
+    ROWS_GEMM = 34,
     ROWS_NORM = 6,
     ROWS_ATTENTION = 13,
     ROWS_REDUCE = 10,

@@ -343,6 +343,24 @@ static void emit_dw_plain(struct cl_emit *e)
     rows_grid_cost(e, out, in, 1, sct_desc_rows(&e->d->in[1]));
 }
 
+/* (acc [K], dy, x, idx [K]): these elements alone. */
+static void emit_dw_el(struct cl_emit *e)
+{
+    const uint64_t rows = sct_desc_rows(&e->d->in[1]);
+    const uint32_t k = e->d->in[3].dim[0];
+    cl_launch(e, plain_file, "gemm_dw_el", NULL);
+    cl_arg_acc(e);
+    cl_arg_state(e);
+    cl_arg_in(e, 1);
+    cl_arg_in(e, 2);
+    cl_arg_in(e, 3);
+    cl_arg_u64(e, rows);
+    cl_arg_u32(e, sct_desc_last(&e->d->in[1]));
+    cl_arg_u32(e, sct_desc_last(&e->d->in[2]));
+    cl_arg_u32(e, k);
+    rows_grid_cost(e, 1, k, e->caps->simd, rows);
+}
+
 static bool accept_dw_wide(const struct cl_caps *c, const struct sct_opdesc *d)
 {
     const uint32_t cols = 2 * c->simd;
@@ -556,4 +574,9 @@ const struct cl_row cl_rows_gemm[] = {
                     .order = 1,
                     .accepts = rows_accept,
                     .emit = emit_dw_plain},
+    {.op = SCT_OP_LINEAR_DW_EL,
+     .name = "linear_dw_el/plain",
+     .order = 1,
+     .accepts = rows_accept,
+     .emit = emit_dw_el},
 };

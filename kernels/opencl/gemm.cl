@@ -34,3 +34,32 @@ void gemm_dw(__global float *acc, ulong acc_off, ulong acc_slot, CG uint *st, CG
             acc[o * n + c] = s;
         }
 }
+
+/* acc [k] += elements idx [k] of gemm_dw's dy^T x, idx(e) = row of the weight * n + column; each
+ * in the order of gemm_dw, so that it is the same number. As many as a vector has go along a row
+ * of dy and x together, which is then in cache. */
+KERNEL(LANES)
+
+void gemm_dw_el(__global float *acc, ulong acc_off, ulong acc_slot, CG uint *st, CG float *dy,
+                ulong dy_off, CG float *x, ulong x_off, CG int *idx, ulong idx_off, ulong rows,
+                uint m, uint n, uint k)
+{
+    acc += acc_off + st[ST_SLOT] * acc_slot;
+    idx += idx_off;
+    VECS (c, k) {
+        const uint len = min(c_end - c, (uint)SCT_SIMD);
+        uint o[SCT_SIMD], i[SCT_SIMD];
+        float s[SCT_SIMD];
+        for (uint e = 0; e < len; e++) {
+            o[e] = (uint)idx[c + e] / n;
+            i[e] = (uint)idx[c + e] % n;
+            s[e] = acc[c + e];
+        }
+        CG float *g = dy + dy_off, *in = x + x_off;
+        for (ulong r = 0; r < rows; r++, g += m, in += n)
+            for (uint e = 0; e < len; e++)
+                s[e] = fma(g[o[e]], in[i[e]], s[e]);
+        for (uint e = 0; e < len; e++)
+            acc[c + e] = s[e];
+    }
+}

@@ -421,6 +421,8 @@ def lists():
     for name in ("linear", "attention", "layernorm"):
         check(rows[name][2] == "yes" and rows[name][4] != "-" and rows[name][5] != "-",
               rows[name])
+    for name in set(rows) - {"op"}:  # every backend here has every op, fused ones too
+        check("-" not in rows[name][4:] and len(rows[name]) >= len(header), rows[name])
     text = sctrun("plugins").out
     for s in STRATEGIES:
         contains(text, "  %-10s " % s)
