@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * cl_select.c - which row serves a node, and how large a micro-batch is.
- * Rows are tried in table order. A row whose bits differ from the plain one's is offered only
- * after its self-test on this very device. */
+ * Rows are tried in table order. Whatever is not the plain row of its op is a candidate, which
+ * is offered only after its self-test on this very device. */
 #include <string.h>
 
 #include "backends/opencl/cl_internal.h"

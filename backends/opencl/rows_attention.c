@@ -260,7 +260,27 @@ static void emit_backward_simt(struct cl_emit *e)
     }
 }
 
-/* Windows, a shift and a ragged last block in every case; whole images run the same kernels. */
+/* Inputs and outputs from those of attention, (qkv, table?) -> (out, lse), for the gradient,
+ * too. */
+static void test_values(struct cl_test *t, const struct sct_desc v[4], bool table, bool dx)
+{
+    uint32_t n = 0;
+    t->d.in[n++] = v[0];
+    if (table)
+        t->d.in[n++] = v[1];
+    if (dx) {
+        t->d.in[n++] = v[2];
+        t->d.in[n++] = v[3];
+        t->d.in[n++] = v[2];
+    }
+    t->d.n_in = n;
+    t->d.n_out = dx ? 1 : 2;
+    t->d.out[0] = dx ? v[0] : v[2];
+    t->d.out[1] = v[3];
+}
+
+/* Windows, a shift and a ragged last block in every case. The simt kernels do the same for
+ * whole images. */
 static bool test_windows(uint32_t i, struct cl_test *t, bool dx)
 {
     static const struct sct_wattention_params cases[] = {
@@ -274,16 +294,32 @@ static bool test_windows(uint32_t i, struct cl_test *t, bool dx)
     const uint32_t n = p->grid_h * p->grid_w, c = p->heads * size[i];
     const uint32_t qkv[3] = {2, n, 3 * c}, out[3] = {2, n, c}, lse[3] = {2, p->heads, n};
     const uint32_t table[2] = {(2 * p->win_h - 1) * (2 * p->win_w - 1), p->heads};
+    const struct sct_desc v[4] = {
+        sct_desc_make(SCT_F32, 3, qkv), sct_desc_make(SCT_F32, 2, table),
+        sct_desc_make(SCT_F32, 3, out), sct_desc_make(SCT_F32, 3, lse)};
     memcpy(t->params, p, sizeof *p);
-    t->d.in[0] = sct_desc_make(SCT_F32, 3, qkv);
-    t->d.in[1] = sct_desc_make(SCT_F32, 2, table);
-    t->d.in[2] = sct_desc_make(SCT_F32, 3, out);
-    t->d.in[3] = sct_desc_make(SCT_F32, 3, lse);
-    t->d.in[4] = t->d.in[2];
-    t->d.n_in = dx ? 5 : 2;
-    t->d.n_out = dx ? 1 : 2;
-    t->d.out[0] = dx ? t->d.in[0] : t->d.in[2];
-    t->d.out[1] = t->d.in[3];
+    test_values(t, v, true, dx);
+    return true;
+}
+
+/* Whole images: more units than items, and one, whose queries are cut. */
+static bool test_images(uint32_t i, struct cl_test *t, bool dx)
+{
+    static const struct {
+        uint32_t b, n, heads, d;
+    } cases[] = {{2, 17, 3, 20}, {1, 197, 1, 64}};
+
+    if (i >= sizeof cases / sizeof cases[0])
+        return false;
+    const uint32_t b = cases[i].b, n = cases[i].n, heads = cases[i].heads;
+    const uint32_t c = heads * cases[i].d;
+    const uint32_t qkv[3] = {b, n, 3 * c}, out[3] = {b, n, c}, lse[3] = {b, heads, n};
+    const struct sct_desc v[4] = {
+        sct_desc_make(SCT_F32, 3, qkv), [2] = sct_desc_make(SCT_F32, 3, out),
+        [3] = sct_desc_make(SCT_F32, 3, lse)};
+    const struct sct_attention_params p = {.heads = heads};
+    memcpy(t->params, &p, sizeof p);
+    test_values(t, v, false, dx);
     return true;
 }
 
@@ -297,11 +333,22 @@ static bool tests_backward(uint32_t i, struct cl_test *t)
     return test_windows(i, t, true);
 }
 
+static bool tests_image_forward(uint32_t i, struct cl_test *t)
+{
+    return test_images(i, t, false);
+}
+
+static bool tests_image_backward(uint32_t i, struct cl_test *t)
+{
+    return test_images(i, t, true);
+}
+
 #define SIMT_NEEDS (CL_NEED_GPU | CL_NEED_LOCAL_32K)
-#define WIDE(OP, NAME)                                                                         \
+#define WIDE(OP, NAME, TESTS)                                                                  \
     {                                                                                          \
         .op = SCT_OP_##OP, .name = NAME "/wide", .order = 2, .needs = CL_NEED_CPU,             \
-        .accepts = accept_wide, .choose = choose_wide, .emit = emit_wide                       \
+        .candidate = true, .accepts = accept_wide, .choose = choose_wide, .emit = emit_wide,   \
+        .tests = TESTS                                                                         \
     }
 #define PLAIN(OP, NAME, EMIT)                                                                  \
     {                                                                                          \
@@ -310,10 +357,10 @@ static bool tests_backward(uint32_t i, struct cl_test *t)
     }
 
 const struct cl_row cl_rows_attention[] = {
-    WIDE(ATTENTION, "attention"),
-    WIDE(ATTENTION_DX, "attention_dx"),
-    WIDE(WATTENTION, "wattention"),
-    WIDE(WATTENTION_DX, "wattention_dx"),
+    WIDE(ATTENTION, "attention", tests_image_forward),
+    WIDE(ATTENTION_DX, "attention_dx", tests_image_backward),
+    WIDE(WATTENTION, "wattention", tests_forward),
+    WIDE(WATTENTION_DX, "wattention_dx", tests_backward),
     {.op = SCT_OP_WATTENTION,
      .name = "wattention/simt",
      .order = 3,

@@ -449,7 +449,7 @@ static void emit_dw_simt(struct cl_emit *e)
     rows_grid(e, out, in, 1);
 }
 
-/* ---- self-tests of the simt engine ---- */
+/* ---- self-tests of the simt and wide engines ---- */
 
 /* Rows, out, in: small tiles and large ones, whole float4s and not. */
 static const uint32_t test_sizes[][3] = {
@@ -473,10 +473,16 @@ static bool tests_linear(uint32_t i, struct cl_test *t)
     return true;
 }
 
+/* The long ones are there for tiles of 128 x 128. */
+static bool tests_linear_wide(uint32_t i, struct cl_test *t)
+{
+    return i < 4 && tests_linear(i, t);
+}
+
 static bool tests_dw(uint32_t i, struct cl_test *t)
 {
     static const uint32_t sizes[][3] = {
-        {1, 5, 7}, {197, 96, 96}, {600, 33, 130}, {530, 1536, 1540}};
+        {1, 5, 39}, {197, 96, 96}, {600, 33, 130}, {260, 45, 7}, {530, 1536, 1540}};
     if (i >= sizeof sizes / sizeof sizes[0])
         return false;
     const uint32_t m = sizes[i][0], n = sizes[i][1], k = sizes[i][2];
@@ -489,6 +495,12 @@ static bool tests_dw(uint32_t i, struct cl_test *t)
     t->d.out[0] = t->d.in[0];
     t->d.cls[1] = t->d.cls[2] = SCT_SEG_BODY;
     return true;
+}
+
+/* Vectors along both sides, more rows than go together, a last tile that is moved back. */
+static bool tests_dw_wide(uint32_t i, struct cl_test *t)
+{
+    return i < 4 && tests_dw(i, t);
 }
 
 /* ---- the table ---- */
@@ -531,9 +543,12 @@ EMITS(op_lora_dx)
      .name = #NAME "/wide",                                                                    \
      .order = 1,                                                                               \
      .needs = CL_NEED_CPU,                                                                     \
+     .candidate = true,                                                                        \
      .accepts = accept_packed,                                                                 \
      .choose = choose_packed,                                                                  \
-     .emit = emit_##FN##_wide},
+     .emit = emit_##FN##_wide,                                                                 \
+     .tests = SCT_OP_##OP == SCT_OP_LINEAR ? tests_linear_wide : NULL,                         \
+     .verdict_of = SCT_OP_##OP == SCT_OP_LINEAR ? NULL : "linear/wide"},
 #define SIMT_NEEDS (CL_NEED_GPU | CL_NEED_GROUP_256 | CL_NEED_LOCAL_32K)
 #define SIMT(NAME, OP, FN)                                                                     \
     {.op = SCT_OP_##OP,                                                                        \
@@ -558,8 +573,10 @@ const struct cl_row cl_rows_gemm[] = {
                    .name = "linear_dw/wide",
                    .order = 1,
                    .needs = CL_NEED_CPU,
+                   .candidate = true,
                    .accepts = accept_dw_wide,
-                   .emit = emit_dw_wide},
+                   .emit = emit_dw_wide,
+                   .tests = tests_dw_wide},
     PRODUCTS(SIMT){.op = SCT_OP_LINEAR_DW,
                    .name = "linear_dw/simt",
                    .order = 2,
