@@ -104,6 +104,7 @@ sct_status cmd_ops(struct cli *c, sct_error *err)
     struct sct_device_opts opts;
     SCT_TRY(settings(c, &run, "ops", err));
     const struct sct_host host = host_of(&opts, &run.s);
+    opts.gemm[0] = 0; /* rows are listed whatever is installed */
     cli_modules_find(&list, "backends");
     printf("%-18s %-5s %-6s %-6s", "op", "in", "grad", "fused");
     for (uint32_t b = 0; b < list.n; b++) {

@@ -90,6 +90,9 @@ if [ -n "$all" ]; then
   tool want clang clang
   tool want clang-format-14 clang-format-14
   browser want chromium # Ubuntu has no such package: the test is skipped there
+  # opened at run time, where it is asked for
+  python3 -c 'import ctypes; ctypes.CDLL("libclblast.so.1")' >/dev/null 2>&1 ||
+    missing want libclblast1 "the library CLBlast"
   if command -v clang >/dev/null 2>&1; then
     runtime want clang
   fi

@@ -119,9 +119,15 @@ static sct_status open_device(const struct sct_host *host, uint32_t index, sct_d
         return st;
     }
     cl_cache_open(dev);
-    dev->blast = cl_blast_open(host, &dev->caps);
-    if (dev->blast)
+    sct_status st = cl_blast_open(host, &dev->blast, err);
+    if (dev->blast) {
         dev->caps.has |= CL_NEED_CLBLAST;
+        st = cl_blast_check(dev, err);
+    }
+    if (st != SCT_OK) {
+        close_device(dev);
+        return st;
+    }
     cl_log(host, SCT_LOG_DEBUG, "opened %s %s (%s): %s", about.id, about.name, about.driver,
            about.status);
     *out = dev;

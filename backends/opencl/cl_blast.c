@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * cl_blast.c - CLBlast's SGEMM as one more candidate, opened at run time if it is installed.
+ * cl_blast.c - CLBlast's SGEMM as one more candidate, opened at run time when it is asked for.
  * Only the plain routine is used. The strided-batched one returns wrong numbers with status 0
  * when an operand has an offset or a padded stride, and half precision accumulates in half. */
 #include <dlfcn.h>
@@ -21,26 +21,40 @@ struct cl_blast {
     sgemm_fn sgemm;
 };
 
-struct cl_blast *cl_blast_open(const struct sct_host *host, const struct cl_caps *caps)
+sct_status cl_blast_open(const struct sct_host *host, struct cl_blast **out, sct_error *err)
 {
-    (void)caps;
-    /* `auto` does not take it: its bits differ from ours, so it has to be asked for. */
+    *out = NULL;
     if (!cl_opt_is(host, "gemm", "clblast"))
-        return NULL;
+        return SCT_OK;
     struct cl_blast *b = calloc(1, sizeof *b);
     if (!b)
-        return NULL;
+        return sct_fail(err, SCT_ENOMEM, "out of host memory for CLBlast");
     b->lib = dlopen("libclblast.so.1", RTLD_NOW | RTLD_LOCAL);
     void *sym = b->lib ? dlsym(b->lib, "CLBlastSgemm") : NULL;
     if (!sym) {
         const char *why = dlerror();
-        cl_log(host, SCT_LOG_WARN, "--gemm clblast: %s; install libclblast1, or use --gemm own",
-               why ? why : "CLBlastSgemm is missing");
+        const sct_status rc = sct_fail(
+            err, SCT_EDEVICE,
+            "--gemm clblast: libclblast is not there (%s); install the package libclblast1, or "
+            "use --gemm own",
+            why ? why : "CLBlastSgemm is missing");
         cl_blast_close(b);
-        return NULL;
+        return rc;
     }
     memcpy(&b->sgemm, &sym, sizeof sym); /* ISO C has no cast from object to function */
-    return b;
+    *out = b;
+    return SCT_OK;
+}
+
+sct_status cl_blast_check(sct_device *dev, sct_error *err)
+{
+    for (uint32_t i = 0; i < CL_ROWS_CLBLAST; i++)
+        if (!cl_selftest_passed(dev, &cl_rows_clblast[i]))
+            return sct_fail(err, SCT_EFAIL,
+                            "--gemm clblast: kernel %s did not pass its self-test on device %s "
+                            "(a warning says why); use --gemm own",
+                            cl_rows_clblast[i].name, dev->id_text);
+    return SCT_OK;
 }
 
 void cl_blast_close(struct cl_blast *b)

@@ -179,7 +179,10 @@ const struct sct_backend *cl_backend(void);
 /* ---- CLBlast (cl_blast.c, rows_clblast.c) ---- */
 
 struct cl_blast;
-struct cl_blast *cl_blast_open(const struct sct_host *host, const struct cl_caps *caps);
+/* *out is NULL unless opt "gemm" is clblast; EDEVICE where that cannot be loaded. */
+sct_status cl_blast_open(const struct sct_host *host, struct cl_blast **out, sct_error *err);
+/* EFAIL where CLBlast computes something else than the plain kernels on this device. */
+sct_status cl_blast_check(sct_device *dev, sct_error *err);
 void cl_blast_close(struct cl_blast *);
 
 #endif

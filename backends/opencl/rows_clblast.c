@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * rows_clblast.c - linear and linear_dx by CLBlast's SGEMM (--gemm clblast), dense f32 only.
- * It is asked for by name and never chosen by itself: its summation order differs from ours
- * from device to device. */
+ * It is asked for by name and never chosen by itself: the order of its sums is its tuning's,
+ * which differs from device to device and from version to version. */
 #include "backends/opencl/rows.h"
 
 /* CLBlast casts sizes to int. */

@@ -3,6 +3,8 @@
 #include "core/train/device.h"
 
 #include <ctype.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "core/base/status.h"
@@ -24,18 +26,34 @@ void sct_cache_dir(const char *(*env)(const char *), char *buf, size_t size)
     }
 }
 
+/* What a backend may ask for. Those that only some backends have are missed when nobody asks.
+ */
+static const struct {
+    const char *key;
+    size_t at;
+    bool some;
+} options[] = {
+    {"threads", offsetof(struct sct_device_opts, threads), false},
+    {"isa", offsetof(struct sct_device_opts, isa), true},
+    {"gemm", offsetof(struct sct_device_opts, gemm), true},
+    {"assume", offsetof(struct sct_device_opts, assume), true},
+    {"profile", offsetof(struct sct_device_opts, profile), false},
+    {"cache-dir", offsetof(struct sct_device_opts, cache_dir), false},
+};
+
+enum { N_OPTIONS = sizeof options / sizeof options[0] };
+
 static const char *host_opt(void *ctx, const char *key)
 {
-    const struct sct_device_opts *o = ctx;
-
-    const struct {
-        const char *key, *value;
-    } row[] = {{"threads", o->threads}, {"isa", o->isa},         {"gemm", o->gemm},
-               {"assume", o->assume},   {"profile", o->profile}, {"cache-dir", o->cache_dir}};
-
-    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++)
-        if (strcmp(row[i].key, key) == 0)
-            return row[i].value[0] ? row[i].value : NULL;
+    struct sct_device_opts *o = ctx;
+    for (uint32_t i = 0; i < N_OPTIONS; i++) {
+        const char *value = (const char *)o + options[i].at;
+        if (strcmp(options[i].key, key) != 0)
+            continue;
+        if (options[i].some)
+            o->asked |= 1u << i;
+        return *value ? value : NULL;
+    }
     return NULL;
 }
 
@@ -49,6 +67,21 @@ static void host_log(void *ctx, int level, const char *line)
 struct sct_host sct_device_host(struct sct_device_opts *opts)
 {
     return (struct sct_host){1, sizeof(struct sct_host), opts, host_log, host_opt};
+}
+
+/* Options that were given to a backend which has none of that name. */
+static void warn_unasked(struct sct_open_device *d)
+{
+    for (uint32_t i = 0; i < N_OPTIONS; i++) {
+        const char *value = (const char *)&d->opts + options[i].at;
+        char line[256];
+        if (!options[i].some || !*value || (d->opts.asked >> i & 1u))
+            continue;
+        (void)snprintf(line, sizeof line,
+                       "--%s %s has no effect: backend %s has no such option", options[i].key,
+                       value, d->be->name);
+        host_log(&d->opts, SCT_LOG_WARN, line);
+    }
 }
 
 static int contains(const char *text, const char *part)
@@ -174,7 +207,9 @@ sct_status sct_device_open(struct sct_open_device *d, const struct sct_device_op
         rc = d->be->open(&d->host, index, &d->dev, err);
     if (rc == SCT_OK)
         rc = (d->store = sct_store_create(d->be, d->dev)) ? SCT_OK : sct_nomem(err);
-    if (rc != SCT_OK)
+    if (rc == SCT_OK)
+        warn_unasked(d);
+    else
         sct_device_close(d);
     return rc;
 }

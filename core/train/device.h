@@ -11,6 +11,7 @@ struct sct_device_opts {
     char cache_dir[1024]; /* "" : no disk cache */
     void (*log)(void *ctx, int level, const char *line);
     void *log_ctx;
+    uint32_t asked; /* 0 at first; bits of those that a backend looked at */
 };
 
 struct sct_open_device {
@@ -35,8 +36,9 @@ size_t sct_device_backend(const char *device);
 
 /* Device by "auto" (a GPU if there is one, else the first usable), its id (opencl's are "P:D"),
  * or a part of its name, case aside, that fits one only; the backend's name and ':' may stand
- * in front. EDEVICE lists what is there, EUSAGE for the name of another backend. d must not
- * move while open. On failure *d is empty. */
+ * in front. EDEVICE lists what is there, EUSAGE for the name of another backend. Warns of isa,
+ * gemm and assume where the backend has no such option. d must not move while open. On failure
+ * *d is empty. */
 sct_status sct_device_open(struct sct_open_device *d, const struct sct_device_opts *opts,
                            sct_error *err);
 /* Programs of the device must be gone. */

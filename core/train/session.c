@@ -26,7 +26,7 @@ void sct_session_device_opts(struct sct_device_opts *o, const struct sct_setting
                              const char *(*env)(const char *))
 {
     static const char *const isa[] = {"", "base", "avx2", "avx512"};
-    static const char *const gemm[] = {"auto", "own", "clblast"};
+    static const char *const gemm[] = {"", "own", "clblast"};
     static const char *const assume[] = {"", "cpu", "gpu"};
     *o = (struct sct_device_opts){.backend = s->backend, .device = s->device};
     if (s->threads)

@@ -56,7 +56,7 @@ static const struct sct_flag flags[] = {
      device,
      NULL,
      0},
-    WORD(gemm, "opencl: whose matrix products", "auto|own|clblast", device),
+    WORD(gemm, "opencl: whose matrix products; auto is own", "auto|own|clblast", device),
     WORD(isa, "cpu: instruction set at most", "auto|base|avx2|avx512", device),
     WORD(assume, "opencl: whose kernels are used, whatever the device is", "auto|cpu|gpu",
          device),

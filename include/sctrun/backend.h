@@ -158,8 +158,8 @@ struct sct_device_info {
 };
 
 /* What the core hands to a backend. opt returns a setting or NULL: "threads" (number), "isa"
- * (cpu: base|avx2|avx512), "gemm" (opencl: auto|own|clblast), "cache-dir" (writable folder, or
- * NULL: no disk cache). Strings live as long as the host. log: level of enum sct_log_level, one
+ * (cpu: base|avx2|avx512), "gemm" (opencl: own|clblast), "cache-dir" (writable folder, or NULL:
+ * no disk cache). Strings live as long as the host. log: level of enum sct_log_level, one
  * line. */
 struct sct_host {
     uint32_t abi, size;

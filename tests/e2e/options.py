@@ -2,7 +2,8 @@
 """options.py - every option has an effect that is seen, and the effect is the one promised.
 
 The last test reads the option table from the program's help: an option without a test fails it.
-Options of the data's layouts are in data.py, --preprocess is in preprocess.py.
+Options of OpenCL devices are in devices.py, those of the data's layouts in data.py, --preprocess
+is in preprocess.py.
 """
 import json
 import math
@@ -157,47 +158,6 @@ def isa_and_profile():
     for a, b in zip(losses("base"), losses(offered[-1])):
         close(a, b, 1e-5)
     fails(USAGE, ["--isa", "auto|base|avx2|avx512", "avx1"], "devices", "--isa", "avx1")
-
-
-@option("gemm")
-def gemm():
-    fails(USAGE, ["--gemm", "auto|own|clblast", "mkl"], "devices", "--gemm", "mkl")
-    if not any(d["backend"] == "opencl" and d["usable"]
-               for d in sctrun("devices", "--json").json):
-        raise Skipped("no usable OpenCL device")
-    own = opencl_rows("--gemm", "own")
-    check("clblast" not in own, own)
-    if "clblast" in opencl_rows("--gemm", "clblast"):
-        check(own != opencl_rows("--gemm", "clblast"))
-
-
-@option("assume")
-def assume():
-    """Kernels of the other kind of device: other rows, the same losses; ops shows all rows."""
-    fails(USAGE, ["--assume", "auto|cpu|gpu", "fpga"], "devices", "--assume", "fpga")
-    if not any(d["backend"] == "opencl" and d["usable"]
-               for d in sctrun("devices", "--json").json):
-        raise Skipped("no usable OpenCL device")
-    setup()
-    for kind, row, other in (("cpu", "/wide", "/simt"), ("gpu", "/simt", "/wide")):
-        d = [d for d in sctrun("devices", "--assume", kind, "--json").json
-             if d["backend"] == "opencl" and d["usable"]][0]
-        contains(d["status"].split(";")[0], row[1:])
-        plan = opencl_rows("--assume", kind)
-        check(row in plan and other not in plan, plan)
-        train(kind, "--backend", "opencl", "--assume", kind, "--max-steps", 3)
-    for a, b in zip(losses("cpu"), losses("gpu")):
-        close(a, b, 1e-5)
-    table = sctrun("ops").out
-    equal(table, sctrun("ops", "--assume", "gpu", "--isa", "base").out)
-    contains(table, "--isa, --gemm and --assume\nchange nothing here")
-
-
-def opencl_rows(*args):
-    model()
-    return sctrun("dump", "plan", "--backend", "opencl", *args, "--model", "tiny.yaml",
-                  "--weights", "random", "--data", "task:sprites_shape", "--strategy",
-                  "linear").out
 
 
 # ---- model ----
