@@ -104,6 +104,7 @@ static const struct row rows[] = {
     /* LoRA: r (in + out) for each pair */
     {"lora", "r=8", &vit_b, 294912},
     {"lora", "r=16", &vit_b, 589824},
+    {"lora", "r=32 targets=q,v", &vit_b, 1179648}, /* PETL-ViT's */
     {"lora", "targets=qkv", &vit_b, 294912},
     {"lora", "targets=q,k,v,proj", &vit_b, 589824},
     {"lora", "targets=q,k,v,proj,fc1,fc2", &vit_b, 1327104},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * test_spt.c - what strategy spt builds from plans written here: parameters of the published
- * worked example and of every module on a ViT-B/16, and the gradients of single entries, which
+ * test_spt.c - what strategy spt builds from plans written here: parameters of two published
+ * plans and of every module on a ViT-B/16, and the gradients of single entries, which
  * are those of the whole tensor at the same places. The plugin's files are part of the test. */
 #include <string.h>
 
@@ -93,52 +93,99 @@ static uint64_t trainable(const struct made *x)
 static const struct spt_options lora = {
     .type = SPT_LORA, .rank = 8, .class_token = 1, .dropout = 0.1f, .drop_path = 0.1f};
 
-/* CIFAR, LoRA, 0.4 million: 14 modules, 69 vectors (which ones is not published: 68 of 768, one
- * of 3072), 23,789 entries, the class token; 380,909 in all. */
-static sct_status plan_example(struct made *x)
+/* A published plan of LoRA for 0.4 million. Which vectors and entries are in it is not
+ * published, so theirs are any of the right sizes. */
+static const struct example {
+    const char *task, *modules[15]; /* up to NULL */
+    uint32_t vectors;               /* of 768, and .. */
+    bool wide;                      /* .. one of 3072 */
+
+    struct {
+        const char *name;
+        uint32_t n, step;
+    } entries[6];
+
+    uint64_t structured, dense, sparse, all; /* all: the class token too */
+} examples[] = {
+    {"CIFAR",
+     {"0.attn.v", "0.attn.proj", "1.attn.v", "1.attn.proj", "1.mlp.fc1", "1.mlp.fc2",
+      "2.attn.v", "2.attn.proj", "2.mlp.fc1", "3.attn.v", "3.mlp.fc1", "3.mlp.fc2", "4.mlp.fc1",
+      "4.mlp.fc2"},
+     68,
+     true,
+     {{"5.mlp.fc1.weight", 3000, 700},
+      {"0.attn.q.weight", 1200, 400},
+      {"0.attn.k.weight", 89, 6},
+      {"6.attn.q.bias", 100, 3},
+      {"7.mlp.fc2.weight", 23789 - 4389, 100}},
+     301056,
+     55296,
+     23789,
+     380909},
+    {"Clevr-distance",
+     {"6.mlp.fc2", "8.attn.v", "8.mlp.fc1", "8.mlp.fc2", "9.mlp.fc1", "9.mlp.fc2", "10.mlp.fc1",
+      "10.mlp.fc2", "11.attn.q", "11.attn.k", "11.attn.v", "11.attn.proj", "11.mlp.fc1",
+      "11.mlp.fc2"},
+     73,
+     false,
+     {{"0.mlp.fc1.weight", 9000, 250},
+      {"1.attn.q.weight", 4000, 140},
+      {"3.attn.k.weight", 22, 7},
+      {"7.mlp.fc2.weight", 30022 - 13022, 130}},
+     337920,
+     56064,
+     30022,
+     424774},
+};
+
+/* The first n vectors of 768: those of the blocks, then the last norm's. */
+static void mark_vectors(struct made *x, uint32_t n)
 {
-    static const char *const modules[] = {
-        "0.attn.v",  "0.attn.proj", "1.attn.v",    "1.attn.proj", "1.mlp.fc1",
-        "1.mlp.fc2", "2.attn.v",    "2.attn.proj", "2.mlp.fc1",   "3.attn.v",
-        "3.mlp.fc1", "3.mlp.fc2",   "4.mlp.fc1",   "4.mlp.fc2"};
     static const char *const vectors[] = {"norm1.weight",   "norm1.bias",   "attn.v.bias",
                                           "attn.proj.bias", "norm2.weight", "norm2.bias"};
     char name[SPT_NAME];
-    for (size_t i = 0; i < sizeof modules / sizeof modules[0]; i++) {
-        (void)snprintf(name, sizeof name, "blocks.%s.weight", modules[i]);
-        mark(x, SPT_STRUCTURED, name);
-    }
-    for (uint32_t i = 0; i < 66; i++) {
+    for (uint32_t i = 0; i < n && i < 6 * BLOCKS; i++) {
         (void)snprintf(name, sizeof name, "blocks.%u.%s", i / 6, vectors[i % 6]);
         mark(x, SPT_VECTOR, name);
     }
-    mark(x, SPT_VECTOR, "norm.weight");
-    mark(x, SPT_VECTOR, "norm.bias");
-    mark(x, SPT_VECTOR, "blocks.0.mlp.fc1.bias");
-    SCT_TRY(sparse(x, "blocks.5.mlp.fc1.weight", 3000, 700));
-    SCT_TRY(sparse(x, "blocks.0.attn.q.weight", 1200, 400));
-    SCT_TRY(sparse(x, "blocks.0.attn.k.weight", 89, 6));
-    SCT_TRY(sparse(x, "blocks.6.attn.q.bias", 100, 3));
-    return sparse(x, "blocks.7.mlp.fc2.weight", 23789 - 4389, 100);
+    if (n > 6 * BLOCKS)
+        mark(x, SPT_VECTOR, "norm.weight");
 }
 
-static sct_status check_example(sct_error *err)
+static sct_status plan_example(struct made *x, const struct example *e)
+{
+    char name[SPT_NAME];
+    for (size_t i = 0; e->modules[i]; i++) {
+        (void)snprintf(name, sizeof name, "blocks.%s.weight", e->modules[i]);
+        mark(x, SPT_STRUCTURED, name);
+    }
+    mark_vectors(x, e->vectors);
+    if (e->wide)
+        mark(x, SPT_VECTOR, "blocks.0.mlp.fc1.bias");
+    for (size_t i = 0; e->entries[i].name; i++) {
+        (void)snprintf(name, sizeof name, "blocks.%s", e->entries[i].name);
+        SCT_TRY(sparse(x, name, e->entries[i].n, e->entries[i].step));
+    }
+    return SCT_OK;
+}
+
+static sct_status check_example(const struct example *e, sct_error *err)
 {
     struct made x;
     sct_status rc = make(&x, &vit_b, &lora, err);
     if (rc == SCT_OK)
-        rc = plan_example(&x);
+        rc = plan_example(&x, e);
     if (rc == SCT_OK) {
         spt_plan_count(&x.plan, &lora);
-        golden_expect(x.plan.structured == 301056 && x.plan.vectors == 55296 &&
-                          x.plan.sparse == 23789 && x.plan.class_token == 768,
-                      "the plan of the worked example has 301056 + 55296 + 23789 + 768");
+        golden_expect(x.plan.structured == e->structured && x.plan.vectors == e->dense &&
+                          x.plan.sparse == e->sparse && x.plan.class_token == WIDTH,
+                      "%s: modules, vectors, entries and class token are as published",
+                      e->task);
         rc = spt_apply(&lora, &x.plan, x.h, x.m, err);
     }
     if (rc == SCT_OK)
-        golden_expect(trainable(&x) == 380909,
-                      "the worked example trains %llu, expected 380909",
-                      (unsigned long long)trainable(&x));
+        golden_expect(trainable(&x) == e->all, "%s: %llu are trained, expected %llu", e->task,
+                      (unsigned long long)trainable(&x), (unsigned long long)e->all);
     drop(&x);
     return rc;
 }
@@ -345,7 +392,8 @@ int main(void)
     const int skip = golden_init(&g, 2, argv);
     if (skip)
         return skip;
-    (void)golden_ok(check_example(&err), &err, "the worked example");
+    for (size_t i = 0; i < sizeof examples / sizeof examples[0]; i++)
+        (void)golden_ok(check_example(&examples[i], &err), &err, examples[i].task);
     (void)golden_ok(check_costs(&err), &err, "costs");
     (void)golden_ok(check_fates(&err), &err, "fates");
     (void)golden_ok(check_entries(&g, &err), &err, "entries");
