@@ -1,42 +1,16 @@
 /* SPDX-License-Identifier: MIT
- * merge.c - two graphs in lockstep; low-rank pairs, scales with shifts (merge_dora.c:
- * magnitudes; merge_rows.c: linear layers on channels; merge_front.c: bottlenecks), and single
- * elements. Every value of the plain graph is paired with one of the adapted graph, starting
- * with the logits; a value that is reached again must have the same partner. So when the walk
- * ends, both graphs are the same expression but for what was folded. */
+ * merge.c - two graphs in lockstep; scales with shifts (merge_branch.c: what stands beside a
+ * layer; merge_dora.c: magnitudes; merge_rows.c: linear layers on channels; merge_front.c:
+ * bottlenecks), and single elements. Every value of the plain graph is paired with one of the
+ * adapted graph, starting with the logits; a value that is reached again must have the same
+ * partner. So when the walk ends, both graphs are the same expression but for what was folded.
+ */
 #include "core/export/merge_walk.h"
 
 #include <string.h>
 
 #include "core/base/status.h"
 #include "core/export/merge_front.h"
-
-/* A linear layer without bias whose weight is stored. */
-static const struct sct_gnode *projection(const struct sct_graph *g, uint32_t v)
-{
-    const struct sct_gnode *n = made_by_op(g, v, SCT_OP_LINEAR);
-    return n && (n->n_in < 3 || n->in[2] == 0) && stored(g, n->in[1]) ? n : NULL;
-}
-
-bool sct_merge_pair_read(const struct sct_graph *g, uint32_t v, struct sct_merge_pair *p,
-                         struct step *at)
-{
-    const struct sct_gnode *add = made_by_op(g, v, SCT_OP_ADD_CH);
-    if (!add)
-        return false;
-    const struct sct_range_params *range = add->params;
-    const uint32_t update = certain(g, add->in[1]);
-    const struct sct_gnode *scale = made_by_op(g, update, SCT_OP_SCALE);
-    const struct sct_gnode *up = projection(g, scale ? certain(g, scale->in[0]) : update);
-    const struct sct_gnode *down = up ? projection(g, up->in[0]) : NULL;
-    if (!down)
-        return false;
-    const struct sct_scale_params one = {1.0f, 0.0f}, *s = scale ? scale->params : &one;
-    *p = (struct sct_merge_pair){stored(g, down->in[1]), stored(g, up->in[1]), s->mul,
-                                 range->first};
-    *at = (struct step){add->in[0], certain(g, down->in[0]), 0, 0};
-    return s->add == 0.0f;
-}
 
 /* Takes scale and shift of a value that is one, and what they are of; false when it is none. */
 static bool read_affine(const struct sct_graph *g, uint32_t v, struct sct_merge_affine *p,
@@ -61,10 +35,10 @@ static bool read_fold(const struct sct_graph *g, uint32_t v, struct sct_merge_fo
         f->kind = SCT_MERGE_AFFINE;
     else if (sct_merge_rows_read(g, v, &f->rows, &s->behind))
         f->kind = SCT_MERGE_ROWS;
-    else if (sct_merge_pair_read(g, v, &f->pair, s))
-        f->kind = SCT_MERGE_PAIR;
     else if (sct_merge_norm_read(g, v, &f->norm, s))
         f->kind = SCT_MERGE_NORM;
+    else if (sct_merge_branch_read(g, v, &f->branch, &s->behind))
+        f->kind = SCT_MERGE_BRANCH;
     else
         return false;
     return true;
@@ -76,28 +50,39 @@ static bool takes_bias(const struct sct_merge_fold *f)
     return f->kind == SCT_MERGE_AFFINE || f->kind == SCT_MERGE_ROWS;
 }
 
-/* Whether all that stands between value v and `layer`, the node of the adapted graph that
- * computes what y does, can be folded into it. */
-static bool folds(const struct walk *w, uint32_t v, const struct sct_gnode *y,
-                  const struct sct_gnode *layer)
+/* *yes: whether f can be folded into `layer`, the node of the adapted graph that computes what
+ * y does. Gives a branch its x. */
+static sct_status fits(const struct walk *w, struct sct_merge_fold *f, const struct step *s,
+                       const struct sct_gnode *y, const struct sct_gnode *layer, bool *yes)
 {
-    const bool linear = y->op == SCT_OP_LINEAR;
     const bool bias = y->n_in > 2 && y->in[2] && !w->partner[y->in[2]];
+    const bool branch = f->kind == SCT_MERGE_BRANCH;
+    *yes = false;
+    if (takes_bias(f) && (!bias || !stored_name(w->b, y->in[2])))
+        return SCT_OK;
+    if (f->kind != SCT_MERGE_AFFINE && y->op != SCT_OP_LINEAR)
+        return SCT_OK;
+    if ((branch || s->x) && !sparsely_stored(w->a, layer->in[1]))
+        return SCT_OK;
+    if (s->x && s->x != certain(w->a, layer->in[0]))
+        return SCT_OK;
+    *yes = !s->weight || s->weight == layer->in[1];
+    if (!branch)
+        return SCT_OK;
+    f->branch.x = certain(w->a, layer->in[0]);
+    return sct_merge_branch_check(w->a, &f->branch, yes, w->err);
+}
+
+/* The same of all that stands between value v and the layer. */
+static sct_status all_fit(const struct walk *w, uint32_t v, const struct sct_gnode *y,
+                          const struct sct_gnode *layer, bool *yes)
+{
     struct sct_merge_fold f = {0};
     struct step s;
-    if (w->partner[y->in[1]] || !stored_name(w->b, y->in[1]))
-        return false;
-    for (; read_fold(w->a, v, &f, &s); v = s.behind) {
-        if (takes_bias(&f) && (!bias || !stored_name(w->b, y->in[2])))
-            return false;
-        if (f.kind != SCT_MERGE_AFFINE && !linear)
-            return false;
-        if (s.x && (!sparsely_stored(w->a, layer->in[1]) || s.x != certain(w->a, layer->in[0])))
-            return false;
-        if (s.weight && s.weight != layer->in[1])
-            return false;
-    }
-    return true;
+    *yes = !w->partner[y->in[1]] && stored_name(w->b, y->in[1]);
+    for (; *yes && read_fold(w->a, v, &f, &s); v = s.behind)
+        SCT_TRY(fits(w, &f, &s, y, layer, yes));
+    return SCT_OK;
 }
 
 /* Follows value *a back through what is folded into node y of the plain graph, and notes it. A
@@ -109,22 +94,25 @@ static sct_status fold(struct walk *w, uint32_t *a, uint32_t *bias, const struct
     struct sct_merge_fold f = {0};
     struct step s;
     uint32_t v = *a, outside = 0;
+    bool yes;
     while (read_fold(w->a, v, &f, &s)) {
         v = s.behind;
         outside = s.bias;
     }
     const struct sct_gnode *layer = made_by_op(w->a, v, y->op);
-    if (v == *a || !layer || !folds(w, *a, y, layer))
+    if (v == *a || !layer)
         return SCT_OK;
-    for (; *a != v; *a = s.behind) {
+    SCT_TRY(all_fit(w, *a, y, layer, &yes));
+    for (; yes && *a != v; *a = s.behind) {
         f = (struct sct_merge_fold){.weight = stored_name(w->b, y->in[1])};
         (void)read_fold(w->a, *a, &f, &s);
+        f.branch.x = certain(w->a, layer->in[0]);
         f.bias = takes_bias(&f) ? stored_name(w->b, y->in[2]) : NULL;
         SCT_TRY(
             sct_grow((void **)&m->fold, &m->cap, (uint64_t)m->n + 1, sizeof *m->fold, w->err));
         m->fold[m->n++] = f;
     }
-    *bias = outside;
+    *bias = yes ? outside : 0;
     return SCT_OK;
 }
 
@@ -256,23 +244,6 @@ void sct_merge_fini(struct sct_merge *m)
 
 /* ---- values ---- */
 
-/* w[rows][in] += scale * b[rows][r] a[r][in]; sum: room for a row. */
-static void add_product(float *w, const struct sct_merge_pair *p, const float *a,
-                        const float *b, double *sum)
-{
-    const uint32_t r = p->a->desc.dim[0], in = p->a->desc.dim[1], rows = p->b->desc.dim[0];
-    for (uint32_t o = 0; o < rows; o++) {
-        float *row = w + ((size_t)p->first + o) * in;
-        for (uint32_t i = 0; i < in; i++)
-            sum[i] = 0;
-        for (uint32_t k = 0; k < r; k++)
-            for (uint32_t i = 0; i < in; i++)
-                sum[i] += (double)b[(size_t)o * r + k] * (double)a[(size_t)k * in + i];
-        for (uint32_t i = 0; i < in; i++)
-            row[i] = (float)((double)row[i] + (double)p->scale * sum[i]);
-    }
-}
-
 /* Elements of 4 bytes, f32 or i32 as its desc says. */
 static void *values(const struct sct_tensor *t, sct_error *err)
 {
@@ -285,22 +256,6 @@ static void *values(const struct sct_tensor *t, sct_error *err)
         return v;
     sct_free(v);
     return NULL;
-}
-
-static sct_status fold_pair(const struct sct_merge_pair *p, float *w, sct_error *err)
-{
-    sct_error own = SCT_ERROR_INIT;
-    double *sum = sct_calloc(p->a->desc.dim[1], sizeof *sum);
-    float *a = sum ? values(p->a, &own) : NULL, *b = a ? values(p->b, &own) : NULL;
-    if (b)
-        add_product(w, p, a, b, sum);
-    const bool done = b != NULL;
-    sct_free(sum);
-    sct_free(a);
-    sct_free(b);
-    if (done)
-        return SCT_OK;
-    return own.code == SCT_OK ? sct_nomem(err) : sct_fail(err, own.code, "%s", own.msg);
 }
 
 static sct_status fold_some(const struct sct_merge_some *s, float *w, sct_error *err)
@@ -378,7 +333,7 @@ static sct_status fold_into(const struct sct_merge *m, const struct sct_merge_fo
     case SCT_MERGE_ROWS:
         return sct_merge_rows_fold(&f->rows, (uint32_t)(n / d->dim[0]), bias, dst, err);
     default:
-        return fold_pair(&f->pair, dst, err);
+        return sct_merge_branch_fold(m->model->g, &f->branch, dst, err);
     }
 }
 

@@ -4,11 +4,12 @@
  * Nothing is asked of the strategy: the adapted graph is compared with the plain one, from the
  * logits backwards. The two may differ in values of parameters, in what is added to single
  * elements of a parameter (train_some), in random ops (the identity after training), in
- * low-rank pairs beside a linear layer,
+ * branches beside a linear layer that are a matrix D times its input, however it is factored,
  *
- *   y = x W^T + bias;  y[first..] += scale * (x A^T) B^T      =>      W[first..] += scale * B A
+ *   y = x W^T + bias;  y[first..] += x D^T      =>      W[first..] += D
  *
- * (LoRA, arXiv 2106.09685, section 4.1), in magnitudes m over a layer V = W + pairs,
+ * (D = scale * B A: LoRA, arXiv 2106.09685, section 4.1; scale * V S U: FacT, arXiv
+ * 2212.03145), in magnitudes m over a layer V = W + pairs D = scale * B A,
  *
  *   y = f * (x V^T) + bias,  f[o] = m[o] / |V[o]|      =>      W[o] = m[o] V[o] / |V[o]|
  *
@@ -37,6 +38,12 @@
 #define SCT_EXPORT_MERGE_H
 
 #include "core/ir/model.h"
+
+/* Of values of the adapted graph: `update`, a matrix [rows][in] times x; added to rows first..
+ * of W. */
+struct sct_merge_branch {
+    uint32_t update, x, first;
+};
 
 /* A: [r][in], B: [rows][r]. */
 struct sct_merge_pair {
@@ -88,13 +95,13 @@ struct sct_merge_rows {
     uint32_t first;
 };
 
-enum sct_merge_kind { SCT_MERGE_PAIR, SCT_MERGE_NORM, SCT_MERGE_AFFINE, SCT_MERGE_ROWS };
+enum sct_merge_kind { SCT_MERGE_BRANCH, SCT_MERGE_NORM, SCT_MERGE_AFFINE, SCT_MERGE_ROWS };
 
 /* One that was found behind a layer. */
 struct sct_merge_fold {
     const char *weight, *bias; /* names: W [C][..] or a norm's [C]; [C], NULL: stays */
     enum sct_merge_kind kind;
-    struct sct_merge_pair pair;
+    struct sct_merge_branch branch;
     struct sct_merge_norm norm;
     struct sct_merge_affine affine;
     struct sct_merge_rows rows;
@@ -108,9 +115,9 @@ struct sct_merge {
     uint32_t n, cap, n_front, cap_front, n_some, cap_some;
 };
 
-/* Fills *m, which borrows from both models. plain may be the adapted model itself: nothing is
- * folded then. EUSAGE names the place where the graphs differ and what stands there; ENOMEM. *m
- * is empty then. */
+/* Fills *m, which borrows from both models and their graphs. plain may be the adapted model
+ * itself: nothing is folded then. EUSAGE names the place where the graphs differ and what
+ * stands there; ENOMEM. *m is empty then. */
 sct_status sct_merge_find(struct sct_merge *m, const struct sct_model *adapted,
                           const struct sct_model *plain, sct_error *err);
 /* Accepts an empty one. */

@@ -8,6 +8,34 @@
 #include "core/base/status.h"
 #include "core/export/merge_walk.h"
 
+/* A linear layer without bias whose weight is stored. */
+static const struct sct_gnode *projection(const struct sct_graph *g, uint32_t v)
+{
+    const struct sct_gnode *n = made_by_op(g, v, SCT_OP_LINEAR);
+    return n && (n->n_in < 3 || n->in[2] == 0) && stored(g, n->in[1]) ? n : NULL;
+}
+
+/* Takes the pair that is added to value v; false when there is none. */
+static bool read_pair(const struct sct_graph *g, uint32_t v, struct sct_merge_pair *p,
+                      struct step *at)
+{
+    const struct sct_gnode *add = made_by_op(g, v, SCT_OP_ADD_CH);
+    if (!add)
+        return false;
+    const struct sct_range_params *range = add->params;
+    const uint32_t update = certain(g, add->in[1]);
+    const struct sct_gnode *scale = made_by_op(g, update, SCT_OP_SCALE);
+    const struct sct_gnode *up = projection(g, scale ? certain(g, scale->in[0]) : update);
+    const struct sct_gnode *down = up ? projection(g, up->in[0]) : NULL;
+    if (!down)
+        return false;
+    const struct sct_scale_params one = {1.0f, 0.0f}, *s = scale ? scale->params : &one;
+    *p = (struct sct_merge_pair){stored(g, down->in[1]), stored(g, up->in[1]), s->mul,
+                                 range->first};
+    *at = (struct step){add->in[0], certain(g, down->in[0]), 0, 0};
+    return s->add == 0.0f;
+}
+
 /* The product in a value: alone, behind a bias, or beside what stands at the layer's output,
  * (s->behind - d W^T) + factor * (d W^T + pairs), where d is the layer's input or its dropout;
  * then *plain is d W^T. */
@@ -40,7 +68,7 @@ static const struct sct_gnode *layer_of(const struct sct_graph *g, uint32_t z, u
     struct sct_merge_pair p;
     struct step s = {.behind = z};
     uint32_t x = 0;
-    for (*pairs = 0, *at = z; sct_merge_pair_read(g, *at, &p, &s); ++*pairs) {
+    for (*pairs = 0, *at = z; read_pair(g, *at, &p, &s); ++*pairs) {
         if (x && s.x != x)
             return NULL;
         x = s.x;
@@ -57,7 +85,7 @@ static bool find_pair(const struct sct_graph *g, const struct sct_gnode *f, uint
                       struct sct_merge_pair *pair)
 {
     const struct sct_module_params *p = f->params;
-    for (struct step s; sct_merge_pair_read(g, z, pair, &s); z = s.behind)
+    for (struct step s; read_pair(g, z, pair, &s); z = s.behind)
         if (pair->a == stored(g, f->in[2]) && pair->b == stored(g, f->in[3]) &&
             pair->scale == p->scale && pair->first == p->first)
             return true;

@@ -72,9 +72,16 @@ struct step {
     uint32_t bias;      /* the layer's, which is added behind the fold; 0: it is not */
 };
 
-/* Takes the pair that is added to value v; false when there is none. */
-bool sct_merge_pair_read(const struct sct_graph *g, uint32_t v, struct sct_merge_pair *p,
-                         struct step *s);
+/* Takes what is added to value *behind to make v, whatever it is, but for the x that it is of;
+ * false when v is no sum. */
+bool sct_merge_branch_read(const struct sct_graph *g, uint32_t v, struct sct_merge_branch *p,
+                           uint32_t *behind);
+/* *linear: whether it is a matrix times x. ENOMEM. */
+sct_status sct_merge_branch_check(const struct sct_graph *g, const struct sct_merge_branch *p,
+                                  bool *linear, sct_error *err);
+/* Adds the matrix to w [rows][in]. EFILE, ENOMEM, as loading a tensor. */
+sct_status sct_merge_branch_fold(const struct sct_graph *g, const struct sct_merge_branch *p,
+                                 float *w, sct_error *err);
 
 /* Takes the magnitudes of value v; false when there are none, or their norms are of anything
  * else than the layer and the pairs that are multiplied. */

@@ -11,12 +11,15 @@ EXACT = [("linear", ()), ("full", ()), ("bitfit", ()), ("layernorm", ()), ("part
          ("sct", ("mode=mlp", "k=8", "scale=0.5", "scaleonx=on")), ("sct", ("mode=mlp", "k=8", "form=fold")),
          ("ict", ("mode=mlp", "k=8", "module=wide")), ("ict", ("mode=qkv", "k=8", "module=wide")),
          ("repadapter", ("r=4", "scale=2", "dropout=0")),
+         ("fact", ("rank=4", "scale=2")), ("fact", ("form=tk", "rank=5", "dropout=0")),
          ("spt", ("budget=0.003", "step=0.0005", "max=0.02", "r=2", "drop_path=0"))]
 # several at once, whose modules meet at the same layers, in both orders
 COMPOSED = [("lora", "repadapter"), ("repadapter", "lora"), ("ssf", "lora", "repadapter"), ("sct", "lora"),
-            ("lora", "sct", "ssf"), ("bitfit", "repadapter")]
-REFUSED = [("sct", ("k=8",), "stage[0].block[1]"), ("adapter", (), "stage[0].block[1]"),
-           ("adaptformer", (), "stage[0].block[1]"), ("vpt", ("n=2",), "")]
+            ("lora", "sct", "ssf"), ("bitfit", "repadapter"), ("fact", "lora"), ("ssf", "fact", "repadapter")]
+REFUSED = [("sct", ("k=8",), "stage[0].block[1]"), ("ict", ("k=8",), "stage[0].block[1]"),
+           ("adapter", (), "stage[0].block[1]"), ("adaptformer", (), "stage[0].block[1]"),
+           ("convpass", (), "blocks.1.mlp"), ("vpt", ("n=2",), ""),
+           ("spt", ("type=adapter", "budget=0.004", "step=0.0005", "max=0.02", "r=2"), "stage[0].block[1]")]
 
 
 def setup(arch="vit"):
@@ -63,7 +66,8 @@ def merges(strategy, options, arch="vit", config="tiny.yaml"):
 def composed():
     setup()
     own = {"lora": ["lora.r=4", "targets=q,v,fc1,fc2"], "repadapter": ["repadapter.r=4", "repadapter.scale=2"],
-           "ssf": ["std=0.2"], "sct": ["mode=both", "k=8"], "bitfit": []}
+           "ssf": ["std=0.2"], "sct": ["mode=both", "k=8"], "bitfit": [],
+           "fact": ["fact.form=tk", "rank=4"]}
     for parts in COMPOSED:
         sets = [x for p in parts for o in own[p] for x in ("--set", o)]
         train("run", "--epochs", 3, "--lr", 0.02, "--eval-interval", 0,
@@ -74,6 +78,18 @@ def composed():
         check(distance(got, want) <= 1e-5, parts, distance(got, want))
         shutil.rmtree("out")
         shutil.rmtree("run")
+
+
+@test
+def every_strategy():
+    """Each is tried here, and stands in the table of the documentation."""
+    listed = sctrun("plugins").out.split("strategies\n")[1].split("\nbackends")[0]
+    names = {line.split()[0] for line in listed.splitlines() if line[:2] == "  " and line[2:3].strip()}
+    equal({s for s, *_ in EXACT + REFUSED}, names)
+    text = open(os.path.join(os.path.dirname(__file__), "../../docs/adapters.md"), encoding="utf-8").read()
+    table = text.split("| strategy | merged |")[1].split("\n\n")[0]
+    for name in names:
+        contains(table, "`%s`" % name)
 
 
 @test
