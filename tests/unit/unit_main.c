@@ -19,6 +19,7 @@ int main(int argc, char **argv)
     srunner_add_suite(sr, fuse_suite());
     srunner_add_suite(sr, frozen_suite());
     srunner_add_suite(sr, compare_suite());
+    srunner_add_suite(sr, merge_suite());
     srunner_add_suite(sr, spt_suite());
     srunner_add_suite(sr, spt_file_suite());
     srunner_add_suite(sr, table_suite());

@@ -17,6 +17,7 @@ Suite *guess_suite(void);
 Suite *fuse_suite(void);
 Suite *frozen_suite(void);
 Suite *compare_suite(void);
+Suite *merge_suite(void);
 Suite *spt_suite(void);
 Suite *spt_file_suite(void);
 Suite *table_suite(void);
