@@ -129,8 +129,8 @@ def weight_decay(strategy):
     return spt.DECAY if strategy == "spt" else WD
 
 
-def train(net, x, lr, smoothing, strategy):
-    """Losses before each of STEPS steps."""
+def train(net, x, lr, smoothing, strategy=None):
+    """Losses before each of STEPS steps. The strategy matters for spt alone."""
     groups = [{"params": [p]} if strategy != "spt" or spt.decays(n) else
               {"params": [p], "weight_decay": 0.0} for n, p in net.own.items()]
     opt = torch.optim.AdamW(groups, lr=lr, weight_decay=weight_decay(strategy), foreach=False)
