@@ -259,7 +259,9 @@ sct_status inspect_base(const char *path, bool json, sct_error *err)
     sct_error verdict = SCT_ERROR_INIT;
     char preset[96] = "";
     SCT_TRY(sct_base_file_open(&f, path, err));
-    const sct_status fit = sct_base_file_check(&f, &verdict);
+    sct_status fit = sct_base_file_check(&f, &verdict);
+    if (fit == SCT_OK && f.folder.unsure)
+        fit = sct_fail(&verdict, SCT_EFILE, "%s", f.folder.unsure);
     sct_status rc = SCT_OK;
     if (f.guess)
         rc = sct_preset_find(f.guess, path, false, preset, sizeof preset, err);

@@ -103,10 +103,16 @@ static sct_status eps(struct work *w)
 
 /* ---- ViT ---- */
 
-/* The number of heads that makes them nearest to 64 channels. */
+/* The number of heads that makes them nearest to 64 channels, but for the widths of ViT-so400m,
+ * H, g, giantopt and G, whose heads are wider (timm, OpenCLIP, SigLIP). DINOv2's giant, which
+ * is as wide as giantopt, has 24; its SwiGLU is not built. */
 static uint32_t usual_heads(uint32_t dim)
 {
+    static const uint32_t sixteen[] = {1152, 1280, 1408, 1536, 1664};
     uint32_t best = 1, off = UINT32_MAX;
+    for (size_t i = 0; i < sizeof sixteen / sizeof sixteen[0]; i++)
+        if (dim == sixteen[i])
+            return 16;
     for (uint32_t h = 1; h <= 1024 && h <= dim; h++) {
         const uint32_t n = dim / h,
                        d = n > HEAD_CHANNELS ? n - HEAD_CHANNELS : HEAD_CHANNELS - n;

@@ -69,6 +69,8 @@ sct_status sct_base_model(const struct sct_base *b, enum sct_interp interp,
         return sct_fail(err, SCT_EUSAGE,
                         "random weights do not say of which model: say --model NAME (see "
                         "configs/models)");
+    if (b->file.folder.unsure)
+        return sct_fail(err, SCT_EFILE, "%s", b->file.folder.unsure);
     SCT_TRY(sct_preset_find(b->file.guess, sct_ckpt_path(b->file.ck), interp != SCT_INTERP_NONE,
                             name, sizeof name, err));
     *preset = name[0] != 0;

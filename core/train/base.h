@@ -23,7 +23,7 @@ struct sct_base {
 sct_status sct_base_open(struct sct_base *b, const char *path, uint64_t seed, sct_error *err);
 /* The model of an open file when nobody says one: the preset that its shapes and, among equals,
  * its name tell, or else a configuration of what is known and usual. *preset: whether it is a
- * preset's. EUSAGE when random. */
+ * preset's. EUSAGE when random; EFILE: what the folder says of itself leaves it open. */
 sct_status sct_base_model(const struct sct_base *b, enum sct_interp interp,
                           struct sct_model_config *cfg, bool *preset, sct_error *err);
 void sct_base_close(struct sct_base *b);

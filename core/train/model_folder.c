@@ -57,6 +57,19 @@ static bool family(const char *architecture, enum sct_arch *arch)
     return false;
 }
 
+/* Tensors alone would make another model of it. */
+static sct_status refuse_unlike(const struct sct_model_folder *f, const char *architecture,
+                                sct_error *err)
+{
+    const char *what = sct_timm_unlike(architecture);
+    if (!what)
+        return SCT_OK;
+    return sct_fail(err, SCT_EFILE,
+                    "%s: timm's architecture \"%.80s\" has %s: models with it are not built "
+                    "here (docs/models.md)",
+                    f->config_path, architecture, what);
+}
+
 /* Whose file it is. A config.json of another program is left alone. */
 static sct_status recognise(struct sct_model_folder *f, sct_error *err)
 {
@@ -71,6 +84,8 @@ static sct_status recognise(struct sct_model_folder *f, sct_error *err)
             "%s: timm's architecture \"%.80s\" is not built here; expected a vit_*, "
             "deit* or swin_* (docs/models.md)",
             f->config_path, architecture);
+    if (architecture)
+        SCT_TRY(refuse_unlike(f, architecture, err));
     for (const struct sct_model_type *t = sct_model_types; type && !architecture && t->name;
          t++)
         if (strcmp(t->name, type) == 0)
@@ -110,7 +125,7 @@ void sct_model_folder_close(struct sct_model_folder *f)
 /* ---- values ---- */
 
 struct work {
-    const struct sct_model_folder *f;
+    struct sct_model_folder *f;
     struct sct_json_at at; /* the object with the keys */
     struct sct_guess *g;
     struct sct_model_config said;
@@ -304,18 +319,11 @@ static sct_status only_known(const struct work *w, enum sct_told_by by)
     return SCT_OK;
 }
 
-/* The keys of the function's own model, where it is a preset. What pictures it was made for and
+/* The keys of the function's own model, which is a preset. What pictures it was made for and
  * how many classes, model_args or the tensors say. */
-static sct_status say_preset(struct work *w, const char *architecture)
+static sct_status say_preset(struct work *w, const char *name)
 {
     static const char *const other[] = {"image_size", "classes", "drop_path", "head_init"};
-    char rel[512], path[4096], name[96];
-    (void)snprintf(name, sizeof name, "%.*s", (int)strcspn(architecture, "."), architecture);
-    if (strchr(name, '/'))
-        return SCT_OK;
-    (void)snprintf(rel, sizeof rel, "configs/models/%s.yaml", name);
-    if (sct_plug_data(rel, path, sizeof path, NULL) != SCT_OK || !sct_file_exists(path))
-        return SCT_OK;
     const uint32_t classes = w->said.classes, image = w->said.image;
     SCT_TRY(sct_model_config_load(&w->said, name, NULL, 0, w->err));
     w->said.classes = classes;
@@ -341,6 +349,62 @@ static sct_status say_preset(struct work *w, const char *architecture)
             SCT_TRY(say(w, k->name, "architecture"));
     }
     return SCT_OK;
+}
+
+static bool in_args(const struct work *w, const char *json)
+{
+    const json_t *v = json_object_get(json_object_get(w->f->config, "model_args"), json);
+    return v && !json_is_null(v);
+}
+
+static bool is_preset(const char *name)
+{
+    char rel[512], path[4096];
+    (void)snprintf(rel, sizeof rel, "configs/models/%s.yaml", name);
+    return !strchr(name, '/') && sct_plug_data(rel, path, sizeof path, NULL) == SCT_OK &&
+           sct_file_exists(path);
+}
+
+/* model_args are stronger. */
+static sct_status say_row_of(struct work *w, const struct sct_timm_row *r)
+{
+    w->said.eps = r->eps;
+    SCT_TRY(say(w, "eps", "architecture"));
+    if (!in_args(w, "act_layer")) {
+        w->said.gelu = r->gelu;
+        SCT_TRY(say(w, "gelu", "architecture"));
+    }
+    if (!r->heads || in_args(w, "num_heads"))
+        return SCT_OK;
+    w->said.heads = r->heads;
+    return say(w, "heads", "architecture");
+}
+
+/* A function that is not known may have any heads and activation, if model_args do not say
+ * them. eps is no argument that JSON can hold. */
+static sct_status say_unsure(struct work *w, const char *architecture)
+{
+    const bool swin = w->said.arch == SCT_ARCH_SWIN;
+    const char *second = swin ? "window_size" : "act_layer";
+    if (in_args(w, "num_heads") && in_args(w, second))
+        return SCT_OK;
+    struct sct_model_folder *f = w->f;
+    f->unsure = sct_arena_printf(
+        &f->arena,
+        "%s: timm's architecture \"%.80s\" is not known here, and model_args do not say both "
+        "num_heads and %s; say --model FILE with heads, %s and eps (docs/models.md)",
+        w->at.file, architecture, second, swin ? "window" : "gelu");
+    return f->unsure ? SCT_OK : sct_nomem(w->err);
+}
+
+static sct_status say_architecture(struct work *w, const char *architecture)
+{
+    char name[96];
+    (void)snprintf(name, sizeof name, "%.*s", (int)strcspn(architecture, "."), architecture);
+    if (is_preset(name))
+        return say_preset(w, name);
+    const struct sct_timm_row *r = sct_timm_find(name);
+    return r ? say_row_of(w, r) : say_unsure(w, architecture);
 }
 
 /* The image of a Swin, which no tensor tells. */
@@ -375,7 +439,7 @@ static sct_status tell_timm(struct work *w)
         SCT_TRY(each(w, by, say_row));
         w->at = root;
     }
-    SCT_TRY(say_preset(w, architecture));
+    SCT_TRY(say_architecture(w, architecture));
     return say_input(w);
 }
 

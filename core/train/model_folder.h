@@ -26,6 +26,8 @@ struct sct_model_folder {
     const struct sct_model_type *hub; /* of transformers; NULL: of timm, or nothing is known */
     const char *what;         /* "transformers vit", "timm vit_base_patch16_224"; or NULL:
                                * config.json is of somebody else and is not used */
+    const char *unsure;       /* why files and tensors together do not tell the model, and what
+                               * to do; or NULL */
     const char *const *label; /* [n_label] names of the classes, or NULL */
     uint32_t n_label;         /* classes that the file says, 0: it does not */
 };
@@ -37,7 +39,8 @@ sct_status sct_model_folder_open(struct sct_model_folder *f, const char *dir, sc
 void sct_model_folder_close(struct sct_model_folder *f);
 
 /* Adds what config.json says to the guess of the tensors of map, and finds the labels. EFILE: a
- * value that is none, that is not built here, or that contradicts the tensors; ENOMEM. */
+ * value that is none, that is not built here, or that contradicts the tensors; ENOMEM. A
+ * function of timm that is not known here is no error, but unsure says so. */
 sct_status sct_model_folder_tell(struct sct_model_folder *f, const struct sct_dialect_map *map,
                                  struct sct_guess *g, sct_error *err);
 

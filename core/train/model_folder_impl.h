@@ -46,6 +46,19 @@ struct sct_model_type {
 extern const struct sct_told_row sct_told_rows[];     /* json NULL ends it */
 extern const struct sct_model_type sct_model_types[]; /* name NULL ends it */
 
+/* A function of timm: heads (0: a Swin's, which the tensors tell), activation, eps. */
+struct sct_timm_row {
+    const char *name;
+    uint32_t heads, gelu; /* enum sct_gelu */
+    float eps;
+};
+
+/* By the function's name, or NULL; presets have no row. */
+const struct sct_timm_row *sct_timm_find(const char *name);
+/* What a function's model has that is not built here, though its tensors have the names and
+ * shapes of one that is; or NULL. */
+const char *sct_timm_unlike(const char *architecture);
+
 /* enum sct_gelu by the names of both libraries. */
 bool sct_told_gelu(const char *name, uint32_t *gelu);
 

@@ -42,12 +42,17 @@ static sct_status tell_model(struct sct_session *x, enum sct_interp interp, sct_
                         x->weights);
         return SCT_OK;
     }
+    const struct sct_guess_fact *heads = sct_guess_fact(x->base.file.guess, "heads");
     if (x->base.file.folder.what) {
         sct_session_say(x, SCT_LOG_INFO, "model %s, as %.200s says (%s)", x->cfg.name,
                         x->base.file.folder.config_path, x->base.file.folder.what);
+        if (heads && !heads->known && !heads->said)
+            sct_session_say(x, SCT_LOG_WARN,
+                            "%.200s does not say the heads; supposedly %s (--model FILE.yaml "
+                            "says otherwise)",
+                            x->base.file.folder.config_path, heads->value);
         return SCT_OK;
     }
-    const struct sct_guess_fact *heads = sct_guess_fact(x->base.file.guess, "heads");
     sct_session_say(
         x, SCT_LOG_WARN,
         "no preset is like %.200s; its shapes make it %s%s%s%s (sctrun inspect says "

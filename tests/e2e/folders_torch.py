@@ -100,6 +100,55 @@ def pictures(size):
     return "p%d.png" % size
 
 
+# Every function of timm that might be read here: header and sizes of a weight file (the values are
+# a hole), and what its model is.
+FUNCTIONS = """
+import json, os, struct, timm, torch
+def write(name):
+    with torch.device("meta"):
+        model = timm.create_model(name)
+    os.makedirs("f/" + name)
+    header, at = {}, 0
+    for k, v in model.state_dict().items():
+        header[k] = {"dtype": "F32", "shape": list(v.shape), "data_offsets": [at, at + 4 * v.numel()]}
+        at += 4 * v.numel()
+    text = json.dumps(header).encode()
+    with open("f/%s/model.safetensors" % name, "wb") as f:
+        f.write(struct.pack("<Q", len(text)) + text)
+        f.truncate(8 + len(text) + at)
+    with open("f/%s/config.json" % name, "w") as f:
+        json.dump({"architecture": name, "num_classes": model.num_classes}, f)
+    kind = type(model).__name__
+    if not kind.startswith("VisionTransformer") or kind.endswith("RelPos"):
+        return kind, None
+    block = model.blocks[0]
+    eps = {m.eps for m in model.modules() if isinstance(m, torch.nn.LayerNorm)}
+    return type(block).__name__, [block.attn.num_heads, type(block.mlp.act).__name__, max(eps or [0]),
+                                  model.global_pool] if hasattr(block, "attn") else None
+begin = ("vit_", "deit", "flexivit_", "swin_", "test_vit")
+print(json.dumps({n: write(n) for n in timm.list_models() if n.startswith(begin)}))
+"""
+
+
+@test
+def functions_of_timm():
+    """A folder that names a function alone is that function's model, or it is refused."""
+    versions()
+    known = {"GELU": "erf", "GELUTanh": "tanh", "QuickGELU": "quick"}
+    n = 0
+    for name, (kind, told) in json.loads(python(FUNCTIONS)).items():
+        r = sctrun("inspect", "f/" + name, "--json", code=None).json
+        if r["error"]:
+            continue
+        n += 1
+        if kind == "SwinTransformer":
+            continue
+        f = {x["key"]: x["value"] for x in r["model"]["facts"]}
+        equal((kind, [int(f["heads"]), f["gelu"], float(f["eps"]), f["pool"]]),
+              ("Block", [told[0], known.get(told[1]), told[2], told[3]]), name)
+    check(n > 110, n)
+
+
 @test
 def timm_opens_them():
     versions()

@@ -178,6 +178,63 @@ def defaults_of_a_library():
 
 
 @test
+def functions_of_timm():
+    """What a function's name says where it is no preset; one that says nothing is not guessed at."""
+    for name, heads, gelu, eps in (
+            ("deit3_huge_patch14_224", "16", "erf", "1e-06"),
+            ("vit_huge_patch14_clip_quickgelu_224.dfn5b", "16", "quick", "1e-05"),
+            ("vit_large_patch14_clip_quickgelu_336", "16", "quick", "1e-05"),
+            ("vit_giantopt_patch16_siglip_gap_256", "16", "tanh", "1e-06"),
+            ("vit_so400m_patch14_siglip_gap_224", "16", "erf", "1e-06"),
+            ("vit_base_patch16_siglip_gap_224", "12", "erf", "1e-06")):
+        export("timm", "t")
+        edit("t", architecture=name, model_args={})
+        f = facts(inspect("t", code=None))
+        equal([f[k] for k in ("heads", "gelu", "eps")], [(x, "said") for x in (heads, gelu, eps)], name)
+        # arguments are stronger
+        edit("t", model_args={"num_heads": 2, "act_layer": "gelu_tanh"})
+        f = facts(inspect("t"))
+        equal([f[k][0] for k in ("heads", "gelu", "eps")], ["2", "tanh", eps], name)
+    export("timm", "t")
+    want = logits("--model", "two.yaml", "--weights", VIT, "--resize", "squash-bilinear")
+    args = json.loads(read("t/config.json"))["model_args"]
+    edit("t", architecture="vit_of_tomorrow")
+    sctrun("predict", "--weights", "t", "--image", "p.png")  # heads and activation are arguments
+    for gone in ("num_heads", "act_layer"):
+        edit("t", model_args={k: v for k, v in args.items() if k != gone})
+        words = ["t/config.json: timm's architecture \"vit_of_tomorrow\" is not known here",
+                 "num_heads and act_layer", "--model FILE"]
+        fails(FILE, words, "predict", "--weights", "t", "--image", "p.png")
+        fails(FILE, words, "inspect", "t")
+        equal(logits("--model", "two.yaml", "--weights", "t", "--resize", "squash-bilinear"), want)
+    # models that have other parts behind the same names
+    for name, what in (("vit_base_patch16_rpn_224", "norms behind the branches"),
+                       ("vit_base_patch16_rope_ape_224", "rotary"),
+                       ("vit_pe_spatial_base_patch16_512", "rotary"),
+                       ("vit_small_patch16_dinov3", "rotary")):
+        edit("t", architecture=name, model_args=args)
+        for more in ([], ["--model", "two.yaml"]):
+            fails(FILE, ["\"%s\" has " % name, what, "not built here"], "predict", *more, "--weights",
+                  "t", "--image", "p.png")
+    write("windows.yaml", yaml_text(WINDOWS))
+    sctrun("export", "--model", "windows.yaml", "--weights", SWIN, "--format", "timm", "--output", "s")
+    edit("s", architecture="swin_of_tomorrow")
+    sctrun("inspect", "s")
+    edit("s", model_args={})
+    fails(FILE, ["\"swin_of_tomorrow\"", "num_heads and window_size"], "inspect", "s")
+
+
+@test
+def supposed_heads():
+    export("hf4", "f")
+    r = sctrun("predict", "--weights", "f", "--image", "p.png")
+    check("supposedly" not in r.err, r.err)
+    edit("f", num_attention_heads=None)
+    r = sctrun("predict", "--weights", "f", "--image", "p.png")
+    contains(r.err, "f/config.json does not say the heads; supposedly 1")
+
+
+@test
 def preprocessing():
     export("hf4", "f")
 

@@ -76,6 +76,29 @@ START_TEST(test_vit_forms)
 
 END_TEST
 
+/* Published widths (timm): 64 channels a head, but for the largest models. */
+START_TEST(test_usual_heads)
+{
+    static const struct {
+        uint32_t dim, heads;
+    } row[] = {{192, 3},   {384, 6},   {512, 8},   {768, 12},  {832, 13},  {896, 14},
+               {1024, 16}, {1152, 16}, {1280, 16}, {1408, 16}, {1536, 16}, {1664, 16}};
+
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+        struct file_model form = vit_base;
+        struct file f = {.n = 0};
+        form.dim = row[i].dim;
+        file_write(&f, &form, sct_dialect_find(SCT_ARCH_VIT, "timm"), "", false);
+        struct sct_guess *g = guess_of(&f);
+        ck_assert_uint_eq(g->cfg.heads, row[i].heads);
+        ck_assert(!known(g, "heads"));
+        sct_guess_destroy(&g);
+        file_fini(&f);
+    }
+}
+
+END_TEST
+
 START_TEST(test_swin)
 {
     for (const struct sct_dialect *const *d = sct_dialects; *d; d++) {
@@ -332,6 +355,7 @@ Suite *guess_suite(void)
     TCase *t = tcase_create("all");
     tcase_add_test(t, test_vit);
     tcase_add_test(t, test_vit_forms);
+    tcase_add_test(t, test_usual_heads);
     tcase_add_test(t, test_swin);
     tcase_add_test(t, test_swin_image);
     tcase_add_test(t, test_unbuilt);
