@@ -38,6 +38,7 @@ static const struct sct_canon_name vit_names[] = {
     {"attn_pool.*", "attention pooling", SCT_CANON_MAY},
     {"blocks.#.attn.norm." WB, "scale norms", SCT_CANON_MAY},
     {"blocks.#.mlp.norm." WB, "scale norms", SCT_CANON_MAY},
+    {"blocks.#.mlp.(w12|w3|fc1_g|fc1_x)." WB, "SwiGLU", SCT_CANON_MAY},
     {NULL, NULL, 0},
 };
 
@@ -222,7 +223,9 @@ static const struct sct_dialect_rule hf5_deit_class[] = {HF5_VIT("[deit.]"), HF_
     HF_ENDS(P), COPY("blocks.#.(norm1|norm2)." WB, P "encoder.layer.#.(norm1|norm2)." WB),     \
         COPY("blocks.#.(ls1|ls2).gamma",                                                       \
              P "encoder.layer.#.(layer_scale1|layer_scale2).lambda1"),                         \
-        HF_MLP(P "encoder.layer.#."), HF_HEAD
+        HF_MLP(P "encoder.layer.#."), HF_HEAD,                                                 \
+        COPY("blocks.#.mlp.(w12|w3)." WB,                                                      \
+             P "encoder.layer.#.mlp.(weights_in|weights_out)." WB)
 #define HF_DINO_REG(P) HF_DINO(P), COPY("reg_token", P "embeddings.register_tokens")
 #define DINO           "[dinov2.]"
 #define DINO_REG       "[dinov2_with_registers.]"

@@ -251,19 +251,28 @@ static sct_status vit_pool(struct work *w)
                           : fact(w, "pool", true, "there is no class token");
 }
 
-static sct_status vit(struct work *w)
+/* SwiGLU makes gate and value in one layer. */
+static sct_status vit_mlp(struct work *w)
 {
     struct sct_model_config *c = &w->g->cfg;
     char text[96];
+    const struct sct_canon *fc = find(w, 2, "blocks.0.mlp.fc1.weight"),
+                           *back = find(w, 2, "blocks.0.mlp.fc2.weight");
+    c->mlp = fc ? fc->desc.dim[0] : 4 * c->dim;
+    if (fc && back && fc->desc.dim[0] / 2 == back->desc.dim[1] && fc->desc.dim[0] % 2 == 0)
+        SCT_TRY(unbuilt(w, "SwiGLU", fc->name));
+    return fc ? fact(w, "mlp", true, "%s is %s", fc->name, shape(fc, text, sizeof text))
+              : fact(w, "mlp", false, "four times dim");
+}
+
+static sct_status vit(struct work *w)
+{
+    struct sct_model_config *c = &w->g->cfg;
     SCT_TRY(patches(w));
     c->depth = w->m->depth[0];
     SCT_TRY(fact(w, "depth", true, "blocks in the file"));
     SCT_TRY(vit_heads(w));
-    const struct sct_canon *fc = find(w, 2, "blocks.0.mlp.fc1.weight");
-    c->mlp = fc ? fc->desc.dim[0] : 4 * c->dim;
-    SCT_TRY(
-        fc ? fact(w, "mlp", true, "blocks.0.mlp.fc1.weight is %s", shape(fc, text, sizeof text))
-           : fact(w, "mlp", false, "four times dim"));
+    SCT_TRY(vit_mlp(w));
     SCT_TRY(vit_variants(w));
     SCT_TRY(vit_pool(w));
     SCT_TRY(vit_image(w));
@@ -303,6 +312,8 @@ static sct_status swin_window(struct work *w)
     for (uint32_t i = 1; i < w->m->stages; i++) {
         const struct sct_canon *t = table(w, i);
         const uint32_t r = t ? side(t->desc.dim[0]) : 0;
+        if (s % 2 && r > s)
+            SCT_TRY(unbuilt(w, "a window of its own in a later stage", t->name));
         if (r % 2 == 0 || r >= s)
             continue;
         c->image = (c->patch << i) * (r + 1) / 2;

@@ -49,6 +49,13 @@ const struct sct_guess_fact *sct_guess_fact(const struct sct_guess *g, const cha
     return NULL;
 }
 
+/* What resizes it: bias tables have two ways. */
+static const char *resizing(const char *key)
+{
+    return strcmp(key, "window") == 0 ? "--interp timm or ms resizes it"
+                                      : "--interp timm, timm-0.6, hf or ms resizes it";
+}
+
 /* Whether the key is one that resizing changes. */
 static bool resizable(const char *key)
 {
@@ -83,8 +90,7 @@ sct_status sct_guess_check(const struct sct_guess *g, const struct sct_model_con
         sct_guess_value_text(k, cfg, value, sizeof value);
     return sct_fail(err, SCT_EFILE, "%s: %s is %s (%s), model %s says %s; %s", origin, f->key,
                     f->value, f->why, cfg->name, value,
-                    resizable(f->key) ? "--interp timm, timm-0.6, hf or ms resizes it"
-                                      : advice);
+                    resizable(f->key) ? resizing(f->key) : advice);
 }
 
 sct_status sct_guess_built(const struct sct_guess *g, const char *origin, sct_error *err)

@@ -158,8 +158,9 @@ static sct_status reshape(struct sct_weights *w, struct sct_weight *x, const str
     if (!can || w->interp == SCT_INTERP_NONE)
         return sct_fail(err, SCT_EFILE, "%s: tensor %s: expected %s, found %s; %s", w->origin,
                         x->t.name, want, have,
-                        can ? "--interp timm, timm-0.6, hf or ms resizes it"
-                            : "is --model right?");
+                        !can      ? "is --model right?"
+                        : g.table ? "--interp timm or ms resizes it"
+                                  : "--interp timm, timm-0.6, hf or ms resizes it");
     if (!sct_interp_does(w->interp, g.table))
         return sct_fail(err, SCT_EUSAGE,
                         "%s: tensor %s: expected %s, found %s, and --interp %s resizes no "

@@ -330,6 +330,10 @@ def folders_of_transformers():
         fails(FILE, ["no head that can be used", "classifier.", why, "--adapter"], "predict",
               "--weights", name + "_head", "--image", "p.png")
     shutil.copytree(os.path.join(hub, "dinov2"), "dinov2")
+    save_tensors("giant.safetensors", {
+        k.replace("mlp.fc1", "mlp.weights_in").replace("mlp.fc2", "mlp.weights_out"): t
+        for k, t in raw_tensors("dinov2/model.safetensors").items()})
+    fails(FILE, ["giant.safetensors has SwiGLU (blocks.0.mlp.w12."], "inspect", "giant.safetensors")
     edit("dinov2", use_swiglu_ffn=True)
     fails(FILE, ["another use_swiglu_ffn than false"], "inspect", "dinov2")
 

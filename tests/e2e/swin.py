@@ -186,9 +186,14 @@ def refused():
               "data", "--strategy", "linear", "--dry-run")
     swin()
     write("wrong.yaml", read("swin.yaml").decode().replace("window: 5", "window: 4"))
-    fails(FILE, ["window is 5", "relative_position_bias_table", "[81][1]", "says 4"], "train", "--model",
-          "wrong.yaml", "--weights", "swin.safetensors", "--data", "data", "--strategy", "linear",
-          "--dry-run")
+    fails(FILE, ["window is 5", "relative_position_bias_table", "[81][1]",
+                 "says 4; --interp timm or ms resizes it"], "train", "--model", "wrong.yaml", "--weights",
+          "swin.safetensors", "--data", "data", "--strategy", "linear", "--dry-run")
+    # a table that was cut to its map
+    write("large.yaml", read("swin.yaml").decode().replace("image_size: %d" % SIDE, "image_size: 64"))
+    fails(FILE, ["relative_position_bias_table: expected [81]", "; --interp timm or ms resizes it"],
+          "train", "--model", "large.yaml", "--weights", "swin.safetensors", "--data", "data", "--strategy",
+          "linear", "--dry-run")
     run_ = ["train", "--model", "swin.yaml", "--weights", "swin.safetensors", "--data", "data"]
     fails(USAGE, ["stage[7]"], *run_, "--strategy", "sct", "--set",
           "sites=stage[7].block[*].attn.res", "--dry-run")

@@ -152,7 +152,9 @@ START_TEST(test_unbuilt)
     static const struct {
         const char *name, *what;
     } more[] = {{"attn_pool.latent", "attention pooling (attn_pool.latent)"},
-                {"blocks.3.attn.norm.weight", "scale norms (blocks.3.attn.norm.weight)"}};
+                {"blocks.3.attn.norm.weight", "scale norms (blocks.3.attn.norm.weight)"},
+                {"blocks.3.mlp.w12.weight", "SwiGLU (blocks.3.mlp.w12.weight)"},
+                {"blocks.3.mlp.fc1_g.bias", "SwiGLU (blocks.3.mlp.fc1_g.bias)"}};
 
     for (size_t i = 0; i < sizeof more / sizeof more[0]; i++) {
         struct file f = {.n = 0};
@@ -167,6 +169,39 @@ START_TEST(test_unbuilt)
         sct_guess_destroy(&g);
         file_fini(&f);
     }
+}
+
+END_TEST
+
+/* A file in which tensor name has another shape says what it is of. */
+static void check_reshaped(const struct file_model *form, const char *name, uint64_t a,
+                           uint64_t b, const char *what)
+{
+    const uint64_t dim[2] = {a, b};
+    struct file f = {.n = 0};
+    file_write(&f, form, sct_dialect_find(form->arch, "timm"), "", false);
+    file_remove(&f, name);
+    file_add(&f, name, 2, dim);
+    struct sct_guess *g = guess_of(&f);
+    ck_assert_uint_eq(g->n_unbuilt, what != NULL);
+    if (what)
+        ck_assert_str_eq(g->unbuilt[0], what);
+    sct_guess_destroy(&g);
+    file_fini(&f);
+}
+
+/* Shapes that no model here has, by their names: gate and value in one layer, the windows of
+ * Swin-S3. A smaller window is a table that was cut to its map. */
+START_TEST(test_unbuilt_shapes)
+{
+    static const char table[] = "layers.2.blocks.0.attn.relative_position_bias_table";
+    check_reshaped(&vit_base, "blocks.0.mlp.fc1.weight", 6144, 768,
+                   "SwiGLU (blocks.0.mlp.fc1.weight)");
+    check_reshaped(&vit_base, "blocks.0.mlp.fc1.weight", 6143, 768, NULL);
+    check_reshaped(&swin_base, table, 27 * 27, 16,
+                   "a window of its own in a later stage "
+                   "(layers.2.blocks.0.attn.relative_position_bias_table)");
+    check_reshaped(&swin_base, table, 9 * 9, 16, NULL);
 }
 
 END_TEST
@@ -359,6 +394,7 @@ Suite *guess_suite(void)
     tcase_add_test(t, test_swin);
     tcase_add_test(t, test_swin_image);
     tcase_add_test(t, test_unbuilt);
+    tcase_add_test(t, test_unbuilt_shapes);
     tcase_add_test(t, test_variants);
     tcase_add_test(t, test_prefix);
     tcase_add_test(t, test_contradictions);
