@@ -253,17 +253,28 @@ static json_t *base_json(const struct sct_base_file *f, const char *preset,
 
 /* ---- */
 
+/* Whether the file is a base: *fit, and why not. */
+static sct_status judge(struct sct_base_file *f, sct_status *fit, sct_error *verdict,
+                        sct_error *err)
+{
+    *fit = sct_base_file_check(f, verdict);
+    if (*fit == SCT_OK && f->folder.unsure)
+        *fit = sct_fail(verdict, SCT_EFILE, "%s", f->folder.unsure);
+    if (*fit != SCT_OK)
+        return SCT_OK;
+    SCT_TRY(sct_base_file_shapes(f, err));
+    *fit = sct_dialect_check(f->map, sct_ckpt_path(f->ck), verdict);
+    return SCT_OK;
+}
+
 sct_status inspect_base(const char *path, bool json, sct_error *err)
 {
     struct sct_base_file f;
     sct_error verdict = SCT_ERROR_INIT;
     char preset[96] = "";
     SCT_TRY(sct_base_file_open(&f, path, err));
-    sct_status fit = sct_base_file_check(&f, &verdict);
-    if (fit == SCT_OK && f.folder.unsure)
-        fit = sct_fail(&verdict, SCT_EFILE, "%s", f.folder.unsure);
-    sct_status rc = SCT_OK;
-    if (f.guess)
+    sct_status fit = SCT_OK, rc = judge(&f, &fit, &verdict, err);
+    if (rc == SCT_OK && f.guess)
         rc = sct_preset_find(f.guess, path, false, preset, sizeof preset, err);
     if (rc == SCT_OK && json) {
         rc = cli_print_json(base_json(&f, preset, &verdict), err);

@@ -154,6 +154,9 @@ sct_status sct_dialect_map(struct sct_dialect_map **m, const struct sct_named *t
 void sct_dialect_map_destroy(struct sct_dialect_map **m);
 /* By canonical name, or NULL. */
 const struct sct_canon *sct_dialect_canon(const struct sct_dialect_map *m, const char *name);
+/* Adds a problem that somebody else found. ENOMEM. */
+SCT_PRINTF(3, 4)
+sct_status sct_dialect_problem(struct sct_dialect_map *m, sct_error *err, const char *fmt, ...);
 /* SCT_OK without problems; else EFILE with the first ones. origin (a path) begins it. */
 sct_status sct_dialect_check(const struct sct_dialect_map *m, const char *origin,
                              sct_error *err);

@@ -28,25 +28,40 @@ struct work {
     sct_error *err;
 };
 
-SCT_PRINTF(2, 3)
-
-static sct_status problem(struct work *w, const char *fmt, ...)
+static sct_status keep_problem(struct sct_dialect_map *m, sct_error *err, const char *fmt,
+                               va_list ap)
 {
-    struct sct_dialect_map *m = w->m;
     char text[900];
-    va_list ap;
     if (m->n_problem == SCT_DIALECT_PROBLEMS) {
         m->n_more++;
         return SCT_OK;
     }
-    va_start(ap, fmt);
     (void)vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
     char *copy = sct_arena_strdup(&m->arena, text);
     if (!copy)
-        return sct_nomem(w->err);
+        return sct_nomem(err);
     m->problem[m->n_problem++] = copy;
     return SCT_OK;
+}
+
+sct_status sct_dialect_problem(struct sct_dialect_map *m, sct_error *err, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    const sct_status rc = keep_problem(m, err, fmt, ap);
+    va_end(ap);
+    return rc;
+}
+
+SCT_PRINTF(2, 3)
+
+static sct_status problem(struct work *w, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    const sct_status rc = keep_problem(w->m, w->err, fmt, ap);
+    va_end(ap);
+    return rc;
 }
 
 /* ---- reading names ---- */

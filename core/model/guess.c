@@ -124,7 +124,8 @@ static uint32_t usual_heads(uint32_t dim)
     return best;
 }
 
-/* Flax keeps the heads apart: (dim, heads, channels). */
+/* Flax keeps the heads apart: (dim, heads, channels). A norm of queries is as wide as a head;
+ * one that is as wide as all of them is not built, which its shape tells later. */
 static sct_status vit_heads(struct work *w)
 {
     const struct sct_canon *q = find(w, 2, "blocks.0.attn.qkv.weight");
@@ -134,6 +135,12 @@ static sct_status vit_heads(struct work *w)
             continue;
         w->g->cfg.heads = (uint32_t)t->dim[k];
         return fact(w, "heads", true, "an axis of %.100s", t->name);
+    }
+    const struct sct_canon *norm = find(w, 1, "blocks.0.attn.q_norm.weight");
+    const uint32_t dim = w->g->cfg.dim, n = norm ? norm->desc.dim[0] : 0;
+    if (n && n < dim && dim % n == 0) {
+        w->g->cfg.heads = dim / n;
+        return fact(w, "heads", true, "%s has %u channels", norm->name, n);
     }
     w->g->cfg.heads = usual_heads(w->g->cfg.dim);
     return fact(w, "heads", false, "not stored; %u channels each",

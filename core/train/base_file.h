@@ -30,6 +30,11 @@ void sct_base_file_close(struct sct_base_file *f);
 /* OK, or EFILE with what keeps the file from being a base: names, shapes, elements that are no
  * numbers, parts of a model that are not built. */
 sct_status sct_base_file_check(const struct sct_base_file *f, sct_error *err);
+/* The shapes of the model that the guess is, against those of a file that passed
+ * sct_base_file_check: adds a problem to the map for each tensor that has another one, is
+ * missing or does not belong to it. The head is left out, because training starts another.
+ * ENOMEM. */
+sct_status sct_base_file_shapes(struct sct_base_file *f, sct_error *err);
 /* Why a canonical tensor cannot be read as floats, or NULL. */
 const char *sct_base_file_unreadable(const struct sct_base_file *f, const struct sct_canon *c);
 /* Adds every canonical tensor to w, which then loads from f and must not outlive it. */

@@ -55,7 +55,6 @@ static const struct sct_timm_row rows[] = {
     {"vit_huge_patch14_clip_quickgelu_378", 16, SCT_GELU_QUICK, 1e-5f},
     {"vit_huge_patch14_gap_224", 16, SCT_GELU_ERF, 1e-6f},
     {"vit_huge_patch16_gap_448", 16, SCT_GELU_ERF, 1e-6f},
-    {"vit_intern300m_patch14_448", 16, SCT_GELU_ERF, 1e-6f},
     {"vit_large_patch14_224", 16, SCT_GELU_ERF, 1e-6f},
     {"vit_large_patch14_clip_336", 16, SCT_GELU_ERF, 1e-5f},
     {"vit_large_patch14_clip_quickgelu_336", 16, SCT_GELU_QUICK, 1e-5f},
@@ -103,6 +102,7 @@ static const struct {
     {"_dinov3", "a rotary position embedding"},
     {"vit_pe_", "a rotary position embedding"},
     {"relpos_", "relative positions"},
+    {"vit_intern300m", "no norm behind the last block"},
     {NULL, NULL},
 };
 

@@ -153,6 +153,22 @@ def problems():
     # what some blocks have all must have
     r = bad("scale.safetensors", lambda t: t.update({"blocks.0.ls1.gamma": norm}),
             "blocks.1.ls1.gamma is missing", "blocks.0.ls2.gamma is missing")
+    # shapes that only building the model would tell
+    short = ("F32", [40], norm[2][:160])
+    r = bad("short.safetensors", lambda t: t.update({"norm.bias": short}),
+            "tensor norm.bias: expected [48] f32, as in the model that the others make, found [40] f32")
+    equal(len(r["problems"]), 1)
+    proj = t["blocks.1.attn.proj.weight"]
+    r = bad("wide.safetensors", lambda t: t.update({
+        "blocks.1.attn.proj.weight": ("F32", [24, 96], proj[2]), "norm.bias": short}),
+            "2 problems", "blocks.1.attn.proj.weight: expected [48][48]", "found [24][96]")
+    r = bad("norms.safetensors", lambda t: t.update({"fc_norm.weight": norm, "fc_norm.bias": norm}),
+            "tensor fc_norm.weight does not belong to the model")
+    bad("none.safetensors", lambda t: [t.pop("norm.weight"), t.pop("norm.bias")],
+        "tensor norm.weight is missing")
+    # a head is not the backbone's matter: training starts another one
+    save_tensors("head.safetensors", dict(t, **{"head.bias": short}))
+    equal(inspect("head.safetensors")["problems"], [])
     r = bad("other.safetensors", lambda t: [t.clear(), t.update({"conv1.weight": norm})],
             "no dialect knows any")
     equal((r["dialect"], r["model"]), (None, None))
