@@ -88,7 +88,7 @@ static void print_tensors(const struct sct_ckpt *ck, const struct sct_base_file 
     }
 }
 
-static void print_guess(const struct sct_base_file *f, const char *preset)
+static void print_guess(const struct sct_base_file *f, const struct sct_preset_found *preset)
 {
     const struct sct_dialect *d = f->map->dialect;
     if (d)
@@ -96,8 +96,10 @@ static void print_guess(const struct sct_base_file *f, const char *preset)
                f->map->wrapper[0] ? ", behind " : "", f->map->wrapper);
     if (!f->guess)
         return;
-    printf("  model %s%s\n", preset[0] ? preset : f->guess->cfg.name,
-           preset[0] ? "" : ", which is no preset");
+    printf("  model %s%s\n", preset->name[0] ? preset->name : f->guess->cfg.name,
+           preset->name[0] ? "" : ", which is no preset");
+    if (preset->others[0])
+        printf("    fits too: %s\n", preset->others);
     for (uint32_t i = 0; i < f->guess->n_fact; i++) {
         const struct sct_guess_fact *x = &f->guess->fact[i];
         printf("    %-12s %-16s %s%s\n", x->key, x->value,
@@ -200,7 +202,7 @@ static json_t *tensors_json(const struct sct_ckpt *ck, const struct sct_base_fil
     return all;
 }
 
-static json_t *guess_json(const struct sct_guess *g, const char *preset)
+static json_t *guess_json(const struct sct_guess *g, const struct sct_preset_found *preset)
 {
     json_t *facts = json_array();
     for (uint32_t i = 0; i < g->n_fact; i++)
@@ -208,9 +210,10 @@ static json_t *guess_json(const struct sct_guess *g, const char *preset)
                                                g->fact[i].key, "value", g->fact[i].value,
                                                "known", (int)g->fact[i].known, "said",
                                                (int)g->fact[i].said, "why", g->fact[i].why));
-    return json_pack("{s:s, s:o, s:o, s:o}", "name", g->cfg.name, "preset",
-                     preset[0] ? json_string(preset) : json_null(), "facts", facts, "not_built",
-                     texts(g->unbuilt, g->n_unbuilt));
+    return json_pack("{s:s, s:o, s:o, s:o, s:o}", "name", g->cfg.name, "preset",
+                     preset->name[0] ? json_string(preset->name) : json_null(), "presets_too",
+                     preset->others[0] ? json_string(preset->others) : json_null(), "facts",
+                     facts, "not_built", texts(g->unbuilt, g->n_unbuilt));
 }
 
 static json_t *folder_json(const struct sct_model_folder *m, uint32_t size)
@@ -230,7 +233,7 @@ static json_t *folder_json(const struct sct_model_folder *m, uint32_t size)
                      "preprocess", pre);
 }
 
-static json_t *base_json(const struct sct_base_file *f, const char *preset,
+static json_t *base_json(const struct sct_base_file *f, const struct sct_preset_found *preset,
                          const sct_error *verdict)
 {
     const struct sct_dialect *d = f->map->dialect;
@@ -271,16 +274,18 @@ sct_status inspect_base(const char *path, bool json, sct_error *err)
 {
     struct sct_base_file f;
     sct_error verdict = SCT_ERROR_INIT;
-    char preset[96] = "";
+    struct sct_preset_found preset = {.named = false};
     SCT_TRY(sct_base_file_open(&f, path, err));
     sct_status fit = SCT_OK, rc = judge(&f, &fit, &verdict, err);
     if (rc == SCT_OK && f.guess)
-        rc = sct_preset_find(f.guess, path, false, preset, sizeof preset, err);
+        rc = sct_preset_find(f.guess, path, false, &preset, err);
+    if (rc == SCT_OK && f.guess)
+        rc = sct_preset_tell(f.guess, &preset, err);
     if (rc == SCT_OK && json) {
-        rc = cli_print_json(base_json(&f, preset, &verdict), err);
+        rc = cli_print_json(base_json(&f, &preset, &verdict), err);
     } else if (rc == SCT_OK) {
         print_head(f.ck);
-        print_guess(&f, preset);
+        print_guess(&f, &preset);
         print_folder(&f.folder, f.guess ? f.guess->cfg.image : 224);
         print_tensors(f.ck, &f);
         print_problems(&f);

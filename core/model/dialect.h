@@ -62,6 +62,7 @@ struct sct_dialect {
     bool same;           /* canonical names that no rule speaks of are kept */
     bool npz;            /* Flax: timm resizes these position embeddings in its own way */
     float eps;           /* of the norms, as its library has it by default */
+    uint32_t gelu;       /* enum sct_gelu, the same */
     const struct sct_dialect_rule *rule;
     const struct sct_dialect_ignore *ignore;
 };

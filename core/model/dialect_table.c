@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include <sctrun/op_params.h>
+
 #define WB "(weight|bias)"
 #define SB "(scale|bias)"
 
@@ -480,6 +482,7 @@ static const struct sct_dialect clip_hf = {
     .what = "transformers' CLIP, its vision tower",
     .has = {CLIP "encoder.layers.#.self_attn.q_proj.weight", CLIP "embeddings.class_embedding"},
     .eps = 1e-5f,
+    .gelu = SCT_GELU_QUICK,
     .rule = hf_clip,
     .ignore = hf_clip_ignore,
 };

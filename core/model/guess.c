@@ -91,14 +91,17 @@ static sct_status classes(struct work *w, const char *head)
              : fact(w, "classes", false, "there is no head; the default");
 }
 
-static sct_status eps(struct work *w)
+/* What no tensor tells, as the library has it whose names they are. */
+static sct_status defaults(struct work *w)
 {
-    w->g->cfg.eps = w->m->dialect->eps;
-    if (w->g->cfg.pre_norm) {
-        w->g->cfg.eps = 1e-5f;
+    struct sct_model_config *c = &w->g->cfg;
+    const struct sct_dialect *d = w->m->dialect;
+    c->gelu = d->gelu;
+    SCT_TRY(fact(w, "gelu", false, "not stored; the default of %s", d->what));
+    c->eps = c->pre_norm ? 1e-5f : d->eps;
+    if (c->pre_norm)
         return fact(w, "eps", false, "not stored; CLIP's");
-    }
-    return fact(w, "eps", false, "not stored; the default of %s", w->m->dialect->what);
+    return fact(w, "eps", false, "not stored; the default of %s", d->what);
 }
 
 /* ---- ViT ---- */
@@ -284,7 +287,7 @@ static sct_status vit(struct work *w)
     SCT_TRY(vit_pool(w));
     SCT_TRY(vit_image(w));
     SCT_TRY(classes(w, "head"));
-    return eps(w);
+    return defaults(w);
 }
 
 /* ---- Swin ---- */
@@ -368,7 +371,7 @@ static sct_status swin(struct work *w)
                       shape(fc, text, sizeof text))
                : fact(w, "mlp_ratio", false, "the usual one"));
     SCT_TRY(classes(w, "head.fc"));
-    return eps(w);
+    return defaults(w);
 }
 
 /* ---- */

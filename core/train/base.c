@@ -10,7 +10,6 @@
 #include "core/io/file.h"
 #include "core/plug/module.h"
 #include "core/train/model_io.h"
-#include "core/train/preset.h"
 
 sct_status sct_model_config_load(struct sct_model_config *cfg, const char *name, char *weights,
                                  size_t size, sct_error *err)
@@ -61,10 +60,10 @@ void sct_base_close(struct sct_base *b)
 }
 
 sct_status sct_base_model(const struct sct_base *b, enum sct_interp interp,
-                          struct sct_model_config *cfg, bool *preset, sct_error *err)
+                          struct sct_model_config *cfg, struct sct_preset_found *found,
+                          sct_error *err)
 {
-    char name[96];
-    *preset = false;
+    memset(found, 0, sizeof *found);
     if (!b->file.guess)
         return sct_fail(err, SCT_EUSAGE,
                         "random weights do not say of which model: say --model NAME (see "
@@ -72,10 +71,9 @@ sct_status sct_base_model(const struct sct_base *b, enum sct_interp interp,
     if (b->file.folder.unsure)
         return sct_fail(err, SCT_EFILE, "%s", b->file.folder.unsure);
     SCT_TRY(sct_preset_find(b->file.guess, sct_ckpt_path(b->file.ck), interp != SCT_INTERP_NONE,
-                            name, sizeof name, err));
-    *preset = name[0] != 0;
-    if (*preset)
-        return sct_model_config_load(cfg, name, NULL, 0, err);
+                            found, err));
+    if (found->name[0])
+        return sct_preset_config(b->file.guess, found, cfg, err);
     *cfg = b->file.guess->cfg;
     return SCT_OK;
 }

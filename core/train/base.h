@@ -5,6 +5,7 @@
 
 #include "core/io/sha256.h"
 #include "core/train/base_file.h"
+#include "core/train/preset.h"
 
 /* Reads configs/models/<name>.yaml, or a file when name holds a '/' or ends in .yaml. weights
  * (may be NULL) receives the file that the configuration names for itself, resolved, or "".
@@ -22,10 +23,11 @@ struct sct_base {
 
 sct_status sct_base_open(struct sct_base *b, const char *path, uint64_t seed, sct_error *err);
 /* The model of an open file when nobody says one: the preset that its shapes and, among equals,
- * its name tell, or else a configuration of what is known and usual. *preset: whether it is a
- * preset's. EUSAGE when random; EFILE: what the folder says of itself leaves it open. */
+ * its name tell, or else a configuration of what is known and usual; found->name is "" then.
+ * EUSAGE when random; EFILE: what the folder says of itself leaves it open. */
 sct_status sct_base_model(const struct sct_base *b, enum sct_interp interp,
-                          struct sct_model_config *cfg, bool *preset, sct_error *err);
+                          struct sct_model_config *cfg, struct sct_preset_found *found,
+                          sct_error *err);
 void sct_base_close(struct sct_base *b);
 
 /* SHA-256 of the backbone's canonical tensors that the model uses (not the head). */

@@ -8,6 +8,7 @@
 #include "core/base/status.h"
 #include "core/io/text.h"
 #include "core/model/build.h"
+#include "core/train/model_io.h"
 
 /* Architecture and weights file, as far as options and adapter say them. *name: whether the
  * architecture is known. */
@@ -32,14 +33,35 @@ static sct_status name_base(struct sct_session *x, bool *named, sct_error *err)
     return SCT_OK;
 }
 
+/* What of the preset no tensor proves, where the file does not say the preset by its name. */
+static void say_preset(struct sct_session *x, const struct sct_preset_found *preset)
+{
+    const struct sct_guess *g = x->base.file.guess;
+    const struct sct_guess_fact *heads = sct_guess_fact(g, "heads");
+    char gelu[16];
+    (void)sct_model_key_text(sct_model_key_find(x->cfg.arch, "gelu"), &x->cfg, gelu,
+                             sizeof gelu);
+    sct_session_say(x, SCT_LOG_INFO, "model %s, by the shapes of %.200s, with eps %g, gelu %s",
+                    x->cfg.name, x->weights, (double)x->cfg.eps, gelu);
+    if (preset->others[0] && !x->base.file.folder.what)
+        sct_session_say(x, SCT_LOG_WARN, "the shapes of %.200s fit %s too; --model says which",
+                        x->weights, preset->others);
+    if (!preset->named && heads && !heads->known && !heads->said &&
+        x->cfg.heads != g->cfg.heads)
+        sct_session_say(
+            x, SCT_LOG_WARN,
+            "%.200s does not say the heads: %u, as preset %s has, supposedly not %s; "
+            "--model says otherwise",
+            x->weights, x->cfg.heads, x->cfg.name, heads->value);
+}
+
 /* What the file tells where nobody says the architecture. */
 static sct_status tell_model(struct sct_session *x, enum sct_interp interp, sct_error *err)
 {
-    bool preset;
+    struct sct_preset_found preset;
     SCT_TRY(sct_base_model(&x->base, interp, &x->cfg, &preset, err));
-    if (preset) {
-        sct_session_say(x, SCT_LOG_INFO, "model %s, by the shapes of %.200s", x->cfg.name,
-                        x->weights);
+    if (preset.name[0]) {
+        say_preset(x, &preset);
         return SCT_OK;
     }
     const struct sct_guess_fact *heads = sct_guess_fact(x->base.file.guess, "heads");

@@ -130,6 +130,104 @@ def presets():
           "data/images/test")
 
 
+HF = (("patch_embed.proj", "embeddings.patch_embeddings.projection"), ("blocks.", "encoder.layer."),
+      ("cls_token", "embeddings.cls_token"), ("pos_embed", "embeddings.position_embeddings"),
+      ("attn.proj", "attention.output.dense"), ("mlp.fc1", "intermediate.dense"),
+      ("mlp.fc2", "output.dense"), ("norm1", "layernorm_before"), ("norm2", "layernorm_after"))
+CLIP = (("patch_embed.proj", "embeddings.patch_embedding"), ("blocks.", "encoder.layers."),
+        ("attn.proj", "self_attn.out_proj"), ("norm1", "layer_norm1"), ("norm2", "layer_norm2"))
+
+
+def renamed(shapes, rules, qkv, norm):
+    """Shapes of a model of timm's in the names of transformers, without the head."""
+    out = {}
+    for name, shape in shapes.items():
+        if name.startswith("head."):
+            continue
+        for a, b in rules:
+            name = name.replace(a, b)
+        if name.startswith("norm."):
+            name = name.replace("norm", norm)
+        parts = [name.replace("attn.qkv", q) for q in qkv] if "qkv" in name else [name]
+        for part in parts:
+            out[part] = (shape[0] // len(parts), *shape[1:])
+    return out
+
+
+def hole(path, shapes):
+    """A file of those shapes whose values are zeros that take no room."""
+    header, at = {}, 0
+    for name, shape in shapes.items():
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [at, at + 4 * count(shape)]}
+        at += 4 * count(shape)
+    text = json.dumps(header).encode()
+    with open(path, "wb") as f:
+        f.write(struct.pack("<Q", len(text)) + text)
+        f.truncate(8 + len(text) + at)
+
+
+def shapes_of(dim, heads=3):
+    return base_shapes(1000, image_size=224, patch_size=16, dim=dim, depth=12, heads=heads)
+
+
+QKV = ["attention.attention." + q for q in ("query", "key", "value")]
+
+
+@test
+def what_the_names_say():
+    """eps and activation are those of the library whose names the tensors have, whatever the preset
+    says; inspect and training agree."""
+    small = base_shapes(10, image_size=64, patch_size=8, dim=64, depth=6, heads=4)
+    hole("hf.safetensors", renamed(small, HF, QKV, "layernorm"))
+    vtab(n_train=8)
+    args = ["--data", "data", "--strategy", "linear", "--batch-size", 8, "--max-steps", 1]
+    for name, eps in (("hf", "1e-12"), ("sprite_vit.hf", "1e-06")):  # the last says the preset
+        os.rename("hf.safetensors", name + ".safetensors")
+        r = inspect(name + ".safetensors")
+        equal((r["model"]["preset"], facts(r)["eps"], facts(r)["gelu"]), ("sprite_vit", eps, "erf"))
+        r = sctrun("train", *args, "--weights", name + ".safetensors", "--output", name)
+        contains(r.err, "model sprite_vit, by the shapes of", "with eps %s, gelu erf" % eps)
+        with open(name + "/last/adapter_config.json") as f:
+            close(json.load(f)["sctrun"]["base"]["config"]["eps"] / float(eps), 1)
+    # CLIP: QuickGELU unless the file's name says otherwise
+    clip = renamed(shapes_of(768, heads=12), CLIP, ["self_attn.%s_proj" % q for q in "qkv"],
+                   "post_layernorm")
+    clip["embeddings.class_embedding"] = clip.pop("cls_token")[2:]
+    clip["embeddings.position_embedding.weight"] = clip.pop("pos_embed")[1:]
+    del clip["embeddings.patch_embedding.bias"]
+    clip.update({"pre_layrnorm.weight": (768,), "pre_layrnorm.bias": (768,)})
+    clip = {"vision_model." + k: v for k, v in clip.items()}
+    hole("clip.safetensors", clip)
+    r = inspect("clip.safetensors")
+    equal((r["model"]["preset"], facts(r)["gelu"], facts(r)["eps"], r["error"]),
+          ("vit_base_patch16_clip_quickgelu_224", "quick", "1e-05", None))
+    equal(r["model"]["presets_too"], "vit_base_patch16_clip_224 (gelu)")
+    contains(sctrun("inspect", "clip.safetensors").out, "fits too: vit_base_patch16_clip_224 (gelu)")
+    os.rename("clip.safetensors", "vit_base_patch16_clip_224.laion.safetensors")
+    r = inspect("vit_base_patch16_clip_224.laion.safetensors")
+    equal((facts(r)["gelu"], r["model"]["presets_too"]), ("erf", None))
+
+
+@test
+def several_presets():
+    hole("tiny.safetensors", shapes_of(192))
+    args = ["train", "--data", "task:sprites_color", "--strategy", "linear", "--dry-run", "--weights"]
+    r = sctrun(*args, "tiny.safetensors")
+    contains(r.err, "the shapes of tiny.safetensors fit deit_tiny_patch16_224 (mean, std) too",
+             "--model says which")
+    os.rename("tiny.safetensors", "vit_tiny_patch16_224.safetensors")
+    check("fit" not in sctrun(*args, "vit_tiny_patch16_224.safetensors").err)
+    check("fit" not in sctrun(*args, "vit_tiny_patch16_224.safetensors", "--model",
+                              "deit_tiny_patch16_224").err)
+    # a preset's heads, where others of its width have fewer
+    gap = {**shapes_of(768, heads=12), "pos_embed": (1, 196, 768)}
+    del gap["cls_token"]
+    hole("gap.safetensors", gap)
+    equal(facts(inspect("gap.safetensors"))["heads"], "16")
+    contains(sctrun(*args, "gap.safetensors").err, "gap.safetensors does not say the heads: 16, as preset "
+             "vit_base_patch16_gap_224 has, supposedly not 12")
+
+
 @test
 def problems():
     t = base_tensors()
