@@ -34,12 +34,16 @@ static void print_strategies(const json_t *list)
         const json_t *o = json_array_get(list, i), *options = json_object_get(o, "options");
         const char *name = json_string_value(json_object_get(o, "name")), *key;
         json_t *value;
-        printf("  strategy %s, %zu tensors:", name ? name : "?",
-               json_array_size(json_object_get(o, "tensors")));
+        printf("  strategy ");
+        (void)cli_put(stdout, name ? name : "?", "");
+        printf(", %zu tensors:", json_array_size(json_object_get(o, "tensors")));
         json_object_foreach((json_t *)(uintptr_t)options, key, value)
         {
             const char *text = json_string_value(value);
-            printf(" %s=%s", key, text ? text : "?");
+            printf(" ");
+            (void)cli_put(stdout, key, "");
+            printf("=");
+            (void)cli_put(stdout, text ? text : "?", "");
         }
         printf("\n");
     }
@@ -54,8 +58,11 @@ static sct_status inspect_adapter(const char *dir, int json, sct_error *err)
     const char *arch = json_string_value(json_object_get(base, "architecture"));
     sct_status rc = SCT_OK;
     if (!json) {
-        printf("%s: adapter, peft_type %s%s%s\n", dir, type ? type : "?", arch ? ", base " : "",
-               arch ? arch : "");
+        printf("%s: adapter, peft_type ", dir);
+        (void)cli_put(stdout, type ? type : "?", "");
+        printf("%s", arch ? ", base " : "");
+        (void)cli_put(stdout, arch ? arch : "", "");
+        printf("\n");
         print_strategies(json_object_get(json_object_get(f.config, "sctrun"), "strategies"));
         if (base)
             rc = print_base(&f, base, err);

@@ -48,15 +48,25 @@ static void shape_text(const struct sct_ckpt_tensor *t, char *buf, size_t size)
                               (unsigned long long)t->dim[k]);
 }
 
+/* Text of the file between ours. */
+static void put(const char *before, const char *text, const char *after)
+{
+    printf("%s", before);
+    (void)cli_put(stdout, text, "");
+    printf("%s", after);
+}
+
 static void print_head(const struct sct_ckpt *ck)
 {
     const char *key, *value;
     printf("%s: %s, %zu tensors, %llu elements\n", sct_ckpt_path(ck), sct_ckpt_kind(ck),
            sct_ckpt_count(ck), (unsigned long long)elements(ck));
-    for (size_t i = 0; (key = sct_ckpt_metadata_at(ck, i, &value)); i++)
-        printf("  metadata %s = %s\n", key, value);
+    for (size_t i = 0; (key = sct_ckpt_metadata_at(ck, i, &value)); i++) {
+        put("  metadata ", key, " = ");
+        put("", value, "\n");
+    }
     for (size_t i = 0; (key = sct_ckpt_note_at(ck, i)); i++)
-        printf("  note: %s\n", key);
+        put("  note: ", key, "\n");
 }
 
 static void print_fate(const struct fate *x)
@@ -64,7 +74,7 @@ static void print_fate(const struct fate *x)
     if (x->canon && x->slices > 1)
         printf(" -> %s and %u more", x->canon->name, x->slices - 1);
     else if (x->canon)
-        printf(" -> %s", x->canon->name);
+        put(" -> ", x->canon->name, "");
     if (x->canon && x->canon->n_part > 1)
         printf(", part %u of %u", x->part + 1, x->canon->n_part);
     if (x->canon && x->canon->layout_text)
@@ -79,7 +89,10 @@ static void print_tensors(const struct sct_ckpt *ck, const struct sct_base_file 
         char shape[256];
         const struct sct_ckpt_tensor *t = sct_ckpt_at(ck, i);
         shape_text(t, shape, sizeof shape);
-        printf("  %-52s %-5s [%s]", t->name, sct_st_dtype_name(t->dtype), shape);
+        printf("  ");
+        const int columns = cli_put(stdout, t->name, "");
+        printf("%*s %-5s [%s]", columns < 52 ? 52 - columns : 0, "",
+               sct_st_dtype_name(t->dtype), shape);
         if (f && f->map->dialect) {
             const struct fate x = fate_of(f, (uint32_t)i);
             print_fate(&x);
@@ -102,14 +115,14 @@ static void print_guess(const struct sct_base_file *f, const struct sct_preset_f
         printf("    fits too: %s\n", preset->others);
     for (uint32_t i = 0; i < f->guess->n_fact; i++) {
         const struct sct_guess_fact *x = &f->guess->fact[i];
-        printf("    %-12s %-16s %s%s\n", x->key, x->value,
+        printf("    %-12s %-16s %s", x->key, x->value,
                x->known  ? ""
                : x->said ? "said by "
-                         : "supposed: ",
-               x->why);
+                         : "supposed: ");
+        put("", x->why, "\n");
     }
     for (uint32_t i = 0; i < f->guess->n_unbuilt; i++)
-        printf("    not built here: %s\n", f->guess->unbuilt[i]);
+        put("    not built here: ", f->guess->unbuilt[i], "\n");
 }
 
 static void print_folder(const struct sct_model_folder *m, uint32_t size)
@@ -118,15 +131,18 @@ static void print_folder(const struct sct_model_folder *m, uint32_t size)
     sct_error why = SCT_ERROR_INIT;
     char text[256];
     uint32_t made;
-    if (m->config_path)
-        printf("  %s: %s\n", m->config_path,
-               m->what ? m->what : "says neither model_type nor architecture; not used");
-    if (m->label)
-        printf("  labels: %s, ... %s\n", m->label[0], m->label[m->n_label - 1]);
+    if (m->config_path) {
+        put("  ", m->config_path, ": ");
+        put("", m->what ? m->what : "says neither model_type nor architecture; not used", "\n");
+    }
+    if (m->label) {
+        put("  labels: ", m->label[0], ", ... ");
+        put("", m->label[m->n_label - 1], "\n");
+    }
     if (!sct_model_folder_prepares(m))
         return;
     if (sct_model_folder_preprocess(m, size, &p, &made, &why) != SCT_OK) {
-        printf("  preprocessing: %s\n", why.msg);
+        put("  preprocessing: ", why.msg, "\n");
         return;
     }
     sct_steps_text(&p.eval, text, sizeof text);
@@ -138,7 +154,7 @@ static void print_folder(const struct sct_model_folder *m, uint32_t size)
 static void print_problems(const struct sct_base_file *f)
 {
     for (uint32_t i = 0; i < f->map->n_problem; i++)
-        printf("  problem: %s\n", f->map->problem[i]);
+        put("  problem: ", f->map->problem[i], "\n");
     if (f->map->n_more)
         printf("  and %u problems more\n", f->map->n_more);
 }

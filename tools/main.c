@@ -51,11 +51,12 @@ void cli_log(void *ctx, int level, const char *line)
     if (c->in_line)
         fputc('\n', stderr);
     c->in_line = 0;
-    fprintf(stderr, "%s%s\n",
+    fprintf(stderr, "%s",
             level == SCT_LOG_ERROR  ? "error: "
             : level == SCT_LOG_WARN ? "warning: "
-                                    : "",
-            line);
+                                    : "");
+    (void)cli_put(stderr, line, "\n\t");
+    fputc('\n', stderr);
 }
 
 const char *cli_env(const char *name)
@@ -194,8 +195,11 @@ int main(int argc, char **argv)
         rc = run(&c, &err);
     if (c.in_line)
         fputc('\n', stderr);
-    if (rc != SCT_OK)
-        fprintf(stderr, "sctrun: %s\n", err.msg[0] ? err.msg : sct_status_text(rc));
+    if (rc != SCT_OK) { /* names of files and tensors are others' */
+        fprintf(stderr, "sctrun: ");
+        (void)cli_put(stderr, err.msg[0] ? err.msg : sct_status_text(rc), "\n\t");
+        fputc('\n', stderr);
+    }
     if ((fflush(stdout) != 0 || ferror(stdout)) && rc == SCT_OK) {
         fprintf(stderr, "sctrun: stdout: the output could not be written; is it closed, or the "
                         "disk full?\n");

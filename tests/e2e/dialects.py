@@ -273,6 +273,26 @@ def problems():
 
 
 @test
+def names_that_steer_a_terminal():
+    """Names come from others: as text they are escaped, as JSON they are what they are."""
+    evil = "a\x1b]0;x\x07\x7f\u009b2J\u202e\nname"
+    shown = "a\\x1b]0;x\\x07\\x7f\\xc2\\x9b2J\\xe2\\x80\\xae\\x0aname"
+    t = dict(base_tensors(), **{evil: ("F32", [1], floats([0.0]))})
+    save_tensors("evil.safetensors", t, {"format": "pt", "note " + evil: evil})
+    r = sctrun("inspect", "evil.safetensors", code=FILE)
+    contains(r.out, "  %s " % shown, "problem: tensor %s is not known" % shown,
+             "metadata note %s = %s" % (shown, shown))
+    contains(r.err, "tensor a\\x1b]0;x")
+    for text in (r.out, r.err):
+        check(not [c for c in text if c != "\n" and (ord(c) < 32 or 127 <= ord(c) < 160)], repr(text))
+    # a name of another script is a name
+    save_tensors("name.safetensors", dict(base_tensors(), **{"größe.重み": ("F32", [1], floats([0.0]))}))
+    contains(sctrun("inspect", "name.safetensors", code=FILE).out, "größe.重み")
+    names = [x["name"] for x in inspect("evil.safetensors", code=FILE)["tensors"]]
+    check(evil in names, names)
+
+
+@test
 def adapters():
     model()
     base()
