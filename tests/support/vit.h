@@ -31,4 +31,12 @@ sct_status test_vit_train(struct test_vit *t, const struct sct_backend *be, sct_
                           uint32_t valid, uint32_t steps, float *loss, uint64_t *sum,
                           sct_error *err);
 
+/* The gradients of the first step, one trained tensor after the other, into grad[VIT_MAX_GRADS]
+ * (zeros behind them); *b: the images a lane took at once. */
+enum { VIT_MAX_GRADS = 32768 };
+
+sct_status test_vit_grads(struct test_vit *t, const struct sct_backend *be, sct_device *dev,
+                          const struct sct_device_info *info, const struct sct_plan_opts *o,
+                          uint32_t valid, float *grad, uint32_t *b, sct_error *err);
+
 #endif
