@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/train/graphs.h"
 #include "tests/golden/tuned.h"
 
 /* As written in cases.json. */
@@ -25,12 +24,6 @@ static const struct limits single = {1e-4, 1e-4, 1e-5, 1e-4};
 /* what is left is the rounding of inputs, hyper-parameters and results to float */
 static const struct limits twice = {5e-7, 2e-7, 1e-6, 2e-6};
 
-struct feeds {
-    int32_t labels[GOLDEN_BATCH][2];
-    float mix[GOLDEN_BATCH], weight[GOLDEN_BATCH];
-    uint32_t valid;
-};
-
 static sct_status read_settings(struct settings *s, sct_error *err)
 {
     char path[4096];
@@ -43,75 +36,6 @@ static sct_status read_settings(struct settings *s, sct_error *err)
                              &s->mix_valid, err));
     SCT_TRY(sct_json_get_f64(&at, "mix", SCT_JSON_REQUIRED, &s->mix, err));
     return sct_json_get_f64(&at, "smooth", SCT_JSON_REQUIRED, &s->smooth, err);
-}
-
-/* The mean over `valid` images; with mix below 1 the partners' labels take part. */
-static sct_status make_feeds(struct feeds *f, const struct golden *g, double mix,
-                             uint32_t valid, sct_error *err)
-{
-    int32_t own[GOLDEN_BATCH], other[GOLDEN_BATCH];
-    SCT_TRY(sct_st_read_i32(g->forward, sct_st_find(g->forward, "labels"), own, err));
-    SCT_TRY(sct_st_read_i32(g->forward, sct_st_find(g->forward, "partners"), other, err));
-    f->valid = valid;
-    for (uint32_t i = 0; i < GOLDEN_BATCH; i++) {
-        f->labels[i][0] = own[i];
-        f->labels[i][1] = mix < 1.0 ? other[i] : own[i];
-        f->mix[i] = (float)mix;
-        f->weight[i] = i < valid ? 1.0f / (float)valid : 0.0f;
-    }
-    return SCT_OK;
-}
-
-static sct_status feed(struct sct_exec *x, const struct golden *g, const struct feeds *f,
-                       sct_error *err)
-{
-    SCT_TRY(sct_exec_feed(x, "images", g->images, GOLDEN_BATCH, err));
-    SCT_TRY(sct_exec_feed(x, "labels", f->labels, GOLDEN_BATCH, err));
-    SCT_TRY(sct_exec_feed(x, "mix", f->mix, GOLDEN_BATCH, err));
-    return sct_exec_feed(x, "weight", f->weight, GOLDEN_BATCH, err);
-}
-
-/* Softmax does not see what is added to every key alike, so the true gradient of the keys' bias
- * is zero and what remains is noise: those entries are set to 0 in both. */
-static void hide_key_bias(const char *name, float *a, float *b, uint64_t n)
-{
-    if (!strstr(name, "attn.qkv.bias") && !strstr(name, "attn.qkv.ssf_shift"))
-        return;
-    for (uint64_t i = n / 3; i < 2 * n / 3; i++)
-        a[i] = b[i] = 0.0f;
-}
-
-/* A plan of graph g, ready to run, and its own store. */
-struct ready {
-    struct sct_store *store;
-    struct sct_exec *x;
-    struct sct_optim optim;
-};
-
-static void ready_close(struct ready *r)
-{
-    sct_exec_destroy(&r->x);
-    sct_store_destroy(&r->store);
-    sct_optim_fini(&r->optim);
-}
-
-static sct_status ready_open(struct ready *r, const struct golden *g, struct tuned *t,
-                             const struct golden_plan *plan, float smoothing, bool grads,
-                             sct_error *err)
-{
-    const struct sct_optim_opts o = {.kind = SCT_OPTIM_ADAMW,
-                                     .weight_decay = t->weight_decay,
-                                     .beta1 = 0.9f,
-                                     .beta2 = 0.999f,
-                                     .eps = 1e-8f,
-                                     .smoothing = smoothing};
-    struct sct_graph *graph = NULL;
-    memset(r, 0, sizeof *r);
-    r->store = sct_store_create(g->dev.be, g->dev.dev);
-    SCT_TRY(sct_graph_train(&graph, t->m, &o, &r->optim, grads, err));
-    const sct_status rc = golden_exec(&r->x, g, r->store, graph, &plan->opts, err);
-    sct_graph_destroy(&graph);
-    return rc;
 }
 
 /* ---- logits ---- */
@@ -150,7 +74,7 @@ static sct_status check_logits(const struct golden *g, struct tuned *t,
 /* ---- gradients ---- */
 
 /* Of all trainables: the worst relative error into *worst. */
-static sct_status compare_grads(struct ready *r, const struct tuned *t, const char *key,
+static sct_status compare_grads(struct tuned_ready *r, const struct tuned *t, const char *key,
                                 double *worst, const char **which, sct_error *err)
 {
     char name[192];
@@ -172,7 +96,7 @@ static sct_status compare_grads(struct ready *r, const struct tuned *t, const ch
         }
         (void)snprintf(name, sizeof name, "grad.%s", p->name);
         const sct_status rc = sct_exec_fetch(r->x, name, have, err);
-        hide_key_bias(p->name, have, want, n);
+        tuned_hide_key_bias(p->name, have, want, n);
         const double off = rc == SCT_OK ? golden_rel_diff(have, want, n) : 0;
         if (!(off <= *worst)) {
             *worst = off;
@@ -232,28 +156,29 @@ static void check_kind(const struct golden *g, const struct tuned *t,
 }
 
 /* A partial batch comes after a whole one, which must leave nothing behind. */
-static sct_status run_once(struct ready *r, const struct golden *g, const struct feeds *f,
-                           sct_error *err)
+static sct_status run_once(struct tuned_ready *r, const struct golden *g,
+                           const struct tuned_feeds *f, sct_error *err)
 {
-    struct feeds before;
+    struct tuned_feeds before;
     if (f->valid < GOLDEN_BATCH) {
-        SCT_TRY(make_feeds(&before, g, 1.0, GOLDEN_BATCH, err));
-        SCT_TRY(feed(r->x, g, &before, err));
+        SCT_TRY(tuned_feeds(&before, g, 1.0, GOLDEN_BATCH, err));
+        SCT_TRY(tuned_feed(r->x, g, &before, err));
         SCT_TRY(golden_step(r->x, 0, 0.0f, GOLDEN_BATCH, err));
     }
-    SCT_TRY(feed(r->x, g, f, err));
+    SCT_TRY(tuned_feed(r->x, g, f, err));
     return golden_step(r->x, 0, 0.0f, f->valid, err);
 }
 
 static sct_status check_grads(const struct golden *g, struct tuned *t,
                               const struct golden_plan *plan, const char *key, float smoothing,
-                              const struct feeds *f, const struct limits *limit, sct_error *err)
+                              const struct tuned_feeds *f, const struct limits *limit,
+                              sct_error *err)
 {
-    struct ready r;
+    struct tuned_ready r;
     double worst = 0;
     const char *which = "";
     float loss = 0;
-    sct_status rc = ready_open(&r, g, t, plan, smoothing, true, err);
+    sct_status rc = tuned_ready_open(&r, g, t, plan, smoothing, true, err);
     if (rc == SCT_OK) {
         check_kind(g, t, plan, sct_exec_plan(r.x));
         rc = run_once(&r, g, f, err);
@@ -274,13 +199,13 @@ static sct_status check_grads(const struct golden *g, struct tuned *t,
                       t->name, plan->name, off);
         sct_free(want);
     }
-    ready_close(&r);
+    tuned_ready_close(&r);
     return rc;
 }
 
 /* ---- ten steps ---- */
 
-static sct_status compare_final(struct ready *r, const struct tuned *t, uint32_t sample,
+static sct_status compare_final(struct tuned_ready *r, const struct tuned *t, uint32_t sample,
                                 double *worst, const char **which, sct_error *err)
 {
     char name[192];
@@ -304,7 +229,7 @@ static sct_status compare_final(struct ready *r, const struct tuned *t, uint32_t
         for (uint64_t k = 0; rc == SCT_OK && k < n; k++)
             have[k] = have[k * stride];
         if (rc == SCT_OK) {
-            hide_key_bias(p->name, have, want, n);
+            tuned_hide_key_bias(p->name, have, want, n);
             const double off = golden_rel_diff(have, want, n);
             if (!(off <= *worst)) {
                 *worst = off;
@@ -343,21 +268,17 @@ static void compare_losses(const struct tuned *t, const struct golden_plan *plan
 
 static sct_status check_training(const struct golden *g, struct tuned *t,
                                  const struct golden_plan *plan, const struct settings *s,
-                                 const struct feeds *f, const struct limits *limit,
+                                 const struct tuned_feeds *f, const struct limits *limit,
                                  sct_error *err)
 {
-    struct ready r;
+    struct tuned_ready r;
     double worst = 0;
     const char *which = "";
     float *loss = sct_calloc(s->steps, sizeof *loss);
-    sct_status rc = loss ? ready_open(&r, g, t, plan, t->smoothing, false, err) : SCT_ENOMEM;
-    for (uint32_t i = 0; i < s->steps && rc == SCT_OK; i++) {
-        rc = feed(r.x, g, f, err);
-        if (rc == SCT_OK)
-            rc = golden_step(r.x, i, t->lr, GOLDEN_BATCH, err);
-        if (rc == SCT_OK)
-            rc = sct_exec_fetch(r.x, "loss", &loss[i], err);
-    }
+    sct_status rc =
+        loss ? tuned_ready_open(&r, g, t, plan, t->smoothing, false, err) : SCT_ENOMEM;
+    if (rc == SCT_OK)
+        rc = tuned_train(&r, g, t, f, s->steps, loss, err);
     if (rc == SCT_OK) {
         compare_losses(t, plan, loss, s->steps, limit);
         rc = compare_final(&r, t, s->sample, &worst, &which, err);
@@ -366,7 +287,7 @@ static sct_status check_training(const struct golden *g, struct tuned *t,
         golden_expect(worst <= limit->final,
                       "%s, %s: values after the steps, worst %.1e of its norm (limit %.0e): %s",
                       t->name, plan->name, worst, limit->final, which);
-    ready_close(&r);
+    tuned_ready_close(&r);
     sct_free(loss);
     return rc;
 }
@@ -386,9 +307,9 @@ static sct_status check_plan(const struct golden *g, struct tuned *t,
                              sct_error *err)
 {
     const struct limits *limit = g->f64 ? &twice : &single;
-    struct feeds whole, mixed;
-    SCT_TRY(make_feeds(&whole, g, 1.0, GOLDEN_BATCH, err));
-    SCT_TRY(make_feeds(&mixed, g, s->mix, s->mix_valid, err));
+    struct tuned_feeds whole, mixed;
+    SCT_TRY(tuned_feeds(&whole, g, 1.0, GOLDEN_BATCH, err));
+    SCT_TRY(tuned_feeds(&mixed, g, s->mix, s->mix_valid, err));
     const float smooth = (float)s->smooth;
     SCT_TRY(check_logits(g, t, plan, limit, err));
     if (has_grads(t->file, "grad/"))

@@ -138,3 +138,75 @@ void tuned_close(struct tuned *t)
     sct_tuner_close(&t->tuner);
     sct_st_close(&t->file);
 }
+
+/* ---- training ---- */
+
+sct_status tuned_feeds(struct tuned_feeds *f, const struct golden *g, double mix,
+                       uint32_t valid, sct_error *err)
+{
+    int32_t own[GOLDEN_BATCH], other[GOLDEN_BATCH];
+    SCT_TRY(sct_st_read_i32(g->forward, sct_st_find(g->forward, "labels"), own, err));
+    SCT_TRY(sct_st_read_i32(g->forward, sct_st_find(g->forward, "partners"), other, err));
+    f->valid = valid;
+    for (uint32_t i = 0; i < GOLDEN_BATCH; i++) {
+        f->labels[i][0] = own[i];
+        f->labels[i][1] = mix < 1.0 ? other[i] : own[i];
+        f->mix[i] = (float)mix;
+        f->weight[i] = i < valid ? 1.0f / (float)valid : 0.0f;
+    }
+    return SCT_OK;
+}
+
+sct_status tuned_feed(struct sct_exec *x, const struct golden *g, const struct tuned_feeds *f,
+                      sct_error *err)
+{
+    SCT_TRY(sct_exec_feed(x, "images", g->images, GOLDEN_BATCH, err));
+    SCT_TRY(sct_exec_feed(x, "labels", f->labels, GOLDEN_BATCH, err));
+    SCT_TRY(sct_exec_feed(x, "mix", f->mix, GOLDEN_BATCH, err));
+    return sct_exec_feed(x, "weight", f->weight, GOLDEN_BATCH, err);
+}
+
+void tuned_hide_key_bias(const char *name, float *a, float *b, uint64_t n)
+{
+    if (!strstr(name, "attn.qkv.bias") && !strstr(name, "attn.qkv.ssf_shift"))
+        return;
+    for (uint64_t i = n / 3; i < 2 * n / 3; i++)
+        a[i] = b[i] = 0.0f;
+}
+
+void tuned_ready_close(struct tuned_ready *r)
+{
+    sct_exec_destroy(&r->x);
+    sct_store_destroy(&r->store);
+    sct_optim_fini(&r->optim);
+}
+
+sct_status tuned_ready_open(struct tuned_ready *r, const struct golden *g, struct tuned *t,
+                            const struct golden_plan *plan, float smoothing, bool grads,
+                            sct_error *err)
+{
+    const struct sct_optim_opts o = {.kind = SCT_OPTIM_ADAMW,
+                                     .weight_decay = t->weight_decay,
+                                     .beta1 = 0.9f,
+                                     .beta2 = 0.999f,
+                                     .eps = 1e-8f,
+                                     .smoothing = smoothing};
+    struct sct_graph *graph = NULL;
+    memset(r, 0, sizeof *r);
+    r->store = sct_store_create(g->dev.be, g->dev.dev);
+    SCT_TRY(sct_graph_train(&graph, t->m, &o, &r->optim, grads, err));
+    const sct_status rc = golden_exec(&r->x, g, r->store, graph, &plan->opts, err);
+    sct_graph_destroy(&graph);
+    return rc;
+}
+
+sct_status tuned_train(struct tuned_ready *r, const struct golden *g, const struct tuned *t,
+                       const struct tuned_feeds *f, uint32_t steps, float *loss, sct_error *err)
+{
+    for (uint32_t i = 0; i < steps; i++) {
+        SCT_TRY(tuned_feed(r->x, g, f, err));
+        SCT_TRY(golden_step(r->x, i, t->lr, GOLDEN_BATCH, err));
+        SCT_TRY(sct_exec_fetch(r->x, "loss", &loss[i], err));
+    }
+    return SCT_OK;
+}

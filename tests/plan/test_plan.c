@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * test_plan.c - properties of plans and runs, on a small ViT: memory, placement, same bits,
- * what the host reads. usage: test_plan ref|cpu|opencl */
+ * what the host reads, gradients over b. usage: test_plan ref|cpu|opencl, or test_plan opencl
+ * assume=gpu for the gradients alone, with the kernels of GPUs */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -422,6 +423,11 @@ int main(int argc, char **argv)
     test_dev_init();
     if (!open_or_die(&d, backend, "threads=2"))
         return 77;
+    if (argc > 2) {
+        test_dev_close(&d);
+        gradients_over_b(backend, argv[2]);
+        return failures != 0;
+    }
     if (strcmp(backend, "opencl") != 0)
         activation_bytes(&d);
     bytes_per_image(&d);
@@ -436,7 +442,5 @@ int main(int argc, char **argv)
     else
         repeatable(backend);
     gradients_over_b(backend, NULL);
-    if (strcmp(backend, "opencl") == 0)
-        gradients_over_b(backend, "assume=gpu");
     return failures != 0;
 }
