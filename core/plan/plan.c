@@ -130,7 +130,7 @@ static uint64_t limit_of(const struct sct_plan *p)
     return p->opts.memory_limit ? p->opts.memory_limit : p->info.memory;
 }
 
-static bool fits(const struct sct_plan *p)
+bool sct_plan_fits(const struct sct_plan *p)
 {
     struct sct_plan_memory m;
     sct_plan_memory(p, &m);
@@ -147,11 +147,11 @@ sct_status sct_plan_create(struct sct_plan **out, const struct sct_graph *g,
         attempt(out, g, be, dev, info, opts, opts->checkpoint == SCT_CHECKPOINT_BLOCK, err));
     if ((*out)->stopped)
         return SCT_OK;
-    if (opts->checkpoint == SCT_CHECKPOINT_AUTO && !fits(*out)) {
+    if (opts->checkpoint == SCT_CHECKPOINT_AUTO && !sct_plan_fits(*out)) {
         sct_plan_destroy(out);
         SCT_TRY(attempt(out, g, be, dev, info, opts, true, err));
     }
-    if (!fits(*out)) {
+    if (!opts->any_size && !sct_plan_fits(*out)) {
         char *text = sct_plan_memory_text(*out);
         const sct_status rc = sct_fail(
             err, SCT_ENOMEM,

@@ -33,6 +33,7 @@ struct sct_plan_opts {
     uint32_t slots;              /* 0: sct_plan_slots */
     uint32_t checkpoint;         /* enum sct_checkpoint */
     uint64_t memory_limit;       /* bytes on the device, 0: what the device reports */
+    bool any_size;               /* plan even what does not fit: see sct_plan_fits */
     bool no_fuse;
     const char *after; /* stop after this pass and return what there is, for dumps; or NULL */
 };
@@ -113,6 +114,8 @@ struct sct_plan_memory {
 };
 
 void sct_plan_memory(const struct sct_plan *p, struct sct_plan_memory *m);
+/* Whether all of it is within the memory limit, or the device. */
+bool sct_plan_fits(const struct sct_plan *p);
 /* A table for people. String from sct_alloc or NULL. */
 char *sct_plan_memory_text(const struct sct_plan *p);
 /* What the passes have decided until now: the graph; after segment by segment with row, scope

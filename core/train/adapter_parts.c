@@ -447,14 +447,18 @@ void sct_adapter_parts_fini(struct sct_adapter_parts *p)
     memset(p, 0, sizeof *p);
 }
 
-char *sct_adapter_strategies(const char *dir)
+sct_status sct_adapter_strategies(char **out, const char *dir, sct_error *err)
 {
     struct sct_str list = {0};
     json_t *root = NULL;
+    *out = NULL;
     char *path = sct_path_join(dir, SCT_ADAPTER_CONFIG);
-    if (path)
-        (void)sct_json_load(path, SCT_EFILE, &root, NULL);
+    if (!path)
+        return sct_nomem(err);
+    const sct_status rc = sct_json_load(path, SCT_EFILE, &root, NULL);
     sct_free(path);
+    if (rc == SCT_ENOMEM)
+        return sct_nomem(err);
     const json_t *own = json_object_get(root, "sctrun"),
                  *several = json_object_get(own, "strategies");
     const char *one = json_string_value(json_object_get(own, "strategy"));
@@ -466,10 +470,9 @@ char *sct_adapter_strategies(const char *dir)
     }
     if (!list.n && one)
         sct_str_add(&list, "%s", one);
-    const bool found = list.n > 0;
     json_decref(root);
-    if (found)
-        return sct_str_take(&list);
-    sct_str_free(&list);
-    return NULL;
+    if (!list.n && !list.failed)
+        return SCT_OK;
+    *out = sct_str_take(&list);
+    return *out ? SCT_OK : sct_nomem(err);
 }

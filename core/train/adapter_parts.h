@@ -64,8 +64,8 @@ sct_status sct_adapter_parts_save(struct sct_adapter **disk, json_t *root, json_
 sct_status sct_adapter_parts_stored(struct sct_adapter *a, const struct sct_st *st,
                                     sct_error *err);
 
-/* The strategies that a folder names, as a LIST; NULL: it is no adapter of ours, or memory is
- * short. The caller frees it. */
-char *sct_adapter_strategies(const char *dir);
+/* The strategies that a folder names, as a LIST that the caller frees; *list is NULL when it is
+ * no adapter of ours. ENOMEM. */
+sct_status sct_adapter_strategies(char **list, const char *dir, sct_error *err);
 
 #endif

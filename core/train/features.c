@@ -136,22 +136,19 @@ static sct_status run_part(struct sct_features *f, struct sct_session *x,
                            const struct sct_features_of *of, bool dry, bool *fits,
                            sct_error *err)
 {
-    sct_error own = SCT_ERROR_INIT;
     struct sct_plan_opts po;
     struct sct_plan *plan = NULL;
     struct sct_plan_memory m;
+    sct_status rc = SCT_OK;
     SCT_TRY(sct_session_plan_opts(x, &po, err));
     po.checkpoint = SCT_CHECKPOINT_NONE;
-    sct_status rc = sct_plan_create(&plan, f->part.g, x->device.be, x->device.dev,
-                                    &x->device.info, &po, &own);
-    *fits = rc != SCT_ENOMEM;
-    if (!*fits) /* the whole model will not fit either, and says what it would take */
-        return SCT_OK;
-    if (rc != SCT_OK)
-        return sct_fail(err, rc, "%s", own.msg);
+    po.any_size = true; /* the whole model will not fit either, and says what it would take */
+    SCT_TRY(sct_plan_create(&plan, f->part.g, x->device.be, x->device.dev, &x->device.info, &po,
+                            err));
     sct_plan_memory(plan, &m);
     f->device_bytes = m.total;
-    if (!dry) {
+    *fits = sct_plan_fits(plan);
+    if (*fits && !dry) {
         const bool keep = x->share && (x->borrowed & SCT_SHARED_DATA);
         rc = allocate(f, err);
         if (rc == SCT_OK)

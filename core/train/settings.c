@@ -319,18 +319,20 @@ static sct_status read_own(struct sct_settings_run *r, const char *folder, sct_e
 static sct_status read_adapters(struct sct_settings_run *r, sct_error *err)
 {
     struct sct_str all = {0};
+    sct_status rc = SCT_OK;
     size_t len;
     const char *w;
-    for (uint32_t i = 0; (w = sct_list_at(r->s.adapter, i, &len)); i++) {
-        char *dir = sct_arena_printf(r->arena, "%.*s", (int)len, w);
-        char *names = dir ? sct_adapter_strategies(dir) : NULL;
+    for (uint32_t i = 0; rc == SCT_OK && (w = sct_list_at(r->s.adapter, i, &len)); i++) {
+        char *names = NULL, *dir = sct_arena_printf(r->arena, "%.*s", (int)len, w);
+        rc = dir ? sct_adapter_strategies(&names, dir, err) : sct_nomem(err);
         if (names)
             sct_str_add(&all, "%s%s", all.n ? "\n" : "", names);
         sct_free(names);
     }
     const bool found = all.n > 0;
     char *text = sct_str_take(&all);
-    sct_status rc = text ? SCT_OK : sct_nomem(err);
+    if (rc == SCT_OK && !text)
+        rc = sct_nomem(err);
     if (rc == SCT_OK && found)
         rc = sct_opts_set(r->opts, "strategy", text, SCT_OPT_CONFIG, "--adapter", err);
     sct_free(text);

@@ -21,6 +21,7 @@
 #include "core/train/settings.h"
 #include "core/train/stack.h"
 #include "core/train/strategies.h"
+#include "tests/oom/oom_run.h"
 #include "tests/support/dev.h"
 
 typedef sct_status (*scenario)(sct_error *err);
@@ -463,6 +464,7 @@ static int sweep(const char *name, scenario run, uint64_t every)
 int main(int argc, char **argv)
 {
     const uint64_t every = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
+    sct_error err = SCT_ERROR_INIT;
     int bad = 0;
     test_dev_init();
     bad |= sweep("settings", settings, every);
@@ -477,5 +479,14 @@ int main(int argc, char **argv)
     bad |= sweep("linear, Swin: model, training plan, exec", swin_plan, every);
     bad |= sweep("full: model, training plan, exec", full_plan, every);
     bad |= sweep("entries: training plan, exec, merging", entries_plan_and_export, every);
+    if (oom_run_init(&err) == SCT_OK) {
+        bad |= sweep("sct_finetune: sct", oom_finetune, every);
+        bad |= sweep("sct_finetune: full", oom_finetune_full, every);
+        bad |= sweep("a session evaluates an adapter", oom_evaluate, every);
+    } else {
+        printf("FAIL a first run: %s\n", err.msg);
+        bad = 1;
+    }
+    oom_run_fini();
     return bad;
 }
