@@ -36,10 +36,13 @@ import json, os, sys
 print('\n%-9s %8s %18s %9s %10s %9s' % ('strategy', 'top-1', 'trained beside the', 'seconds',
                                        'images/s', 'peak MB'))
 print('%-9s %8s %18s' % ('', '%', 'head / head'))
+seconds = 0
 for name in ('linear', 'lora', 'sct', 'full'):
     with open(os.path.join(sys.argv[1], name + '.json'), encoding='utf-8') as f:
         r = json.loads(f.read().strip().splitlines()[-1])
     print('%-9s %8.2f %18s %9.1f %10.0f %9.0f' % (
         name, r['last']['top1'], '%d / %d' % (r['trainable'] - r['head'], r['head']), r['seconds'],
         r['images_per_s'], r['peak_bytes'] / 1048576))
+    seconds += r['seconds']
+print('%-9s %37.1f' % ('all four', seconds))
 PYTHON

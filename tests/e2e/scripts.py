@@ -78,4 +78,24 @@ def usage():
         contains(r.err, "usage: tools/" + name + " [--all]")
 
 
+@test
+def table_of_the_demo():
+    """Four runs, a line each, and the seconds of all of them; the program is one that says what it did."""
+    shutil.copytree(TOOLS, "tree/tools", ignore=lambda d, names: [n for n in names if n != "demo.sh"])
+    write("tree/build/build.ninja", "")
+    for path, text in (("tree/tools/setup.sh", ""), ("path/ninja", ""), ("tree/build/tools/sctrun", """
+case " $* " in *" linear "*) s=1.5 ;; *" lora "*) s=20 ;; *" sct "*) s=3.25 ;; *" full "*) s=40.25 ;; esac
+echo '{"last": {"top1": 50}, "trainable": 12, "head": 5, "seconds": '$s', "images_per_s": 9, "peak_bytes": 1048576}'
+""")):
+        write(path, "#!/bin/sh\n" + text)
+        os.chmod(path, 0o755)
+    p = subprocess.run(["bash", "tree/tools/demo.sh", "cpu"], capture_output=True, timeout=60,
+                       env={**os.environ, "PATH": os.path.abspath("path") + ":" + os.environ["PATH"]})
+    equal(p.returncode, OK, p.stderr.decode())
+    lines = [l.split() for l in p.stdout.decode().splitlines()]
+    equal([l[-3] for l in lines if l and l[0] in ("linear", "lora", "sct", "full")],
+          ["1.5", "20.0", "3.2", "40.2"], lines)
+    equal(lines[-1], ["all", "four", "65.0"])
+
+
 main()
