@@ -212,6 +212,84 @@ def options_of_ict():
     contains(read("plain/args.yaml").decode(), "strategy: ict\n", "  module: square\n")
 
 
+def sites(name, *args):
+    """Values of the residual streams of a picture, of every block: behind attention, behind the block."""
+    args = args or ("--model", "tiny.yaml", "--weights", "base.safetensors")
+    sctrun("dump", "--site", "**.attn.res,**.block[*].out", "--image", "data/images/test/000000.png",
+           "--output", name, *args)
+    return {f: read_npy(name + "/" + f)[1] for f in sorted(os.listdir(name)) if f.endswith(".npy")}
+
+
+def edited(source, target, edit):
+    """A copy of an adapter with other numbers in its tensors."""
+    shutil.copytree(source + "/last", target)
+    save_tensors(target + "/adapter_model.safetensors",
+                 {n: (k, s, floats([edit(n, i, x) for i, x in enumerate(v)]) if k == "F32" else
+                      struct.pack("<%di" % len(v), *v)) for n, (k, s, v) in tensors(source).items()})
+
+
+def behind_attention(files):
+    """Block 0's, the only one that no module comes before."""
+    name = [f for f in files if "block[0]" in f and f.endswith("attn.res.npy")]
+    equal(len(name), 1, sorted(files))
+    return files[name[0]]
+
+
+@test
+def chosen_channels_and_no_others():
+    """Behind the module the chosen channels are the formula's, the others keep every bit."""
+    setup()
+    plain = behind_attention(sites("plain"))
+    for on in ("off", "on"):
+        run(on, "scale=0.4", "scaleonx=" + on)
+        found, t = behind_attention(sites(on + "_values", "--adapter", on + "/last")), tensors(on)
+        index, w, b = (t["sct.blocks.0." + x][2] for x in ("index", "weight", "bias"))
+        k, s = len(index), f32(0.4)
+        equal(k, 8)
+        for row in range(0, len(plain), 48):
+            h, y = plain[row:row + 48], found[row:row + 48]
+            for c in set(range(48)) - set(index):
+                equal(struct.pack("f", y[c]), struct.pack("f", h[c]), "channel %d" % c)
+            for i, c in enumerate(index):
+                z = sum(w[i * k + j] * h[index[j]] for j in range(k)) + b[i]
+                want = s * h[c] + z if on == "on" else h[c] + s * z
+                close(y[c], want, 1e-5, 1e-5, what="scaleonx %s, channel %d" % (on, c))
+    check(any(b), "a bias that is zero shows nothing")
+
+
+@test
+def zero_modules():
+    """W and b zero: with the scale on the branch nothing happens, on x the chosen channels are scaled."""
+    setup()
+    plain = sites("plain")
+    for on in ("off", "on"):
+        run(on, "scale=0.5", "scaleonx=" + on)
+        edited(on, on + "_zero", lambda n, i, x: 0.0 if n.startswith("sct.") else x)
+        found = sites(on + "_values", "--adapter", on + "_zero")
+        if on == "off":
+            equal(found, plain)
+            check(sites("trained", "--adapter", on + "/last") != plain, "modules without effect")
+    index = set(tensors("on")["sct.blocks.0.index"][2])
+    for i, (y, h) in enumerate(zip(behind_attention(found), behind_attention(plain))):
+        equal(y, 0.5 * h if i % 48 in index else h, "value %d" % i)
+
+
+@test
+def frozen_tensors_keep_their_bits():
+    """Modules and the head are all that a run trains, saves and puts into a merged model."""
+    setup()
+    run("o", "mode=mlp", "scale=0.5")
+    start = tensors("o", "last")
+    own = {"sct.blocks.%d.mlp.%s" % (b, w) for b in (0, 1) for w in ("weight", "bias", "index")}
+    equal(set(start), own | {"head.weight", "head.bias"})
+    sctrun("export", "--adapter", "o/last", "--weights", "base.safetensors", "--format", "timm",
+           "--output", "out")
+    plain, merged = (load_tensors(f) for f in ("base.safetensors", "out/model.safetensors"))
+    changed = {n for n, t in merged.items() if t[2] != plain[n][2]}
+    equal(changed, {"blocks.%d.mlp.fc2.%s" % (b, w) for b in (0, 1) for w in ("weight", "bias")} |
+          {"head.weight", "head.bias"})
+
+
 @test
 def refused():
     setup()

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * test_strategies.c - what every strategy, and some of them composed, computes equals PyTorch:
  * logits, the gradient of every trainable tensor, the losses of ten AdamW steps and the values
- * they lead to. A loss may be off by a relative 1e-5 or three times what PyTorch's own float32
- * is off. usage: test_strategies [swin] [backend [option]] */
+ * they lead to; and that no frozen tensor changes a bit. A loss may be off by a relative 1e-5
+ * or three times what PyTorch's own float32 is off. usage: test_strategies [swin] [backend
+ * [option]] */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -245,6 +246,34 @@ static sct_status compare_final(struct tuned_ready *r, const struct tuned *t, ui
     return SCT_OK;
 }
 
+/* What is not trained keeps its bits: all that the device has of it. */
+static sct_status compare_frozen(const struct tuned_ready *r, const struct tuned *t,
+                                 const struct golden_plan *plan, sct_error *err)
+{
+    uint32_t same = 0;
+    for (uint32_t i = 0; i < t->m->n_param; i++) {
+        const struct sct_tensor *x = t->m->param[i]->t;
+        const size_t n = (size_t)sct_desc_count(&x->desc);
+        if (t->m->param[i]->trainable || !x->load)
+            continue;
+        float *have = sct_calloc(n, sizeof *have), *want = sct_calloc(n, sizeof *want);
+        sct_error absent = SCT_ERROR_INIT;
+        sct_status rc = have && want ? x->load(x, want, err) : SCT_ENOMEM;
+        if (rc == SCT_OK && sct_store_read(r->store, x, have, &absent) == SCT_OK) {
+            const bool equal = memcmp(have, want, n * sizeof *have) == 0;
+            if (!equal)
+                golden_expect(0, "%s, %s: frozen %s has changed", t->name, plan->name, x->name);
+            same += equal;
+        }
+        sct_free(have);
+        sct_free(want);
+        SCT_TRY(rc);
+    }
+    golden_expect(same > 0 || strcmp(t->name, "full") == 0,
+                  "%s, %s: %u frozen tensors have their bits", t->name, plan->name, same);
+    return SCT_OK;
+}
+
 static void compare_losses(const struct tuned *t, const struct golden_plan *plan,
                            const float *loss, uint32_t steps, const struct limits *limit)
 {
@@ -283,6 +312,8 @@ static sct_status check_training(const struct golden *g, struct tuned *t,
         compare_losses(t, plan, loss, s->steps, limit);
         rc = compare_final(&r, t, s->sample, &worst, &which, err);
     }
+    if (rc == SCT_OK)
+        rc = compare_frozen(&r, t, plan, err);
     if (rc == SCT_OK)
         golden_expect(worst <= limit->final,
                       "%s, %s: values after the steps, worst %.1e of its norm (limit %.0e): %s",
