@@ -25,10 +25,13 @@ static sct_val prepend(struct sct_build *c, sct_val x, const char *name, const c
     return sct_concat_tokens(c->b, sct_reshape(c->b, t, 2, flat), x);
 }
 
-static sct_val add_positions(struct sct_build *c, sct_val x, uint32_t tokens)
+/* One position a token; the first `prefix` tokens are no patches. */
+static sct_val add_positions(struct sct_build *c, sct_val x, uint32_t prefix)
 {
-    const uint32_t C = c->m->cfg.dim, dim[3] = {1, tokens, C}, flat[2] = {tokens, C};
+    const uint32_t C = c->m->cfg.dim, tokens = prefix + c->grid_h * c->grid_w;
+    const uint32_t dim[3] = {1, tokens, C}, flat[2] = {tokens, C};
     sct_graph_label(c->m->g, "pos_embed");
+    sct_weights_prefix(c->w, "pos_embed", prefix);
     const sct_val pos = sct_build_param(c, "pos_embed", "trunc_normal(0.02)", 3, dim);
     return sct_add(c->b, x, sct_reshape(c->b, pos, 2, flat));
 }
@@ -39,12 +42,12 @@ static sct_val embed(struct sct_build *c)
     const struct sct_model_config *cfg = &c->m->cfg;
     sct_val x = sct_build_patches(c, sct_build_images(c));
     if (cfg->no_embed_class)
-        x = add_positions(c, x, c->tokens - c->prefix);
+        x = add_positions(c, x, 0);
     x = prepend(c, x, "reg_token", "normal(0, 1e-6)", cfg->reg_tokens);
     x = prepend(c, x, "dist_token", "trunc_normal(0.02)", cfg->distilled);
     x = prepend(c, x, "cls_token", "normal(0, 1e-6)", cfg->class_token);
     if (!cfg->no_embed_class)
-        x = add_positions(c, x, c->tokens);
+        x = add_positions(c, x, c->prefix);
     if (cfg->pre_norm)
         x = sct_build_norm(c, x, "norm_pre", cfg->dim);
     sct_build_site(c, x, SCT_ROLE_EMBED_OUT);

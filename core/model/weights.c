@@ -104,13 +104,13 @@ struct grids {
     bool table;
 };
 
-/* Whether a tensor holds one value or vector a place, in both shapes. A position embedding
- * [1][prefix + side^2][channels] has a class token in front or not: never are n and n - 1 both
- * squares of a positive number. */
-static bool find_grids(const char *name, const struct sct_desc *have,
+/* Whether a tensor holds one value or vector a place, in both shapes. A position embedding is
+ * [1][prefix + side^2][channels]; the model says how long the prefix is. */
+static bool find_grids(const struct sct_weight *x, const struct sct_desc *have,
                        const struct sct_desc *want, struct grids *g)
 {
     static const char suffix[] = ".attn.relative_position_bias_table";
+    const char *name = x->t.name;
     const size_t n = strlen(name), m = sizeof suffix - 1;
     *g = (struct grids){.table = n > m && strcmp(name + n - m, suffix) == 0};
     const uint32_t nd = g->table ? 2 : 3;
@@ -118,10 +118,10 @@ static bool find_grids(const char *name, const struct sct_desc *have,
         have->dim[nd - 1] != want->dim[nd - 1])
         return false;
     g->channels = have->dim[nd - 1];
+    g->prefix = g->table ? 0 : x->prefix;
     const uint32_t a = have->dim[nd - 2], b = want->dim[nd - 2];
-    g->prefix = !g->table && !(side(a) && side(b));
-    g->from = side(a - g->prefix);
-    g->to = side(b - g->prefix);
+    g->from = a > g->prefix ? side(a - g->prefix) : 0;
+    g->to = b > g->prefix ? side(b - g->prefix) : 0;
     return g->from && g->to;
 }
 
@@ -133,7 +133,7 @@ static sct_status load_resized(const struct sct_tensor *t, void *dst, sct_error 
     float *src = sct_calloc((size_t)sct_desc_count(&x->file.desc), sizeof *src);
     if (!src)
         return sct_nomem(err);
-    (void)find_grids(t->name, &x->file.desc, &t->desc, &g);
+    (void)find_grids(x, &x->file.desc, &t->desc, &g);
     sct_status rc = x->file.load(&x->file, src, err);
     if (rc == SCT_OK && g.table)
         rc = sct_interp_table(w->interp, src, g.from, dst, g.to, g.channels, err);
@@ -154,7 +154,7 @@ static sct_status reshape(struct sct_weights *w, struct sct_weight *x, const str
         x->t = x->file;
     (void)sct_desc_text(d, want, sizeof want);
     (void)sct_desc_text(&x->t.desc, have, sizeof have);
-    const bool can = find_grids(x->t.name, &x->t.desc, d, &g);
+    const bool can = find_grids(x, &x->t.desc, d, &g);
     if (!can || w->interp == SCT_INTERP_NONE)
         return sct_fail(err, SCT_EFILE, "%s: tensor %s: expected %s, found %s; %s", w->origin,
                         x->t.name, want, have,
@@ -194,6 +194,13 @@ sct_status sct_weights_take(struct sct_weights *w, const char *name, uint32_t nd
     x->used = true;
     *out = &x->t;
     return SCT_OK;
+}
+
+void sct_weights_prefix(struct sct_weights *w, const char *name, uint32_t n)
+{
+    struct sct_weight *x = find(w, name);
+    if (x)
+        x->prefix = n;
 }
 
 const struct sct_tensor *sct_weights_peek(const struct sct_weights *w, const char *name)

@@ -12,6 +12,7 @@ struct sct_weight {
     struct sct_tensor t;
     struct sct_tensor file; /* resized: what t is made of */
     bool used;
+    uint32_t prefix; /* rows of a position embedding that are no places of its grid */
     uint64_t seed;
     char init[48];
 };
@@ -43,6 +44,10 @@ sct_status sct_weights_add(struct sct_weights *w, const char *name, const struct
 sct_status sct_weights_take(struct sct_weights *w, const char *name, uint32_t nd,
                             const uint32_t *dim, const char *init,
                             const struct sct_tensor **out, sct_error *err);
+/* Says before it is taken that the first n rows of a position embedding (of class, distillation
+ * and register tokens) are no places of its grid, so that resizing keeps them as they are; they
+ * are none where nobody says so. A name that is not there is none of its business. */
+void sct_weights_prefix(struct sct_weights *w, const char *name, uint32_t n);
 /* The tensor of that name, or NULL; does not mark it. */
 const struct sct_tensor *sct_weights_peek(const struct sct_weights *w, const char *name);
 /* Marks a tensor as seen (a head that is replaced). */

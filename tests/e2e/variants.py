@@ -100,6 +100,36 @@ for _name in NAMES:
             test(case)
 
 
+def resized(config, weights, how):
+    """pos_embed of an exported model, three times as large as its weights."""
+    write("wide.yaml", config.replace("image_size: 32", "image_size: 96"))
+    save_tensors("given.safetensors", weights)
+    shutil.rmtree("out", ignore_errors=True)
+    sctrun("export", "--model", "wide.yaml", "--weights", "given.safetensors", "--interp", how,
+           "--format", "timm", "--output", "out")
+    return load_tensors("out/model.safetensors")["pos_embed"][1:]
+
+
+@test
+def positions_of_every_prefix():
+    """Tokens in front of the patches keep their positions; those of the patches become the same as in
+    a model with a class token alone, which tests/golden/test_interp.c compares with the libraries."""
+    plain, weights = golden("clip")[:2]
+    cases = {"distilled": 2, "registers_embedded": 3, "registers": 0}
+    equal({n: golden(n)[1]["pos_embed"][1][1] - 16 for n in cases}, cases)
+    dim = weights["pos_embed"][1][2]
+    for name, prefix in cases.items():
+        config, own = golden(name)[:2]
+        kind, _, given = own["pos_embed"]
+        kept, grid = given[:4 * dim * prefix], given[4 * dim * prefix:]
+        for how in ("timm", "timm-0.6", "hf", "ms"):
+            shape, found = resized(config, own, how)
+            equal(shape, [1, prefix + 144, dim], name)
+            equal(floats(found[:dim * prefix]), kept, name + ": positions in front")
+            class_alone = dict(weights, pos_embed=(kind, [1, 17, dim], bytes(4 * dim) + grid))
+            equal(found[dim * prefix:], resized(plain, class_alone, how)[1][dim:], name + " " + how)
+
+
 @test
 def parameters_of_presets():
     for name, backbone in PRESETS.items():
