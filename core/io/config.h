@@ -90,4 +90,10 @@ sct_status sct_cfg_only(const struct sct_cfg_node *map, const char *const *keys,
 sct_status sct_cfg_feed(const struct sct_cfg_node *map, struct sct_opts *o,
                         const char *const *skip, sct_error *err);
 
+/* Appends well-formed UTF-8 as a scalar that every reader of YAML takes for the same string:
+ * plain where nobody could take it for anything else, in double quotes; sct_yaml_quoted: always
+ * in quotes. */
+void sct_yaml_quote(struct sct_str *out, const char *s);
+void sct_yaml_quoted(struct sct_str *out, const char *s);
+
 #endif

@@ -5,6 +5,7 @@
 
 #include "core/base/mem.h"
 #include "core/base/status.h"
+#include "core/io/config.h"
 #include "core/io/option_impl.h"
 #include "core/io/text.h"
 

@@ -26,7 +26,5 @@ sct_status sct_opts_set_at(struct sct_opts *o, size_t i, const char *text,
 void sct_opts_limits(const struct sct_option *r, char *buf, size_t size);
 /* The present value as a YAML scalar. */
 void sct_opts_value(const struct sct_opts *o, const struct sct_option *r, struct sct_str *out);
-/* s as a YAML scalar that every reader takes for the same string (yaml_quote.c). */
-void sct_yaml_quote(struct sct_str *out, const char *s);
 
 #endif

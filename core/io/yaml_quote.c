@@ -2,7 +2,7 @@
  * yaml_quote.c - a string as a YAML scalar.
  * Plain only when no reader could take it for a number, a boolean or null; else double-quoted.
  */
-#include "core/io/option_impl.h"
+#include "core/io/config.h"
 
 #include "core/io/text.h"
 
@@ -31,12 +31,8 @@ static int needs_escape(uint32_t cp)
            cp == 0xfeff || cp == 0xfffe || cp == 0xffff;
 }
 
-void sct_yaml_quote(struct sct_str *out, const char *s)
+void sct_yaml_quoted(struct sct_str *out, const char *s)
 {
-    if (is_plain(s)) {
-        sct_str_add(out, "%s", s);
-        return;
-    }
     sct_str_add(out, "\"");
     for (size_t len; *s; s += len) {
         const uint32_t cp = sct_utf8_decode(s, &len);
@@ -50,4 +46,12 @@ void sct_yaml_quote(struct sct_str *out, const char *s)
             sct_str_add(out, "%.*s", (int)len, s);
     }
     sct_str_add(out, "\"");
+}
+
+void sct_yaml_quote(struct sct_str *out, const char *s)
+{
+    if (is_plain(s))
+        sct_str_add(out, "%s", s);
+    else
+        sct_yaml_quoted(out, s);
 }

@@ -251,15 +251,28 @@ static bool is_other(const char *key)
     return false;
 }
 
-/* A value as YAML. */
+/* A value as YAML, its text in quotes whatever it is. */
 static void value_text(const struct sct_cfg_node *v, struct sct_str *text)
 {
-    if (v->text)
-        sct_str_add(text, " \"%s\"", v->text);
-    for (const struct sct_cfg_node *n = v->first; n && v->kind == SCT_CFG_SEQUENCE; n = n->next)
-        sct_str_add(text, "%s\"%s\"%s", n == v->first ? " [" : ", ", n->text ? n->text : "",
-                    n->next ? "" : "]");
-    sct_str_add(text, "\n");
+    if (v->text) {
+        sct_str_add(text, " ");
+        sct_yaml_quoted(text, v->text);
+    }
+    if (v->kind == SCT_CFG_SEQUENCE)
+        sct_str_add(text, " [");
+    for (const struct sct_cfg_node *n = v->first; n && v->kind == SCT_CFG_SEQUENCE;
+         n = n->next) {
+        sct_yaml_quoted(text, n->text ? n->text : "");
+        sct_str_add(text, "%s", n->next ? ", " : "");
+    }
+    sct_str_add(text, v->kind == SCT_CFG_SEQUENCE ? "]\n" : "\n");
+}
+
+static void key_text(const char *indent, const char *key, struct sct_str *text)
+{
+    sct_str_add(text, "%s", indent);
+    sct_yaml_quote(text, key);
+    sct_str_add(text, ":");
 }
 
 /* The mapping of a layer that holds settings, options, or the options of strategy `of`. */
@@ -291,7 +304,7 @@ static uint32_t keys_text(const struct sct_recipe *r, bool options, const char *
             if (!seen && v->kind == SCT_CFG_MAPPING && inner && n_inner < SCT_RECIPE_LAYERS) {
                 inner[n_inner++] = n->key;
             } else if (!seen && (v->text || v->kind == SCT_CFG_SEQUENCE)) {
-                sct_str_add(text, "%s%s:", indent, n->key);
+                key_text(indent, n->key, text);
                 value_text(v, text);
             }
         }
@@ -307,9 +320,11 @@ static void groups_text(const struct sct_recipe *r, struct sct_str *text)
         const struct sct_cfg_node *list = sct_cfg_get(r->layer[i], "groups");
         for (const struct sct_cfg_node *n = list ? list->first : NULL; n; n = n->next) {
             sct_str_add(text, "%s  - {", head);
-            for (const struct sct_cfg_node *k = n->first; k; k = k->next)
-                sct_str_add(text, "%s%s: \"%s\"", k == n->first ? "" : ", ",
-                            k->key ? k->key : "", k->text ? k->text : "");
+            for (const struct sct_cfg_node *k = n->first; k && k->key; k = k->next) {
+                key_text(k == n->first ? "" : ", ", k->key, text);
+                sct_str_add(text, " ");
+                sct_yaml_quoted(text, k->text ? k->text : "");
+            }
             sct_str_add(text, "}\n");
             head = "";
         }
@@ -329,7 +344,8 @@ void sct_recipe_text(const struct sct_recipe *r, struct sct_str *text)
     sct_str_add(text, "options:\n");
     const uint32_t n = keys_text(r, true, NULL, "  ", inner, text);
     for (uint32_t i = 0; i < n; i++) {
-        sct_str_add(text, "  %s:\n", inner[i]);
+        key_text("  ", inner[i], text);
+        sct_str_add(text, "\n");
         (void)keys_text(r, true, inner[i], "    ", NULL, text);
     }
 }
