@@ -87,8 +87,9 @@ void sct_model_config_default(struct sct_model_config *c, uint32_t arch)
 
 void sct_model_config_finish(struct sct_model_config *c)
 {
-    if (c->arch == SCT_ARCH_VIT && c->mlp == 0)
-        c->mlp = (uint32_t)((float)c->dim * c->mlp_ratio);
+    const float wide = (float)c->dim * c->mlp_ratio;
+    if (c->arch == SCT_ARCH_VIT && c->mlp == 0) /* beyond what a uint32_t holds: too many */
+        c->mlp = wide > 1e9f ? UINT32_MAX : wide > 0.0f ? (uint32_t)wide : 0;
 }
 
 bool sct_words_find(const char *const *words, const char *text, uint32_t *out)

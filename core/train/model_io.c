@@ -2,6 +2,8 @@
  * model_io.c - rows of the table of model keys as YAML, JSON and text. */
 #include "core/train/model_io.h"
 
+#include <float.h>
+#include <math.h>
 #include <string.h>
 
 #include "core/base/status.h"
@@ -48,7 +50,8 @@ static sct_status yaml_key(const struct sct_cfg_node *map, const struct sct_mode
 {
     void *at = sct_model_key_at(k, c);
     const struct sct_cfg_node *node = sct_cfg_get(map, k->name);
-    if ((k->flags & SCT_KEY_NEEDED) && !node)
+    const bool none = !node || (node->kind == SCT_CFG_SCALAR && !node->text);
+    if ((k->flags & SCT_KEY_NEEDED) && none)
         return sct_cfg_fail(map, err, "expected the key '%s', found none", k->name);
     switch (k->type) {
     case SCT_KEY_U32:
@@ -132,6 +135,18 @@ static sct_status read_word(const struct sct_json_at *at, const char *key,
                     sct_words_text(words, known, sizeof known), at->path, key, text);
 }
 
+/* A number that is finite as a float, too. */
+static sct_status to_f32(const struct sct_json_at *at, const char *key, double v, float *out,
+                         sct_error *err)
+{
+    if (!(fabs(v) <= (double)FLT_MAX))
+        return sct_fail(err, at->bad,
+                        "%s: expected a number of single precision at %s.%s, found %g",
+                        at->file, at->path, key, v);
+    *out = (float)v;
+    return SCT_OK;
+}
+
 /* Lists: every number is checked as a scalar would be. */
 static sct_status read_list(const struct sct_json_at *at, const struct sct_model_key *k,
                             enum sct_json_need need, void *to, sct_error *err)
@@ -149,7 +164,7 @@ static sct_status read_list(const struct sct_json_at *at, const struct sct_model
                             at->file, k->count, k->type == SCT_KEY_U32 ? " in range" : "",
                             at->path, k->name);
         if (k->type == SCT_KEY_F32)
-            ((float *)to)[i] = (float)json_number_value(v);
+            SCT_TRY(to_f32(at, k->name, json_number_value(v), (float *)to + i, err));
         else
             ((uint32_t *)to)[i] = (uint32_t)whole;
     }
@@ -164,8 +179,7 @@ static sct_status read_scalar(const struct sct_json_at *at, const struct sct_mod
     if (k->type == SCT_KEY_F32) {
         double v = (double)*(float *)to;
         SCT_TRY(sct_json_get_f64(at, k->name, need, &v, err));
-        *(float *)to = (float)v;
-        return SCT_OK;
+        return to_f32(at, k->name, v, to, err);
     }
     int on = (int)*(uint32_t *)to;
     SCT_TRY(sct_json_get_bool(at, k->name, need, &on, err));
