@@ -75,8 +75,8 @@ sct_status cli_export_folder(struct sct_session *x, uint32_t format, uint32_t dt
 /* Prints a JSON tree as one line on stdout and frees it. */
 sct_status cli_print_json(json_t *tree, sct_error *err);
 /* Writes text that others wrote to f: control characters but those of `keep`, marks of
- * direction, and bytes that are no UTF-8 as "\x1b", so that they cannot steer a terminal. Returns
- * the characters written. */
+ * direction, and bytes that are no UTF-8 as "\x1b", so that they cannot steer a terminal.
+ * Returns the characters written. */
 int cli_put(FILE *f, const char *text, const char *keep);
 
 #endif
