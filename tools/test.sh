@@ -8,9 +8,10 @@
 #                          commands of the documentation, long runs on real images
 #
 # SCTRUN_ASSETS names a folder with real weights and images, SCTRUN_TORCH_PYTHON a Python with
-# PyTorch; without them the tests that want them skip. SCTRUN_TEST_PATIENCE (1) multiplies the time
-# that every test may take, for a machine that is slow or busy with other work. A step that cannot be
-# built is a failure, and the next step still runs.
+# PyTorch, SCTRUN_TRANSFORMERS5 a folder with transformers 5 for it where it has version 4 (pip install
+# --target FOLDER 'transformers>=5'); without them the tests that want them skip. SCTRUN_TEST_PATIENCE (1)
+# multiplies the time that every test may take, for a machine that is slow or busy with other work. A
+# step that cannot be built is a failure, and the next step still runs.
 set -u
 cd "$(dirname "$0")/.." || exit 2
 

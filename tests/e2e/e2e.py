@@ -385,6 +385,22 @@ def opencl():
     return devices.code == OK and '"opencl"' in devices.out
 
 
+def transformers5(python):
+    """The environment in which that Python imports transformers 5: as it is, or with the folder
+    SCTRUN_TRANSFORMERS5 (of `pip install --target`) in front of its others."""
+    code = "from importlib.metadata import version; print(version('transformers').split('.')[0])"
+    folder = os.environ.get("SCTRUN_TRANSFORMERS5", "")
+    path = [folder] * bool(folder) + os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    env = dict(os.environ, PYTHONPATH=os.pathsep.join(p for p in path if p))
+    p = subprocess.run([python, "-c", code], capture_output=True, env=env)
+    major = p.stdout.decode().strip()
+    if major != "5":
+        raise Skipped("%s has %s, and %s" % (
+            python, "transformers " + major if major else "no transformers",
+            "SCTRUN_TRANSFORMERS5 does not change that" if folder else "SCTRUN_TRANSFORMERS5 is not set"))
+    return env
+
+
 def main():
     if len(sys.argv) > 1:
         chosen = [t for t in tests if any(a in t.__name__ for a in sys.argv[1:])]

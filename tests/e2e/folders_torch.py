@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """folders_torch.py - timm and transformers open exported folders as they are: the same pictures
-give the same input and the same logits. A Python with both is named by SCTRUN_TORCH_PYTHON; run it
-with transformers 4 and with 5 (PYTHONPATH), which decides what is read. With SCTRUN_ASSETS a real
+give the same input and the same logits. A Python with both is named by SCTRUN_TORCH_PYTHON, a folder
+with transformers 5, where that Python has version 4, by SCTRUN_TRANSFORMERS5. With SCTRUN_ASSETS a real
 model goes through .pth, .npz and both namings of transformers and comes back bit for bit."""
 from e2e import *
 
@@ -52,8 +52,9 @@ print(json.dumps([version("transformers"), version("timm"), version("torch")]))
 """
 
 
-def python(code, *args):
-    p = subprocess.run([PYTHON, "-W", "ignore", "-c", code, *args], capture_output=True, timeout=400)
+def python(code, *args, env=None):
+    p = subprocess.run([PYTHON, "-W", "ignore", "-c", code, *args], capture_output=True, timeout=400,
+                       env=env)
     check(p.returncode == 0, p.stderr.decode()[-3000:])
     return p.stdout.decode().strip().splitlines()[-1]
 
@@ -74,9 +75,9 @@ def mine(args, image):
     return x, sctrun("predict", "--image", image, "--json", *args).jsonl[0]["logits"]
 
 
-def compare(cases):
+def compare(cases, env=None):
     """cases: (format, folder, picture, arguments that make sctrun compute the same)."""
-    theirs = json.loads(python(OPEN, *[a for case in cases for a in case[:3]]))
+    theirs = json.loads(python(OPEN, *[a for case in cases for a in case[:3]], env=env))
     for (form, folder, image, args), got in zip(cases, theirs):
         x, want = mine(args, image)
         pixels = read_npy(folder + ".npy")[1]
@@ -178,13 +179,11 @@ def timm_opens_them():
     compare(cases)
 
 
-@test
-def transformers_opens_them():
-    new = versions()[0].startswith("5.")
+def transformers_opens(forms, env=None):
     base()
     cases = []
     for resize in ("squash-bicubic", "squash-bilinear", "crop-bicubic", "crop-bilinear"):
-        for form in ("hf4", "hf5") if new else ("hf4",):
+        for form in forms:
             model(crop_pct=0.8, eps="1e-12", gelu="tanh" if form == "hf5" else
                   "quick" if resize == "crop-bicubic" else "erf")
             shutil.copy("tiny.yaml", resize + form + ".yaml")
@@ -196,22 +195,43 @@ def transformers_opens_them():
     write("windows.yaml", yaml_text({
         "arch": "swin", "image_size": 32, "patch_size": 2, "dim": 2, "depths": "[1, 1, 2, 1]",
         "heads": "[1, 1, 2, 2]", "window": 2}))
-    for form in ("hf4", "hf5") if new else ("hf4",):
+    for form in forms:
         cases.append((*export(form, "swin" + form, args), pictures(32), args))
-    compare(cases)
+    compare(cases, env)
 
 
 @test
-def merged():
-    new = versions()[0].startswith("5.")
+def transformers_opens_them():
+    versions()
+    transformers_opens(("hf4",))
+
+
+@test
+def transformers_5_opens_them():
+    versions()
+    transformers_opens(("hf4", "hf5"), transformers5(PYTHON))
+
+
+def merged_for(forms, env=None):
     model()
     base()
     vtab()
     train("run", "--epochs", 3, "--lr", 0.05, "--eval-interval", 0, "--set", "r=4", "--set",
           "targets=q,v,fc2", strategy="lora")
     args = ["--adapter", "run/last", "--weights", "base.safetensors"]
-    compare([(*export(form, form, args), pictures(SIDE), args)
-             for form in ("timm", "hf4") + (("hf5",) if new else ())])
+    compare([(*export(form, form, args), pictures(SIDE), args) for form in forms], env)
+
+
+@test
+def merged():
+    versions()
+    merged_for(("timm", "hf4"))
+
+
+@test
+def merged_for_transformers_5():
+    versions()
+    merged_for(("hf4", "hf5"), transformers5(PYTHON))
 
 
 # The real model: timm's names to a .pth as a training run leaves it, to Google's npz.
