@@ -94,7 +94,7 @@ static inline int spt_has_bias(const struct spt_options *o)
 
 /* Parameters of the structured module of a matrix rows x cols (out x in), as the released
  * selection counts them: lora r (in + out); adapter r out + out r + r + out, whether or not it
- * will have biases (engine.py:81-87). */
+ * will have biases (engine.py, get_structured_param_num). */
 static inline uint64_t spt_module_cost(const struct spt_options *o, uint32_t rows,
                                        uint32_t cols)
 {
