@@ -53,6 +53,8 @@ def scores():
         equal(l["chosen"], sorted(order[:8]))
     for w, l in zip(r["watched"], r["lists"]):
         equal((w["what"], w["where"], w["rows"], w["columns"]), ("values", l["where"], 3, 48))
+    # the model is as in evaluation: nothing is dropped
+    equal(calibrate("--json", "--drop-path", "0.5").json["lists"], r["lists"])
 
 
 @test
