@@ -80,7 +80,8 @@ sct_status sct_cfg_u32s(const struct sct_cfg_node *map, const char *key, uint32_
 sct_status sct_cfg_child(const struct sct_cfg_node *map, const char *key,
                          enum sct_cfg_kind kind, const struct sct_cfg_node **out,
                          sct_error *err);
-/* Refuses keys outside the NULL-terminated list, naming the nearest. */
+/* Refuses keys outside the NULL-terminated list, naming the nearest; and what is neither a
+ * mapping nor null. */
 sct_status sct_cfg_only(const struct sct_cfg_node *map, const char *const *keys,
                         sct_error *err);
 

@@ -173,6 +173,9 @@ static int in_list(const char *const *list, const char *key)
 
 sct_status sct_cfg_only(const struct sct_cfg_node *map, const char *const *keys, sct_error *err)
 {
+    const bool null = map->kind == SCT_CFG_SCALAR && !map->text;
+    if (map->kind != SCT_CFG_MAPPING && !null)
+        return mismatch(map, "a mapping", err);
     for (const struct sct_cfg_node *c = map->first; c; c = c->next) {
         if (in_list(keys, c->key))
             continue;

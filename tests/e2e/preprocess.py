@@ -272,6 +272,7 @@ def wrong_files():
             (SQUASH + "normalize: clip\n", [":3:", "imagenet, half or none"]),
             (SQUASH + "normalize: {mean: [1, 2]}\n", ["p.yaml:3", "mean"]),
             (SQUASH + "normalize: {median: [1, 2]}\n", ["p.yaml:3", "median"]),
+            (SQUASH + "normalize: [0.5, 0.5]\n", ["p.yaml:3", "expected a mapping, found a list"]),
             (SQUASH + "normalize: {std: [0, 1, 1]}\n", ["std"]),
             (SQUASH + "pass_order: up\n", [":3:", "pillow-13", "up"]),
             (SQUASH + "test: []\n", ["p.yaml:3", "test"]),
