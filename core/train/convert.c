@@ -112,8 +112,6 @@ static sct_status add(struct sct_import *im, const char *key, const char *value,
 /* Kind and part are targets in every block or in none: sct_import_even has seen to it. */
 static sct_status take_targets(struct sct_import_pairs *r, sct_error *err)
 {
-    static const char *const word[SCT_IMPORT_KINDS] = {"qkv", "proj", "fc1", "fc2"},
-                             *const part[SCT_IMPORT_PARTS] = {"q", "k", "v"};
     const size_t layers = sct_peft_layers(r->cfg), blocks = layers / SCT_IMPORT_KINDS;
     char targets[64] = "";
     for (size_t kind = 0; kind < SCT_IMPORT_KINDS; kind++)
@@ -125,7 +123,7 @@ static sct_status take_targets(struct sct_import_pairs *r, sct_error *err)
                 for (size_t i = 0; i < r->n; i++)
                     have += r->found[i].part == p && strcmp(r->found[i].layer, layer) == 0;
             }
-            const char *w = p < 0 ? word[kind] : part[p];
+            const char *w = p < 0 ? sct_import_kinds[kind] : sct_import_parts[p];
             if (have)
                 (void)snprintf(targets + strlen(targets), sizeof targets - strlen(targets),
                                "%s%s", *targets ? "," : "", w);

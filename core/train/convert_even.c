@@ -8,8 +8,8 @@
 #include "core/base/status.h"
 #include "core/model/build.h"
 
-static const char *const kinds[SCT_IMPORT_KINDS] = {"qkv", "proj", "fc1", "fc2"};
-static const char part_letter[SCT_IMPORT_PARTS] = {'q', 'k', 'v'};
+const char *const sct_import_kinds[SCT_IMPORT_KINDS] = {"qkv", "proj", "fc1", "fc2"};
+const char *const sct_import_parts[SCT_IMPORT_PARTS] = {"q", "k", "v"};
 
 /* "blocks.3.attn.qkv.q.lora_A.weight", or of the whole layer. factor: 'A', 'B'. */
 static void own_name(char *buf, size_t size, const struct sct_peft_found *f, char factor)
@@ -17,7 +17,7 @@ static void own_name(char *buf, size_t size, const struct sct_peft_found *f, cha
     if (f->part < 0)
         (void)snprintf(buf, size, "%s.lora_%c.weight", f->layer, factor);
     else
-        (void)snprintf(buf, size, "%s.%c.lora_%c.weight", f->layer, part_letter[f->part],
+        (void)snprintf(buf, size, "%s.%s.lora_%c.weight", f->layer, sct_import_parts[f->part],
                        factor);
 }
 
@@ -167,15 +167,15 @@ static sct_status every_block(struct sct_import_pairs *r, size_t kind, int part,
         layer_at(r, b, kind, layer);
         if (find(r, layer, part) < r->n)
             continue;
-        while (like < had &&
-               (r->found[like].part != part || !strstr(r->found[like].layer, kinds[kind]) ||
-                !one_stage(r->found[like].layer, layer)))
+        while (like < had && (r->found[like].part != part ||
+                              !strstr(r->found[like].layer, sct_import_kinds[kind]) ||
+                              !one_stage(r->found[like].layer, layer)))
             like++;
         if (like == had || r->lora.dora)
             return sct_fail(err, SCT_EFILE,
                             "%s: %zu of %zu blocks have a pair of %s, %s has none%s. Merge the "
                             "adapter with PEFT",
-                            r->file, have, blocks, kinds[kind], layer,
+                            r->file, have, blocks, sct_import_kinds[kind], layer,
                             r->lora.dora
                                 ? ", and with DoRA it would need the magnitudes of its "
                                   "rows"

@@ -7,6 +7,11 @@
 
 enum { SCT_IMPORT_KINDS = 4, SCT_IMPORT_PARTS = 3 };
 
+/* Words of strategy lora for the layers of a block and the parts of qkv; parts are one letter.
+ */
+extern const char *const sct_import_kinds[SCT_IMPORT_KINDS];
+extern const char *const sct_import_parts[SCT_IMPORT_PARTS];
+
 struct sct_import_pairs {
     struct sct_import *im;
     const char *file; /* for messages */

@@ -25,15 +25,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char pattern[TEXT], path[TEXT], twice[2 * TEXT + 8];
     sct_error err = SCT_ERROR_INIT;
-    const uint8_t *end = memchr(data, '\n', size);
-    const size_t n = end ? (size_t)(end - data) : size, rest = end ? size - n - 1 : 0;
-    if (n >= TEXT || rest >= TEXT)
+    if (!fuzz_line_and_rest(data, size, pattern, sizeof pattern, path, sizeof path))
         return 0;
-    memcpy(pattern, data, n);
-    pattern[n] = 0;
-    if (rest)
-        memcpy(path, end + 1, rest);
-    path[rest] = 0;
 
     const sct_status rc = sct_pattern_check(pattern, &err);
     const int yes = sct_pattern_match(pattern, path);

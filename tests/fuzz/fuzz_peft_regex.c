@@ -23,15 +23,8 @@ static sct_status match(const char *regex, const char *name, bool end, int *yes)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char regex[TEXT], name[NAME], both[2 * TEXT];
-    const uint8_t *end = memchr(data, '\n', size);
-    const size_t n = end ? (size_t)(end - data) : size, rest = end ? size - n - 1 : 0;
-    if (n >= TEXT || rest >= NAME)
+    if (!fuzz_line_and_rest(data, size, regex, sizeof regex, name, sizeof name))
         return 0;
-    memcpy(regex, data, n);
-    regex[n] = 0;
-    if (rest)
-        memcpy(name, end + 1, rest);
-    name[rest] = 0;
 
     int whole = 0, tail = 0, again = 0;
     const sct_status rc = match(regex, name, false, &whole);
