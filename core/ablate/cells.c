@@ -120,12 +120,16 @@ static void all_picks(const struct sct_grid *g, const struct sct_grid_cell *c, s
 }
 
 /* Flags hold for every cell, so they cannot say what differs between cells. */
-static sct_status check_flags(const struct sct_grid *g, const struct picks *k,
-                              const struct sct_settings_run *run, sct_error *err)
+static sct_status check_flags(const struct sct_grid *g, const struct sct_grid_column *column,
+                              const struct picks *k, const struct sct_settings_run *run,
+                              sct_error *err)
 {
-    static const char *const never[] = {"seed", "protocol", "adapter",  "strategy",
-                                        "data", "shots",    "shot_seed"};
+    static const char *const never[] = {"seed",     "protocol", "adapter",
+                                        "strategy", "shots",    "shot_seed"};
     const char *bad = NULL;
+    if (column->map && sct_cfg_get(column->map, "data") &&
+        sct_opts_source(run->opts, "data") == SCT_OPT_FLAG)
+        bad = "data";
     for (size_t i = 0; i < sizeof never / sizeof never[0]; i++)
         if (sct_opts_source(run->opts, never[i]) == SCT_OPT_FLAG)
             bad = never[i];
@@ -154,7 +158,7 @@ sct_status sct_grid_settings(const struct sct_grid *g, const struct sct_grid_cel
     all_picks(g, c, &k);
     const struct sct_layers layers = {map, n, not_settings, k.p, k.n};
     SCT_TRY(sct_settings_init_layers(run, &layers, g->argc, g->argv, g->env, err));
-    sct_status rc = check_flags(g, &k, run, err);
+    sct_status rc = check_flags(g, &g->column[c->column], &k, run, err);
     if (rc == SCT_OK && g->best_on_test && !c->search && !run->s.eval_interval)
         rc =
             sct_fail(err, SCT_EUSAGE,

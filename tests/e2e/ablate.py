@@ -638,6 +638,22 @@ grid: {weight_decay: [0, 0.1]}
 
 
 @test
+def data_from_the_command_line():
+    """A task that says no data takes --data; its cells are those of a grid that says them itself."""
+    setup()
+    open_ = grid("tasks: [{name: pictures}, {name: smooth, smoothing: 0.1}]\nstrategies: [linear]\n",
+                 "open.yaml")
+    ablate(open_, "--data", "two", out="open")
+    ablate(grid("tasks: [two]\nstrategies: [linear]\n"), out="said")
+    want = find("said", task="two")
+    equal(find("open", task="pictures")["id"], want["id"])
+    equal(find("open", task="pictures")["test"], want["test"])
+    check(find("open", task="smooth")["id"] != want["id"])
+    both = grid("tasks: [{name: pictures}, {data: one}]\nstrategies: [linear]\n", "both.yaml")
+    fails(USAGE, ["--data", "both.yaml, which says it itself"], "ablate", both, "--data", "two")
+
+
+@test
 def one_cell_for_equal_settings():
     setup()
     r = ablate(grid("""tasks: [one]
