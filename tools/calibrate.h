@@ -3,7 +3,7 @@
 #ifndef SCT_TOOLS_CALIBRATE_H
 #define SCT_TOOLS_CALIBRATE_H
 
-#include "core/train/choices.h"
+#include "core/tune/choices.h"
 #include "tools/cli.h"
 
 /* Of every pair of lists: entries in both over the shorter list, and Jaccard's index; -1 where

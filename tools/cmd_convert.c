@@ -4,10 +4,10 @@
  */
 #include <string.h>
 
+#include "core/adapter/convert.h"
 #include "core/base/status.h"
 #include "core/io/file.h"
 #include "core/model/build.h"
-#include "core/train/convert.h"
 #include "tools/cli.h"
 
 /* Words of --to, in the order of the option table. */

@@ -5,7 +5,7 @@
 
 #include "core/base/status.h"
 #include "core/io/file.h"
-#include "core/train/model_io.h"
+#include "core/pretrained/model_io.h"
 #include "tools/inspect.h"
 
 /* The base that an adapter of ours was trained on. */

@@ -6,7 +6,7 @@
 
 #include "core/base/status.h"
 #include "core/plug/module.h"
-#include "core/train/recipe.h"
+#include "core/settings/recipe.h"
 #include "tools/cli.h"
 
 static int by_name(const struct dirent **a, const struct dirent **b)

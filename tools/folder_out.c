@@ -7,7 +7,7 @@
 #include "core/export/merge.h"
 #include "core/io/file.h"
 #include "core/io/safetensors.h"
-#include "core/train/preset.h"
+#include "core/pretrained/preset.h"
 #include "tools/cli.h"
 
 /* Words of --format and --dtype, in the order of the option table. */

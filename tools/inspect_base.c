@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "core/base/status.h"
-#include "core/train/preprocess_io.h"
-#include "core/train/preset.h"
+#include "core/data/preprocess_io.h"
+#include "core/pretrained/preset.h"
 #include "tools/inspect.h"
 
 /* What becomes of tensor i. */

@@ -5,7 +5,7 @@
 #include "core/ablate/grid.h"
 #include "core/base/status.h"
 #include "core/io/sha256.h"
-#include "core/train/strategies.h"
+#include "core/tune/strategies.h"
 
 /* ---- order ---- */
 

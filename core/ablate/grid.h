@@ -26,7 +26,7 @@
 #define SCT_ABLATE_GRID_H
 
 #include "core/base/mem.h"
-#include "core/train/settings.h"
+#include "core/settings/settings.h"
 
 enum {
     SCT_GRID_AXES = 16,

@@ -4,9 +4,9 @@
 
 #include <string.h>
 
+#include "core/adapter/io.h"
 #include "core/base/status.h"
 #include "core/io/file.h"
-#include "core/train/adapter_io.h"
 #include "core/train/memory.h"
 
 struct watcher {

@@ -5,6 +5,7 @@
 
 #include "core/base/mem.h"
 #include "core/base/status.h"
+#include "core/base/str.h"
 #include "core/io/file.h"
 
 #include <errno.h>
@@ -124,4 +125,34 @@ void sct_adapter_folder_close(struct sct_adapter_folder *f)
     json_decref(f->config);
     sct_st_close(&f->tensors);
     *f = (struct sct_adapter_folder){0};
+}
+
+sct_status sct_adapter_folder_strategies(char **out, const char *dir, sct_error *err)
+{
+    struct sct_str list = {0};
+    json_t *root = NULL;
+    *out = NULL;
+    char *path = sct_path_join(dir, SCT_ADAPTER_CONFIG);
+    if (!path)
+        return sct_nomem(err);
+    const sct_status rc = sct_json_load(path, SCT_EFILE, &root, NULL);
+    sct_free(path);
+    if (rc == SCT_ENOMEM)
+        return sct_nomem(err);
+    const json_t *own = json_object_get(root, "sctrun"),
+                 *several = json_object_get(own, "strategies");
+    const char *one = json_string_value(json_object_get(own, "strategy"));
+    for (size_t i = 0; i < json_array_size(several); i++) {
+        const char *name =
+            json_string_value(json_object_get(json_array_get(several, i), "strategy"));
+        if (name)
+            sct_str_add(&list, "%s%s", list.n ? "\n" : "", name);
+    }
+    if (!list.n && one)
+        sct_str_add(&list, "%s", one);
+    json_decref(root);
+    if (!list.n && !list.failed)
+        return SCT_OK;
+    *out = sct_str_take(&list);
+    return *out ? SCT_OK : sct_nomem(err);
 }

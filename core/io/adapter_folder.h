@@ -39,6 +39,10 @@ sct_status sct_adapter_folder_open(struct sct_adapter_folder *f, const char *dir
 /* *f is zero afterwards; a zero *f is fine. */
 void sct_adapter_folder_close(struct sct_adapter_folder *f);
 
+/* The strategies that a folder names, as a LIST that the caller frees; *list is NULL when it is
+ * no adapter of ours. ENOMEM. */
+sct_status sct_adapter_folder_strategies(char **list, const char *dir, sct_error *err);
+
 /* A LoRA configuration. Written: every key that peft 0.21.2 writes, with its default where the
  * struct has no say. */
 struct sct_peft_lora {

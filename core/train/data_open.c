@@ -6,9 +6,9 @@
 
 #include "core/base/mem.h"
 #include "core/base/status.h"
+#include "core/data/data_json.h"
 #include "core/data/layout.h"
 #include "core/plug/module.h"
-#include "core/train/data_json.h"
 
 struct pairs {
     const struct sct_cfg_node *at;

@@ -4,7 +4,7 @@
 #define SCT_TRAIN_DATA_OPEN_H
 
 #include "core/data/source.h"
-#include "core/train/settings.h"
+#include "core/settings/settings.h"
 
 struct sct_data_ask {
     const struct sct_settings *s;

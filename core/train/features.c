@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/base/status.h"
-#include "core/train/fingerprint.h"
+#include "core/tune/fingerprint.h"
 
 /* Not what is read once, nor training pictures that are drawn anew in every epoch, nor what a
  * backend computes in f64. */

@@ -7,7 +7,7 @@
 #define SCT_TRAIN_OPTIM_GROUPS_H
 
 #include "core/ir/model.h"
-#include "core/train/settings.h"
+#include "core/settings/settings.h"
 
 /* Writes the factors into the groups of m's trainable parameters. Once a model. EUSAGE when a
  * rule matches none, naming near ones, or an option needs another. */

@@ -8,12 +8,12 @@
 #ifndef SCT_TRAIN_SESSION_H
 #define SCT_TRAIN_SESSION_H
 
-#include "core/train/base.h"
+#include "core/adapter/stack.h"
+#include "core/graphs/graphs.h"
+#include "core/pretrained/base.h"
 #include "core/train/data_open.h"
-#include "core/train/graphs.h"
 #include "core/train/share.h"
-#include "core/train/stack.h"
-#include "core/train/strategies.h"
+#include "core/tune/strategies.h"
 
 struct sct_session {
     const struct sct_settings *s;

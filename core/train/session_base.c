@@ -8,7 +8,7 @@
 #include "core/base/status.h"
 #include "core/io/text.h"
 #include "core/model/build.h"
-#include "core/train/model_io.h"
+#include "core/pretrained/model_io.h"
 
 /* Architecture and weights file, as far as options and adapter say them. *name: whether the
  * architecture is known. */

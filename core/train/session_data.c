@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "core/base/status.h"
+#include "core/data/preprocess_io.h"
 #include "core/data/scan.h"
 #include "core/io/text.h"
-#include "core/train/preprocess_io.h"
 
 /* The decimal number that a float stands for. As doubles, 224 / 0.8 is 280, and 224 / 0.8f is
  * 279.99, which is another picture. */

@@ -13,10 +13,10 @@
 #define SCT_TRAIN_SHARE_H
 
 #include "core/data/loader.h"
+#include "core/exec/device.h"
 #include "core/io/sha256.h"
-#include "core/train/base.h"
+#include "core/pretrained/base.h"
 #include "core/train/data_open.h"
-#include "core/train/device.h"
 
 struct sct_session;
 

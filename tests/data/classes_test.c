@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/data/data_json.h"
 #include "core/data/list_parse.h"
 #include "core/data/scan.h"
 #include "core/data/source.h"
-#include "core/train/data_json.h"
 
 static sct_status parse(struct sct_class_map *m, const char *text, sct_error *err)
 {

@@ -2,7 +2,7 @@
  * fuzz_data_json.c - FGVC lists and class maps in JSON from arbitrary bytes. */
 #include <string.h>
 
-#include "core/train/data_json.h"
+#include "core/data/data_json.h"
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -5,7 +5,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "core/base/mem.h"
-#include "core/train/model_io.h"
+#include "core/pretrained/model_io.h"
 
 #include <string.h>
 

@@ -9,7 +9,7 @@
 
 #include "core/base/mem.h"
 #include "core/io/file.h"
-#include "core/train/model_folder.h"
+#include "core/pretrained/model_folder.h"
 
 static const char *const blocks[] = {"norm1", "attn.qkv", "attn.proj",
                                      "norm2", "mlp.fc1",  "mlp.fc2"};

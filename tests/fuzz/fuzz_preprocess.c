@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "core/base/mem.h"
+#include "core/data/preprocess_io.h"
 #include "core/io/file.h"
-#include "core/train/preprocess_io.h"
 
 static sct_status read_json(const char *text, size_t n, struct sct_preprocess *p,
                             sct_error *err)

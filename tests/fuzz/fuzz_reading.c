@@ -3,7 +3,7 @@
  * What is accepted for its key is refused for another one. */
 #include "tests/fuzz/fuzz.h"
 
-#include "core/train/readings_cache.h"
+#include "core/tune/readings_cache.h"
 
 #include <string.h>
 

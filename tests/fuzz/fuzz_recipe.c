@@ -11,7 +11,7 @@
 #include "core/base/mem.h"
 #include "core/io/file.h"
 #include "core/plug/module.h"
-#include "core/train/recipe.h"
+#include "core/settings/recipe.h"
 
 struct place {
     char dir[32], configs[48], recipes[64], file[64], base[96];

@@ -9,7 +9,7 @@
 #include "core/io/json.h"
 #include "core/io/safetensors.h"
 #include "core/model/build.h"
-#include "core/train/tuner.h"
+#include "core/tune/tuner.h"
 #include "tests/support/dev.h"
 
 enum {

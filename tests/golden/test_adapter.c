@@ -5,8 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/adapter/io.h"
 #include "core/io/file.h"
-#include "core/train/adapter_io.h"
 #include "tests/golden/tuned.h"
 
 static sct_status all_tensors(struct sct_adapter *a, const struct sct_st *st, sct_error *err)

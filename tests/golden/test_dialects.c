@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "core/data/preprocess.h"
+#include "core/graphs/graphs.h"
 #include "core/model/build.h"
-#include "core/train/base.h"
-#include "core/train/graphs.h"
+#include "core/pretrained/base.h"
 #include "tests/golden/golden.h"
 
 enum { IMAGES = 2, CLASSES = 3 };

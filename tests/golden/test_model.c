@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "core/base/status.h"
-#include "core/train/graphs.h"
+#include "core/graphs/graphs.h"
 #include "tests/golden/golden.h"
 
 /* The first of each is the one whose inner values are known. */

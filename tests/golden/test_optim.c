@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/train/graphs.h"
+#include "core/graphs/graphs.h"
 #include "core/train/optim_groups.h"
 #include "tests/golden/tuned.h"
 

@@ -6,7 +6,7 @@
  * test_select [swin] [backend [option]] */
 #include <string.h>
 
-#include "core/train/graphs.h"
+#include "core/graphs/graphs.h"
 #include "tests/golden/tuned.h"
 
 enum { MAX_WATCH = 12, MAX_DIM = 48 };

@@ -11,7 +11,7 @@
 #include "core/base/status.h"
 #include "core/data/preprocess.h"
 #include "core/io/file.h"
-#include "core/train/strategies.h"
+#include "core/tune/strategies.h"
 #include "tests/golden/golden.h"
 
 enum { SIDE = 32, SAMPLE = 64, MAX_FILE = 1 << 13 };

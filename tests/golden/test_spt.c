@@ -4,8 +4,8 @@
  * are those of the whole tensor at the same places. The plugin's files are part of the test. */
 #include <string.h>
 
+#include "core/graphs/graphs.h"
 #include "core/peft/host.h"
-#include "core/train/graphs.h"
 #include "plugins/spt_plan.h"
 #include "tests/golden/golden.h"
 

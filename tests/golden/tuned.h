@@ -4,8 +4,8 @@
 #ifndef SCT_TEST_TUNED_H
 #define SCT_TEST_TUNED_H
 
+#include "core/graphs/graphs.h"
 #include "core/peft/adapter.h"
-#include "core/train/graphs.h"
 #include "tests/golden/golden.h"
 
 /* A row of cases.json, and what is made of it. */

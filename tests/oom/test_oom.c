@@ -5,22 +5,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/adapter/stack.h"
 #include "core/base/mem.h"
 #include "core/base/status.h"
 #include "core/exec/exec.h"
 #include "core/export/folder.h"
+#include "core/graphs/graphs.h"
 #include "core/io/file.h"
 #include "core/io/safetensors.h"
 #include "core/model/build.h"
 #include "core/peft/adapter_diff.h"
 #include "core/peft/host.h"
 #include "core/plug/module.h"
-#include "core/train/base.h"
-#include "core/train/choices.h"
-#include "core/train/graphs.h"
-#include "core/train/settings.h"
-#include "core/train/stack.h"
-#include "core/train/strategies.h"
+#include "core/pretrained/base.h"
+#include "core/settings/settings.h"
+#include "core/tune/choices.h"
+#include "core/tune/strategies.h"
 #include "tests/oom/oom_run.h"
 #include "tests/support/dev.h"
 

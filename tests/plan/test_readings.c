@@ -7,8 +7,8 @@
 
 #include "core/io/file.h"
 #include "core/model/build.h"
-#include "core/train/base.h"
-#include "core/train/strategies.h"
+#include "core/pretrained/base.h"
+#include "core/tune/strategies.h"
 #include "tests/support/dev.h"
 
 static int failures;

@@ -10,7 +10,7 @@
 #include "core/model/vit.h"
 #include "core/peft/host.h"
 #include "core/plug/module.h"
-#include "core/train/strategies.h"
+#include "core/tune/strategies.h"
 #include "tests/plugin/bad_apply.h"
 
 static const char *bad_dir, *strategy_dir;

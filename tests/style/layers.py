@@ -8,8 +8,14 @@ import sys
 
 # Public headers (<sctrun/..>, "include") and a folder's own headers are allowed to everybody
 # but those below whose row says otherwise.
-CORE = ['core/' + x for x in ('base ir ops grad fuse plan exec peft model data train io plug '
-                              'report export ablate').split()]
+CORE = ['core/' + x for x in ('base ir ops grad fuse plan exec peft model data io plug report '
+                              'export settings pretrained graphs tune adapter train').split()]
+
+
+def core(names):
+    return ['core/' + x for x in names.split()]
+
+
 MAY = {
     'include': [],
     'plugins': [],
@@ -21,21 +27,26 @@ MAY = {
     'backends/cpu': ['kernels', 'kernels/ref', 'kernels/cpu'],
     'backends/opencl': ['kernels'],
     'core/base': [],
-    'core/ir': ['core/base'],
-    'core/plug': ['core/base'],
-    'core/ops': ['core/base', 'core/ir'],
-    'core/grad': ['core/base', 'core/ir'],
-    'core/fuse': ['core/base', 'core/ir'],
-    'core/model': ['core/base', 'core/ir'],
-    'core/plan': ['core/base', 'core/ir', 'core/fuse'],
-    'core/peft': ['core/base', 'core/ir', 'core/io', 'core/plug'],
-    'core/exec': ['core/base', 'core/ir', 'core/plan', 'core/plug'],
-    'core/data': ['core/base'],
-    'core/io': ['core/base'],
-    'core/export': ['core/base', 'core/ir', 'core/io', 'core/model', 'core/data'],
-    'core/report': ['core/base'],
-    'core/train': [x for x in CORE if x != 'core/ablate'],
-    'core/ablate': ['core/base', 'core/io', 'core/data', 'core/plug', 'core/report', 'core/train'],
+    'core/ir': core('base'),
+    'core/plug': core('base'),
+    'core/io': core('base'),
+    'core/report': core('base'),
+    'core/ops': core('base ir'),
+    'core/grad': core('base ir'),
+    'core/fuse': core('base ir'),
+    'core/model': core('base ir'),
+    'core/plan': core('base ir fuse'),
+    'core/exec': core('base ir plan plug'),
+    'core/data': core('base io plug'),
+    'core/peft': core('base ir io plug'),
+    'core/export': core('base ir io model data'),
+    'core/settings': core('base io plug model data peft exec'),
+    'core/pretrained': core('base io plug model data'),
+    'core/graphs': core('base ir grad peft'),
+    'core/tune': core('base io plug model data peft plan exec settings graphs'),
+    'core/adapter': core('base ir io model data peft exec pretrained graphs tune'),
+    'core/train': CORE,
+    'core/ablate': core('base io data plug report settings tune adapter train'),
     'tools': None,  # anything
     'tests': None,
 }

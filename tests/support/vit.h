@@ -5,8 +5,8 @@
 #define SCT_TEST_VIT_H
 
 #include "core/exec/exec.h"
+#include "core/graphs/graphs.h"
 #include "core/model/vit.h"
-#include "core/train/graphs.h"
 #include "tests/support/dev.h"
 
 enum { VIT_IMAGE = 16, VIT_CLASSES = 5, VIT_MAX_BATCH = 64 };

@@ -7,8 +7,8 @@
 #include "core/base/mem.h"
 #include "core/base/status.h"
 #include "core/exec/exec.h"
+#include "core/graphs/graphs.h"
 #include "core/plug/module.h"
-#include "core/train/graphs.h"
 #include "tools/sdk/check.h"
 
 /* Everything is computed in f64 but the parameters, which are stored as f32: 1e-4 of the longer
