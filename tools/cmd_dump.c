@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "core/base/status.h"
+#include "core/checkpoint/npy.h"
 #include "core/io/file.h"
-#include "core/io/npy.h"
 #include "core/peft/pattern.h"
 #include "tools/cli.h"
 

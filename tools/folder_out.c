@@ -3,10 +3,10 @@
 #include <string.h>
 
 #include "core/base/status.h"
+#include "core/checkpoint/safetensors.h"
 #include "core/export/folder.h"
 #include "core/export/merge.h"
 #include "core/io/file.h"
-#include "core/io/safetensors.h"
 #include "core/pretrained/preset.h"
 #include "tools/cli.h"
 

@@ -12,8 +12,8 @@
 #define SCT_ADAPTER_PARTS_H
 
 #include "core/adapter/peft_hf.h"
+#include "core/checkpoint/adapter_folder.h"
 #include "core/exec/device.h"
-#include "core/io/adapter_folder.h"
 #include "core/tune/tuner.h"
 
 struct sct_optim;

@@ -4,8 +4,8 @@
 
 #include <math.h>
 
+#include "core/adapter/peft_modules.h"
 #include "core/base/status.h"
-#include "core/io/peft_modules.h"
 #include "core/model/build.h"
 
 /* One pair of n: the factors side by side, so that rank and alpha / r stay, or alpha / sqrt(r).

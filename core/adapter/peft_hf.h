@@ -9,7 +9,7 @@
 #ifndef SCT_ADAPTER_PEFT_HF_H
 #define SCT_ADAPTER_PEFT_HF_H
 
-#include "core/io/peft_modules.h"
+#include "core/adapter/peft_modules.h"
 #include "core/model/name_pattern.h"
 #include "core/peft/adapter.h"
 

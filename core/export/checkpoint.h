@@ -4,8 +4,8 @@
 #ifndef SCT_EXPORT_CHECKPOINT_H
 #define SCT_EXPORT_CHECKPOINT_H
 
+#include "core/checkpoint/safetensors.h"
 #include "core/export/merge.h"
-#include "core/io/safetensors.h"
 #include "core/model/dialect.h"
 
 /* Writes every parameter of `plain` with the values that merge gives it. dtype: SCT_ST_F32,

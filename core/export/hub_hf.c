@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "core/base/status.h"
+#include "core/checkpoint/safetensors.h"
 #include "core/export/hub.h"
-#include "core/io/safetensors.h"
 #include "core/model/config.h"
 
 /* Keys that ViTForImageClassification has no setting for, and the only value it knows. */

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "core/base/status.h"
+#include "core/checkpoint/torch_values.h"
 #include "core/io/file.h"
-#include "core/io/torch_values.h"
 
 /* ---- a tree opened up ---- */
 

@@ -5,7 +5,7 @@
 #ifndef SCT_PRETRAINED_BASE_FILE_H
 #define SCT_PRETRAINED_BASE_FILE_H
 
-#include "core/io/checkpoint.h"
+#include "core/checkpoint/checkpoint.h"
 #include "core/model/guess.h"
 #include "core/model/weights.h"
 #include "core/pretrained/model_folder.h"

@@ -7,8 +7,8 @@
 
 #include "core/base/mem.h"
 #include "core/base/status.h"
+#include "core/checkpoint/adapter_folder.h"
 #include "core/exec/device.h"
-#include "core/io/adapter_folder.h"
 #include "core/model/interp.h"
 #include "core/plug/module.h"
 #include "core/settings/flag_hint.h"

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "core/base/status.h"
-#include "core/io/safetensors.h"
+#include "core/checkpoint/safetensors.h"
 #include "core/tune/readings_cache.h"
 
 static void checksum(const struct sct_reading *r, char hex[SCT_SHA256_HEX])

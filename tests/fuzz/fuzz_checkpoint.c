@@ -3,7 +3,7 @@
  * corpus of its own. What is accepted must be consistent, be found by name, and be readable. */
 #include "tests/fuzz/fuzz.h"
 
-#include "core/io/checkpoint.h"
+#include "core/checkpoint/checkpoint.h"
 #include "core/io/text.h"
 
 #include <string.h>

@@ -3,9 +3,9 @@
  * What is accepted must survive being written and parsed again. */
 #include "tests/fuzz/fuzz.h"
 
+#include "core/adapter/peft_modules.h"
 #include "core/base/mem.h"
-#include "core/io/adapter_folder.h"
-#include "core/io/peft_modules.h"
+#include "core/checkpoint/adapter_folder.h"
 
 #include <string.h>
 

@@ -2,8 +2,8 @@
  * fuzz_npy.c - any bytes as the head of a NumPy array. */
 #include "tests/fuzz/fuzz.h"
 
-#include "core/io/npy.h"
-#include "core/io/safetensors.h"
+#include "core/checkpoint/npy.h"
+#include "core/checkpoint/safetensors.h"
 
 #include <string.h>
 

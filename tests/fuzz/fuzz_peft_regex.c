@@ -4,7 +4,7 @@
  * name's (the engine's own time limit watches). */
 #include "tests/fuzz/fuzz.h"
 
-#include "core/io/peft_regex.h"
+#include "core/adapter/peft_regex.h"
 
 #include <string.h>
 

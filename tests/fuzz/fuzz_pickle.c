@@ -3,7 +3,7 @@
  * a node or a cell, and every text lie in the pickle. */
 #include "tests/fuzz/fuzz.h"
 
-#include "core/io/pickle.h"
+#include "core/checkpoint/pickle.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
  * What is accepted must tile the data, be found by name, and be readable. */
 #include "tests/fuzz/fuzz.h"
 
-#include "core/io/safetensors.h"
+#include "core/checkpoint/safetensors.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
  * container. What is accepted must be a table that opens up again as it was. */
 #include "tests/fuzz/fuzz.h"
 
-#include "core/io/torch_values.h"
+#include "core/checkpoint/torch_values.h"
 #include "core/peft/table.h"
 
 #include <string.h>

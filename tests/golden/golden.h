@@ -5,9 +5,9 @@
 #ifndef SCT_TEST_GOLDEN_H
 #define SCT_TEST_GOLDEN_H
 
+#include "core/checkpoint/safetensors.h"
 #include "core/exec/exec.h"
 #include "core/io/json.h"
-#include "core/io/safetensors.h"
 #include "core/model/build.h"
 #include "core/tune/tuner.h"
 #include "tests/support/dev.h"

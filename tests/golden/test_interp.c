@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "core/base/mem.h"
-#include "core/io/safetensors.h"
+#include "core/checkpoint/safetensors.h"
 #include "core/model/interp.h"
 
 static int failures, cases;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * adapter_test.c - adapter folders: round trip, replacement, PEFT's LoRA configuration.
  * The golden text is what peft 0.21.2 saved for a two-block ViT (r 4, alpha 8, qkv, head). */
-#include "core/io/adapter_folder.h"
+#include "core/checkpoint/adapter_folder.h"
 #include "tests/io/io_suite.h"
 
 #include "core/base/mem.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * checkpoint_test.c - the same tensors from every container, bit for bit; what is told about
  * files and what is refused. The files are made by tools/golden/make_containers.py. */
-#include "core/io/checkpoint.h"
+#include "core/checkpoint/checkpoint.h"
 #include "tests/io/io_suite.h"
 
 #include "core/base/mem.h"

@@ -5,7 +5,7 @@
 #include "tests/io/io_suite.h"
 
 #include "core/base/mem.h"
-#include "core/io/npy.h"
+#include "core/checkpoint/npy.h"
 #include "core/io/sha256.h"
 
 #include <stdlib.h>

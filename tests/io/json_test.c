@@ -4,7 +4,7 @@
 #include "tests/io/io_suite.h"
 
 #include "core/base/mem.h"
-#include "core/io/half.h"
+#include "core/checkpoint/half.h"
 #include "core/io/text.h"
 
 #include <math.h>

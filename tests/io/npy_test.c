@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * npy_test.c - heads of NumPy arrays: what is understood and what is refused. */
-#include "core/io/npy.h"
+#include "core/checkpoint/npy.h"
 #include "tests/io/io_suite.h"
 
-#include "core/io/safetensors.h"
+#include "core/checkpoint/safetensors.h"
 
 #include <stdlib.h>
 

@@ -4,11 +4,11 @@
 #include "tests/io/io_suite.h"
 
 #include "core/base/mem.h"
-#include "core/io/adapter_folder.h"
-#include "core/io/checkpoint.h"
+#include "core/checkpoint/adapter_folder.h"
+#include "core/checkpoint/checkpoint.h"
+#include "core/checkpoint/npy.h"
 #include "core/io/config.h"
 #include "core/io/file.h"
-#include "core/io/npy.h"
 #include "tests/io/st_golden.h"
 
 #include <stdlib.h>

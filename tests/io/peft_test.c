@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * peft_test.c - modules of a PEFT configuration: expressions, patterns there and back. */
+#include "core/adapter/peft_modules.h"
+#include "core/adapter/peft_regex.h"
 #include "core/base/mem.h"
-#include "core/io/peft_modules.h"
-#include "core/io/peft_regex.h"
 #include "tests/io/io_suite.h"
 
 #include <stdlib.h>

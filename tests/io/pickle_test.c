@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * pickle_test.c - pickles written by hand, opcode by opcode: the tree they make, the ones that
  * are refused; and streams of PyTorch's older container around them, whose tensors lie. */
-#include "core/io/pickle.h"
+#include "core/checkpoint/pickle.h"
 #include "tests/io/io_suite.h"
 
-#include "core/io/checkpoint.h"
+#include "core/checkpoint/checkpoint.h"
 
 #include <stdlib.h>
 

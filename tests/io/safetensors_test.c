@@ -2,11 +2,11 @@
  * safetensors_test.c - the reader: a file of the reference library, every hostile file we know.
  * Headers are given as text; the length in front of them is made here unless a case says its
  * own. */
-#include "core/io/safetensors.h"
+#include "core/checkpoint/safetensors.h"
 #include "tests/io/io_suite.h"
 #include "tests/io/st_golden.h"
 
-#include "core/io/half.h"
+#include "core/checkpoint/half.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * safetensors_write_test.c - the writer: the reference's bytes, conversions, a full disk.
  * A failing write must leave the old file and no temp file. */
-#include "core/io/safetensors.h"
+#include "core/checkpoint/safetensors.h"
 #include "tests/io/io_suite.h"
 #include "tests/io/st_golden.h"
 
-#include "core/io/half.h"
+#include "core/checkpoint/half.h"
 
 #include <signal.h>
 #include <stdlib.h>

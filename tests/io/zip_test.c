@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * zip_test.c - archives made here byte by byte, so that they can lie: sizes, methods,
  * checksums, names, ZIP64. Layout and field names: PKWARE's APPNOTE. */
-#include "core/io/zip.h"
+#include "core/checkpoint/zip.h"
 #include "tests/io/io_suite.h"
 
-#include "core/io/checkpoint.h"
+#include "core/checkpoint/checkpoint.h"
 
 #include <stdlib.h>
 #include <sys/resource.h>

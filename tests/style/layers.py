@@ -8,8 +8,8 @@ import sys
 
 # Public headers (<sctrun/..>, "include") and a folder's own headers are allowed to everybody
 # but those below whose row says otherwise.
-CORE = ['core/' + x for x in ('base ir ops grad fuse plan exec peft model data io plug report '
-                              'export settings pretrained graphs tune adapter train').split()]
+CORE = ['core/' + x for x in ('base ir ops grad fuse plan exec peft model data io checkpoint plug '
+                              'report export settings pretrained graphs tune adapter train').split()]
 
 
 def core(names):
@@ -31,6 +31,7 @@ MAY = {
     'core/plug': core('base'),
     'core/io': core('base'),
     'core/report': core('base'),
+    'core/checkpoint': core('base io'),
     'core/ops': core('base ir'),
     'core/grad': core('base ir'),
     'core/fuse': core('base ir'),
@@ -38,13 +39,13 @@ MAY = {
     'core/plan': core('base ir fuse'),
     'core/exec': core('base ir plan plug'),
     'core/data': core('base io plug'),
-    'core/peft': core('base ir io plug'),
-    'core/export': core('base ir io model data'),
-    'core/settings': core('base io plug model data peft exec'),
-    'core/pretrained': core('base io plug model data'),
+    'core/peft': core('base ir io checkpoint plug'),
+    'core/export': core('base ir io checkpoint model data'),
+    'core/settings': core('base io checkpoint plug model data peft exec'),
+    'core/pretrained': core('base io checkpoint plug model data'),
     'core/graphs': core('base ir grad peft'),
-    'core/tune': core('base io plug model data peft plan exec settings graphs'),
-    'core/adapter': core('base ir io model data peft exec pretrained graphs tune'),
+    'core/tune': core('base io checkpoint plug model data peft plan exec settings graphs'),
+    'core/adapter': core('base ir io checkpoint model data peft exec pretrained graphs tune'),
     'core/train': CORE,
     'core/ablate': core('base io data plug report settings tune adapter train'),
     'tools': None,  # anything
@@ -71,7 +72,7 @@ OWNER = {
     'yaml.h': ['core/io'], 'jansson.h': ['core/io'], 'jpeglib.h': ['core/data'],
     'jerror.h': ['core/data'], 'png.h': ['core/data'], 'webp/decode.h': ['core/data'],
     'dlfcn.h': ['core/plug', 'backends/opencl'], 'CL/cl.h': ['backends/opencl'],
-    'zip.h': ['core/io'], 'zlib.h': ['core/io'], 'onnx.pb-c.h': ['core/export'],
+    'zip.h': ['core/checkpoint'], 'zlib.h': ['core/checkpoint'], 'onnx.pb-c.h': ['core/export'],
 }
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+(["<])([^">]+)[">]', re.M)
 

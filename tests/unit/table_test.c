@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "core/base/mem.h"
+#include "core/checkpoint/torch_values.h"
 #include "core/io/file.h"
-#include "core/io/torch_values.h"
 #include "core/peft/table.h"
 #include "tests/unit/unit_suite.h"
 
