@@ -15,6 +15,7 @@ TOLERANCE = 5e-7
 RUN = {
     "make_compose.py": (["tests/golden/vit"], []),
     "make_containers.py": (["tests/io/containers", "tests/fuzz/corpus"], []),
+    "make_drop_path.py": (["tests/golden/drop_path.json"], []),
     "make_image_ops.py": (["tests/golden/image_ops/pillow.txt"], []),
     "make_layer_decay.py": (["tests/golden/layer_decay.json"], []),
     "make_lr.py": (["tests/golden/lr.json"], []),
