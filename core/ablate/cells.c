@@ -143,6 +143,21 @@ static sct_status check_flags(const struct sct_grid *g, const struct sct_grid_co
     return SCT_OK;
 }
 
+/* Without these a cell could only fail. */
+static sct_status check_base(const struct sct_grid *g, const struct sct_settings *s,
+                             sct_error *err)
+{
+    if (!s->model && !s->weights)
+        return sct_fail(err, SCT_EUSAGE,
+                        "%s: no model: say model and weights below base, or --model and "
+                        "--weights",
+                        g->path);
+    if (!s->data)
+        return sct_fail(err, SCT_EUSAGE, "%s: no data: say data of the task, or --data DIR",
+                        g->path);
+    return SCT_OK;
+}
+
 sct_status sct_grid_settings(const struct sct_grid *g, const struct sct_grid_cell *c,
                              struct sct_settings_run *run, sct_error *err)
 {
@@ -159,6 +174,8 @@ sct_status sct_grid_settings(const struct sct_grid *g, const struct sct_grid_cel
     const struct sct_layers layers = {map, n, not_settings, k.p, k.n};
     SCT_TRY(sct_settings_init_layers(run, &layers, g->argc, g->argv, g->env, err));
     sct_status rc = check_flags(g, &g->column[c->column], &k, run, err);
+    if (rc == SCT_OK)
+        rc = check_base(g, &run->s, err);
     if (rc == SCT_OK && g->best_on_test && !c->search && !run->s.eval_interval)
         rc =
             sct_fail(err, SCT_EUSAGE,

@@ -651,6 +651,10 @@ def data_from_the_command_line():
     check(find("open", task="smooth")["id"] != want["id"])
     both = grid("tasks: [{name: pictures}, {data: one}]\nstrategies: [linear]\n", "both.yaml")
     fails(USAGE, ["--data", "both.yaml, which says it itself"], "ablate", both, "--data", "two")
+    fails(USAGE, ["pictures", "no data", "--data"], "ablate", open_)
+    write("bare.yaml", "name: bare\ntasks: [one]\nstrategies: [linear]\n")
+    fails(USAGE, ["bare.yaml", "no model", "--weights"], "ablate", "bare.yaml")
+    check(not os.path.exists("runs"))
 
 
 @test
@@ -764,13 +768,18 @@ def help_has_its_flags():
 
 @test
 def shipped_grids_are_whole():
-    """Every grid that ships can be read, and all its cells have settings."""
+    """Every grid that ships can be read, and all its cells have settings; `strategies` names all that
+    ship, and takes base and pictures from the command line."""
     here = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "configs", "grids")
     names = sorted(os.path.splitext(f)[0] for f in os.listdir(here))
     check(len(names) >= 4, names)
     for name in names:
-        r = sctrun("ablate", name, "--dry-run")
+        own = ["--model", "sprite_vit", "--data", "task:sprites_red"] if name == "strategies" else []
+        r = sctrun("ablate", name, "--dry-run", *own)
         check(len(r.out.splitlines()) >= 10, name, r.out)
+        if name == "strategies":
+            listed = {line.split()[-4].rstrip(",") for line in r.out.splitlines()}
+            equal(sorted(listed), sorted(f[:-5] for f in os.listdir(here + "/../strategies")))
 
 
 main()
