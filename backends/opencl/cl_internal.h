@@ -12,7 +12,7 @@
 
 enum { CL_KEY_HEX = 65 }; /* SHA-256 in hexadecimal and the final zero */
 
-/* ---- embedded sources (made by tools/embed.py) ---- */
+/* ---- embedded sources (made by backends/opencl/embed.py) ---- */
 
 struct cl_source {
     const char *name, *text;
