@@ -95,7 +95,8 @@ struct sct_device {
 struct sct_buf {
     unsigned char *data;
     uint64_t bytes;
-    bool mapped; /* by mmap, not by the allocator */
+
+    enum { CPU_BUF_HEAP, CPU_BUF_MAPPED, CPU_BUF_LENT } kind; /* by whom data is freed */
 };
 
 /* One node on one lane, with everything resolved. in_stride, out_stride: bytes from one slot's

@@ -255,7 +255,7 @@ static sct_status cpu_buf_new(sct_device *dev, uint64_t bytes, sct_buf **out, sc
             void *p =
                 mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
             buf->data = p == MAP_FAILED ? NULL : p;
-            buf->mapped = true;
+            buf->kind = CPU_BUF_MAPPED;
 #if defined(MADV_HUGEPAGE)
             if (buf->data && bytes >= HUGE_FROM)
                 (void)madvise(buf->data, size, MADV_HUGEPAGE);
@@ -286,12 +286,30 @@ static void cpu_buf_free(sct_device *dev, sct_buf *buf)
 {
     if (!buf)
         return;
-    dev->now -= buf->bytes;
-    if (buf->mapped)
+    if (buf->kind != CPU_BUF_LENT)
+        dev->now -= buf->bytes;
+    if (buf->kind == CPU_BUF_MAPPED)
         (void)munmap(buf->data, (size_t)buf->bytes);
-    else
+    else if (buf->kind == CPU_BUF_HEAP)
         free(buf->data);
     free(buf);
+}
+
+static sct_status cpu_buf_over(sct_device *dev, const void *data, uint64_t n, sct_buf **out,
+                               sct_error *err)
+{
+    /* what kernels get is not const; programs do not write it, nor does cpu_write */
+    union {
+        const void *lent;
+        unsigned char *data;
+    } u = {data};
+
+    (void)dev;
+    *out = calloc(1, sizeof **out);
+    if (!*out)
+        return sct_fail(err, SCT_ENOMEM, "cpu: out of memory");
+    **out = (sct_buf){u.data, n, CPU_BUF_LENT};
+    return SCT_OK;
 }
 
 static sct_status check_range(const sct_buf *buf, uint64_t off, uint64_t n, sct_error *err)
@@ -308,6 +326,8 @@ static sct_status cpu_write(sct_device *dev, sct_buf *buf, uint64_t off, const v
 {
     (void)dev;
     SCT_TRY(check_range(buf, off, n, err));
+    if (buf->kind == CPU_BUF_LENT)
+        return sct_fail(err, SCT_EINVAL, "cpu: the memory of this buffer is only read");
     if (n)
         memcpy(buf->data + off, data, (size_t)n);
     return SCT_OK;
@@ -363,6 +383,7 @@ const struct sct_backend *sct_backend_entry_v1(void)
         .drop = cpu_drop,
         .profile = cpu_profile,
         .usage = cpu_usage,
+        .buf_over = cpu_buf_over,
     };
     return &cpu;
 }

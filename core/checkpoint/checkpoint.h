@@ -71,8 +71,13 @@ sct_status sct_ckpt_read_f32(struct sct_ckpt *ck, const struct sct_ckpt_tensor *
  * uncompressed; otherwise the whole tensor is read. */
 sct_status sct_ckpt_read_f32_part(struct sct_ckpt *ck, const struct sct_ckpt_tensor *t,
                                   uint64_t first, uint64_t n, float *dst, sct_error *err);
-/* The same for BOOL, U8, I8, I16, I32 and I64 as int32_t; a value outside the range is
- * SCT_EFILE. */
+/* *v = those n elements where they lie, if that is just as sct_ckpt_read_f32_part would write
+ * them: F32 in C order, uncompressed, aligned, in this machine's order of bytes. Else, and
+ * after a failure, *v is NULL. They stay as long as the checkpoint is open. */
+sct_status sct_ckpt_view_f32(struct sct_ckpt *ck, const struct sct_ckpt_tensor *t,
+                             uint64_t first, uint64_t n, const float **v, sct_error *err);
+/* The same as sct_ckpt_read_f32 for BOOL, U8, I8, I16, I32 and I64 as int32_t; a value outside
+ * the range is SCT_EFILE. */
 sct_status sct_ckpt_read_i32(struct sct_ckpt *ck, const struct sct_ckpt_tensor *t, int32_t *dst,
                              sct_error *err);
 /* Tells the system that the tensor's pages will not be needed soon, so that a model never lies

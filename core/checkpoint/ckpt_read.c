@@ -100,23 +100,48 @@ sct_status sct_ckpt_read_f32(struct sct_ckpt *ck, const struct sct_ckpt_tensor *
     return read_tensor(ck, t, to_f32, dst, err);
 }
 
-sct_status sct_ckpt_read_f32_part(struct sct_ckpt *ck, const struct sct_ckpt_tensor *t,
-                                  uint64_t first, uint64_t n, float *dst, sct_error *err)
+/* The n elements from number `first` on as the file has them, in *src; NULL where they do not
+ * lie in C order, uncompressed. */
+static sct_status part(struct sct_ckpt *ck, const struct sct_ckpt_tensor *t, uint64_t first,
+                       uint64_t n, const unsigned char **src, sct_error *err)
 {
     const struct sct_ckpt_place *p = &ck->place[t - ck->tensor];
     struct sct_ckpt_blob *b = &ck->blob[p->blob];
+    *src = NULL;
     if (first > t->count || n > t->count - first)
         return sct_fail(err, SCT_EINVAL, "%s: tensor %s has %llu elements, not those asked for",
                         ck->path, t->name, (unsigned long long)t->count);
-    if (n && b->data && !p->stride) {
-        const struct sct_elements e = {ck->path, t->name, first, t->dtype};
-        if (!b->checked)
-            SCT_TRY(sct_zip_check(ck->zip, b->entry, err));
-        b->checked = true;
-        return sct_elements_f32(&e,
-                                b->data + p->offset + first * (sct_st_dtype_bits(t->dtype) / 8),
-                                (size_t)n, dst, err);
-    }
+    if (!n || !b->data || p->stride)
+        return SCT_OK;
+    if (!b->checked)
+        SCT_TRY(sct_zip_check(ck->zip, b->entry, err));
+    b->checked = true;
+    *src = b->data + p->offset + first * (sct_st_dtype_bits(t->dtype) / 8);
+    return SCT_OK;
+}
+
+sct_status sct_ckpt_view_f32(struct sct_ckpt *ck, const struct sct_ckpt_tensor *t,
+                             uint64_t first, uint64_t n, const float **v, sct_error *err)
+{
+    const unsigned char *src;
+    *v = NULL;
+    SCT_TRY(part(ck, t, first, n, &src, err));
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    if (src && t->dtype == SCT_ST_F32 && (uintptr_t)src % sizeof **v == 0)
+        *v = (const void *)src;
+#endif
+    return SCT_OK;
+}
+
+sct_status sct_ckpt_read_f32_part(struct sct_ckpt *ck, const struct sct_ckpt_tensor *t,
+                                  uint64_t first, uint64_t n, float *dst, sct_error *err)
+{
+    const unsigned char *src;
+    SCT_TRY(part(ck, t, first, n, &src, err));
+    if (src)
+        return sct_elements_f32(
+            &(const struct sct_elements){ck->path, t->name, first, t->dtype}, src, (size_t)n,
+            dst, err);
     float *all = n ? sct_calloc((size_t)t->count, sizeof *all) : NULL;
     if (n && !all)
         return sct_nomem(err);

@@ -99,27 +99,50 @@ sct_status sct_dev_read(const struct sct_backend *be, sct_device *dev, const sct
     return rc;
 }
 
-/* Loads a tensor's host values into a fresh buffer. */
-static sct_status upload(struct sct_store *s, const struct sct_tensor *t, sct_buf **out,
-                         sct_error *err)
+/* The host's values v into a fresh buffer; v NULL: they are loaded first. */
+static sct_status write_new(struct sct_store *s, const struct sct_tensor *t, const void *v,
+                            sct_buf **out, sct_error *err)
 {
-    *out = NULL;
     const size_t n = (size_t)sct_desc_count(&t->desc) * sct_dtype_bytes(t->desc.dtype);
-    void *host = sct_alloc(n);
-    if (!host)
+    void *host = v ? NULL : sct_alloc(n);
+    if (!v && !host)
         return sct_nomem(err);
-    sct_status rc = t->load(t, host, err);
+    sct_status rc = v ? SCT_OK : t->load(t, host, err);
     if (rc == SCT_OK)
         rc = s->be->buf_new(s->dev, s->be->bytes(s->dev, &t->desc), out, err);
     if (rc == SCT_OK)
-        rc = sct_dev_write(s->be, s->dev, *out, 0, &t->desc, host, err);
-    s->uploads++;
+        rc = sct_dev_write(s->be, s->dev, *out, 0, &t->desc, v ? v : host, err);
     if (rc != SCT_OK) {
         s->be->buf_free(s->dev, *out);
         *out = NULL;
-        (void)sct_error_prefix(err, "%s", t->name);
     }
     sct_free(host);
+    return rc;
+}
+
+/* A tensor's values in a buffer of their own; with `lent`, in the memory where they lie, if
+ * tensor and device know how. Then *lent is that memory, for sct_tensor_viewed once the buffer
+ * is gone; else NULL. */
+static sct_status upload(struct sct_store *s, const struct sct_tensor *t, const void **lent,
+                         sct_buf **out, sct_error *err)
+{
+    const size_t n = (size_t)sct_desc_count(&t->desc) * sct_dtype_bytes(t->desc.dtype);
+    const bool over = lent && SCT_HAS(struct sct_backend, s->be, buf_over) &&
+                      s->be->bytes(s->dev, &t->desc) == n;
+    const void *v;
+    *out = NULL;
+    sct_status rc = sct_tensor_view(t, &v, err);
+    if (rc == SCT_OK && v && over)
+        rc = s->be->buf_over(s->dev, v, n, out, err);
+    else if (rc == SCT_OK)
+        rc = write_new(s, t, v, out, err);
+    if (lent)
+        *lent = rc == SCT_OK && over ? v : NULL;
+    if (!lent || !*lent)
+        sct_tensor_viewed(t, v);
+    s->uploads++;
+    if (rc != SCT_OK)
+        (void)sct_error_prefix(err, "%s", t->name);
     return rc;
 }
 
@@ -166,6 +189,11 @@ struct setup {
     uint8_t *need;    /* per value */
     uint32_t *buf_of; /* per root value: index into buf, +1 */
     sct_buf **buf;
+
+    struct lent {
+        const struct sct_tensor *t;
+        const void *v;
+    } * lent; /* per buffer: whose memory it is, or NULL */
     struct sct_node *node;
     uint32_t n_buf, n_node;
 };
@@ -179,9 +207,10 @@ static sct_status setup_buffer(struct setup *u, uint32_t v, struct sct_place *pl
     if (!u->buf_of[root]) {
         sct_buf *b = NULL;
         if (x->source == SCT_SRC_TENSOR)
-            SCT_TRY(upload(u->s, x->tensor, &b, err));
+            SCT_TRY(upload(u->s, x->tensor, &u->lent[u->n_buf].v, &b, err));
         else
             SCT_TRY(u->s->be->buf_new(u->s->dev, bytes, &b, err));
+        u->lent[u->n_buf].t = x->tensor;
         u->buf[u->n_buf++] = b;
         u->buf_of[root] = u->n_buf;
     }
@@ -252,8 +281,9 @@ static sct_status compute(struct sct_store *s, const struct sct_plan *p, uint32_
     u.need = sct_calloc(g->n_value, 1);
     u.buf_of = sct_calloc(g->n_value, sizeof *u.buf_of);
     u.buf = sct_calloc((size_t)g->n_value + g->n_node, sizeof(sct_buf *));
+    u.lent = sct_calloc((size_t)g->n_value + g->n_node, sizeof *u.lent);
     u.node = sct_calloc((size_t)last + 1, sizeof *u.node);
-    sct_status rc = u.need && u.buf_of && u.buf && u.node ? SCT_OK : sct_nomem(err);
+    sct_status rc = u.need && u.buf_of && u.buf && u.lent && u.node ? SCT_OK : sct_nomem(err);
     s->computed++;
     if (rc == SCT_OK) {
         u.need[v] = 1;
@@ -274,12 +304,17 @@ static sct_status compute(struct sct_store *s, const struct sct_plan *p, uint32_
     const uint32_t keep = rc == SCT_OK ? u.buf_of[v] : 0;
     if (keep)
         *out = u.buf[keep - 1];
-    for (uint32_t i = 0; i < u.n_buf; i++)
-        if (i + 1 != keep)
-            s->be->buf_free(s->dev, u.buf[i]);
+    for (uint32_t i = 0; i < u.n_buf; i++) {
+        if (i + 1 == keep)
+            continue;
+        s->be->buf_free(s->dev, u.buf[i]);
+        if (u.lent[i].v)
+            sct_tensor_viewed(u.lent[i].t, u.lent[i].v);
+    }
     sct_free(u.need);
     sct_free(u.buf_of);
     sct_free(u.buf);
+    sct_free(u.lent);
     sct_free(u.node);
     return rc;
 }
@@ -297,7 +332,7 @@ static sct_status value(struct sct_store *s, const struct sct_plan *p, uint32_t 
         }
     }
     SCT_TRY(sct_grow((void **)&s->entry, &s->cap, (uint64_t)s->n + 1, sizeof *s->entry, err));
-    SCT_TRY(t ? upload(s, t, out, err) : compute(s, p, v, out, err));
+    SCT_TRY(t ? upload(s, t, NULL, out, err) : compute(s, p, v, out, err));
     s->entry[s->n++] = (struct entry){key, t, *out};
     return SCT_OK;
 }

@@ -17,8 +17,9 @@ struct sct_store *sct_store_create(const struct sct_backend *be, sct_device *dev
 void sct_store_destroy(struct sct_store **s);
 
 /* out[n_store] = the buffers of the plan's root values (scope CONST or PERSIST) in the order of
- * store_val, made now if need be: a parameter is loaded and written; a setup value is computed
- * on the device, its inputs one at a time and released at once. Owned by the store, after a
+ * store_val, made now if need be: a parameter is viewed or loaded, and written; a setup value
+ * is computed on the device, its inputs one at a time and released at once; where the device
+ * can and a tensor has a view, from the memory where it lies. Owned by the store, after a
  * failure, too. */
 sct_status sct_store_values(struct sct_store *s, const struct sct_plan *p, sct_buf **out,
                             sct_error *err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * tensor.c - tensors whose data is in memory. */
+ * tensor.c - tensors whose data is in memory, or lies where it can be read. */
 #include "core/ir/tensor.h"
 
 #include <string.h>
@@ -13,4 +13,16 @@ sct_status sct_tensor_load_data(const struct sct_tensor *t, void *dst, sct_error
     else
         memset(dst, 0, n);
     return SCT_OK;
+}
+
+sct_status sct_tensor_view(const struct sct_tensor *t, const void **v, sct_error *err)
+{
+    *v = NULL;
+    return t->view ? t->view(t, v, err) : SCT_OK;
+}
+
+void sct_tensor_viewed(const struct sct_tensor *t, const void *v)
+{
+    if (v && t->viewed)
+        t->viewed(t);
 }

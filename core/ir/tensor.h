@@ -20,11 +20,22 @@ struct sct_tensor {
     /* Writes the values (f32, i32 or u8 elements, as desc says) to dst. Called by the thread
      * that plans; the values must be the same at every call until the tensor is mutable. */
     sct_status (*load)(const struct sct_tensor *t, void *dst, sct_error *err);
+    /* May be NULL: *v = where the values that load would write lie already, or NULL. To be read
+     * only, aligned to an element; they stay as long as the tensor. */
+    sct_status (*view)(const struct sct_tensor *t, const void **v, sct_error *err);
+    /* May be NULL: what was viewed will not be read again soon. */
+    void (*viewed)(const struct sct_tensor *t);
     const void *data; /* for sct_tensor_load_data; NULL means zeros */
     void *ctx;
 };
 
 /* load for tensors whose elements lie at t->data (zeros when it is NULL). */
 sct_status sct_tensor_load_data(const struct sct_tensor *t, void *dst, sct_error *err);
+
+/* The tensor's view; *v is NULL after a failure and where there is none, so that the values
+ * have to be loaded. */
+sct_status sct_tensor_view(const struct sct_tensor *t, const void **v, sct_error *err);
+/* Says that v, from sct_tensor_view or NULL, has been read. */
+void sct_tensor_viewed(const struct sct_tensor *t, const void *v);
 
 #endif

@@ -266,7 +266,8 @@ static sct_status group(struct work *w, const struct entry *e, uint32_t n)
 static sct_status make_canon(struct work *w)
 {
     struct sct_dialect_map *m = w->m;
-    qsort(w->entry, w->n, sizeof *w->entry, by_canon);
+    if (w->n)
+        qsort(w->entry, w->n, sizeof *w->entry, by_canon);
     m->canon = sct_arena_alloc(&m->arena, (w->n ? w->n : 1) * sizeof *m->canon);
     if (!m->canon)
         return sct_nomem(w->err);

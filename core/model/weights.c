@@ -52,17 +52,15 @@ static struct sct_weight *append(struct sct_weights *w, const char *name, sct_er
     return x;
 }
 
-sct_status sct_weights_add(struct sct_weights *w, const char *name, const struct sct_desc *d,
-                           sct_status (*load)(const struct sct_tensor *, void *, sct_error *),
-                           const void *data, void *ctx, sct_error *err)
+sct_status sct_weights_add(struct sct_weights *w, const struct sct_tensor *t, sct_error *err)
 {
-    struct sct_weight *x = append(w, name, err);
+    struct sct_weight *x = append(w, t->name, err);
     if (!x)
         return SCT_ENOMEM;
-    x->t.desc = *d;
-    x->t.load = load;
-    x->t.data = data;
-    x->t.ctx = ctx;
+    const char *name = x->t.name;
+    x->t = *t;
+    x->t.name = name;
+    x->t.lasting = true;
     return SCT_OK;
 }
 
@@ -169,6 +167,7 @@ static sct_status reshape(struct sct_weights *w, struct sct_weight *x, const str
     x->file = x->t;
     x->t.desc = *d;
     x->t.load = load_resized;
+    x->t.view = NULL;
     x->t.ctx = x;
     x->t.data = w;
     return SCT_OK;

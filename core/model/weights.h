@@ -32,10 +32,8 @@ struct sct_weights {
 struct sct_weights *sct_weights_create(const char *origin, bool random, uint64_t seed);
 void sct_weights_destroy(struct sct_weights **w);
 
-/* Adds a tensor of a file. load and ctx as in sct_tensor; name is copied. */
-sct_status sct_weights_add(struct sct_weights *w, const char *name, const struct sct_desc *d,
-                           sct_status (*load)(const struct sct_tensor *, void *, sct_error *),
-                           const void *data, void *ctx, sct_error *err);
+/* Adds a frozen tensor of a file; t and its name are copied. ENOMEM. */
+sct_status sct_weights_add(struct sct_weights *w, const struct sct_tensor *t, sct_error *err);
 
 /* The tensor `name` with exactly these dims; marks it used. A position embedding or bias table
  * of another side is resized from then on, if w->interp says how. EFILE names what is missing

@@ -99,7 +99,8 @@ sct_status sct_base_hash_of(const struct sct_weights *w, char hex[SCT_SHA256_HEX
                             sct_error *err)
 {
     struct sct_weight **item = sct_calloc(w->n ? w->n : 1, sizeof(*item));
-    /* One buffer for all: a fresh one for each would be cleared page by page. */
+    /* One buffer for all that have no view: a fresh one for each would be cleared page by page,
+     * and the pages of this one are there only once they are written. */
     float *v = sct_calloc((size_t)largest(w) + 1, sizeof *v);
     sct_status rc = item && v ? SCT_OK : sct_nomem(err);
     struct sct_base_hash h;
@@ -112,9 +113,14 @@ sct_status sct_base_hash_of(const struct sct_weights *w, char hex[SCT_SHA256_HEX
         const struct sct_tensor *t = &item[i]->t;
         if (sct_name_is_head(t->name))
             continue;
-        rc = t->load(t, v, err);
+        const void *there;
+        rc = sct_tensor_view(t, &there, err);
+        if (rc == SCT_OK && !there)
+            rc = t->load(t, v, err);
         if (rc == SCT_OK)
-            rc = sct_base_hash_add(&h, t->name, t->desc.dim, t->desc.nd, v, err);
+            rc =
+                sct_base_hash_add(&h, t->name, t->desc.dim, t->desc.nd, there ? there : v, err);
+        sct_tensor_viewed(t, there);
     }
     if (rc == SCT_OK)
         sct_base_hash_end(&h, hex);

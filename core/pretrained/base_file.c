@@ -134,6 +134,27 @@ static sct_status load(const struct sct_tensor *t, void *dst, sct_error *err)
     return load_canon(t->ctx, t->data, dst, err);
 }
 
+/* A tensor that is one run of the file's elements needs no copy. */
+static sct_status view(const struct sct_tensor *t, const void **v, sct_error *err)
+{
+    struct sct_base_file *f = t->ctx;
+    const struct sct_canon *c = t->data;
+    const uint64_t n = sct_desc_count(&c->desc);
+    const float *at = NULL;
+    if (c->n_part == 1 && !c->layout.n_src)
+        SCT_TRY(sct_ckpt_view_f32(f->ck, source(f, c, 0), c->part[0].slice * n, n, &at, err));
+    *v = at;
+    return SCT_OK;
+}
+
+static void viewed(const struct sct_tensor *t)
+{
+    const struct sct_base_file *f = t->ctx;
+    const struct sct_canon *c = t->data;
+    if (!c->layout.slice)
+        sct_ckpt_drop(f->ck, source(f, c, 0));
+}
+
 /* cls_token plus the first row of pos_embed, or the rows behind that one. */
 static sct_status load_folded(const struct sct_tensor *t, void *dst, sct_error *err)
 {
@@ -164,7 +185,18 @@ sct_status sct_base_file_weights(struct sct_base_file *f, struct sct_weights *w,
                             (positions || strcmp(c->name, "cls_token") == 0);
         if (folded && positions)
             desc.dim[1]--;
-        SCT_TRY(sct_weights_add(w, c->name, &desc, folded ? load_folded : load, c, f, err));
+        struct sct_tensor t = {.name = c->name,
+                               .desc = desc,
+                               .load = load,
+                               .view = view,
+                               .viewed = viewed,
+                               .data = c,
+                               .ctx = f};
+        if (folded) {
+            t.load = load_folded;
+            t.view = NULL;
+        }
+        SCT_TRY(sct_weights_add(w, &t, err));
     }
     return SCT_OK;
 }

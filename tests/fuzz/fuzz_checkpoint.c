@@ -26,6 +26,9 @@ static void read_tensor(struct sct_ckpt *ck, const struct sct_ckpt_tensor *t)
     fuzz_require(f && v);
     (void)sct_ckpt_read_f32(ck, t, f, NULL);
     (void)sct_ckpt_read_i32(ck, t, v, NULL);
+    const float *there;
+    if (sct_ckpt_view_f32(ck, t, 0, t->count, &there, NULL) == SCT_OK && there)
+        fuzz_require(memcmp(there, f, 4 * (size_t)t->count) == 0);
     free(f);
     free(v);
 }

@@ -60,7 +60,7 @@ static void check_config(const struct sct_model_config *c)
     fuzz_require(c->dim == 8 && c->depth == 1 && c->patch == 4 && c->image == 8 &&
                  c->mlp == 32);
     fuzz_require(c->heads >= 1 && c->heads <= 1024 && c->eps > 0);
-    fuzz_require(c->gelu <= SCT_GELU_TANH && c->pool <= SCT_POOL_AVG);
+    fuzz_require(c->gelu <= SCT_GELU_QUICK && c->pool <= SCT_POOL_AVG);
 }
 
 static void tell(struct sct_model_folder *f, const struct model *m)

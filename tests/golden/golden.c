@@ -108,8 +108,12 @@ static sct_status load(const struct sct_tensor *t, void *dst, sct_error *err)
 static sct_status add(struct sct_weights *w, const char *name, const struct sct_st *st,
                       const struct sct_st_tensor *t, sct_error *err)
 {
-    const struct sct_desc d = desc_of(t);
-    return sct_weights_add(w, name, &d, load, t, (void *)(uintptr_t)st, err);
+    const struct sct_tensor x = {.name = name,
+                                 .desc = desc_of(t),
+                                 .load = load,
+                                 .data = t,
+                                 .ctx = (void *)(uintptr_t)st};
+    return sct_weights_add(w, &x, err);
 }
 
 sct_status golden_weights(struct sct_weights **w, const struct golden *g,

@@ -221,15 +221,17 @@ static sct_status load_head(const struct sct_tensor *t, void *dst, sct_error *er
 static void add_head(struct sct_base *b, struct sct_st *st, uint32_t dim)
 {
     const uint32_t shape[] = {CLASSES, dim};
-    const struct sct_desc w = sct_desc_make(SCT_F32, 2, shape);
-    const struct sct_desc v = sct_desc_make(SCT_F32, 1, shape);
     sct_error err = SCT_ERROR_INIT;
-    if (!sct_st_find(st, "head.weight"))
+    struct sct_tensor t = {.name = "head.weight",
+                           .desc = sct_desc_make(SCT_F32, 2, shape),
+                           .load = load_head,
+                           .ctx = st};
+    if (!sct_st_find(st, t.name))
         return;
-    (void)golden_ok(sct_weights_add(b->w, "head.weight", &w, load_head, NULL, st, &err), &err,
-                    "head.weight");
-    (void)golden_ok(sct_weights_add(b->w, "head.bias", &v, load_head, NULL, st, &err), &err,
-                    "head.bias");
+    (void)golden_ok(sct_weights_add(b->w, &t, &err), &err, t.name);
+    t.name = "head.bias";
+    t.desc = sct_desc_make(SCT_F32, 1, shape);
+    (void)golden_ok(sct_weights_add(b->w, &t, &err), &err, t.name);
 }
 
 static void hub_logits(const struct golden *g, const char *path, const char *flavour,

@@ -295,7 +295,8 @@ static void backend(void)
         M(abi), M(size), M(name), M(summary), M(count), M(info), M(open), M(close), M(bytes);
         M(probe), M(rows), M(shape), M(buf_new), M(buf_free), M(write), M(read), M(bind);
         M(place), M(step), M(run), M(sync), M(drop), M(profile), M(usage);
-        END("sct_backend", usage, GROWS);
+        M(buf_over);
+        END("sct_backend", buf_over, GROWS);
     }
 }
 
