@@ -70,7 +70,8 @@ tests() { # tests DIR LABEL SLOWER MESON-TEST-ARGUMENTS...: runs them, counts th
   local dir=$1 label=$2 slower=$3 rc
   shift 3
   rm -f "$dir/meson-logs/testlog.json"
-  meson test -C "$dir" --no-rebuild --timeout-multiplier $((slower * patience)) "$@" >"$output" 2>&1
+  SCTRUN_TEST_PATIENCE=$((slower * patience)) \
+    meson test -C "$dir" --no-rebuild --timeout-multiplier $((slower * patience)) "$@" >"$output" 2>&1
   rc=$?
   if [ ! -s "$dir/meson-logs/testlog.json" ]; then
     fail "${label}run" "meson test $*" "no test ran (exit status $rc)"

@@ -262,7 +262,7 @@ def interrupted():
     child = descendants(p.pid)[0]
     time.sleep(0.5)
     p.terminate()
-    _, err = p.communicate(timeout=60)
+    _, err = p.communicate(timeout=60 * PATIENCE)
     equal(p.returncode, 143, err)
     check(not os.path.exists("/proc/%d" % child), "the worker is still there")
     equal(cells(), {})
@@ -311,7 +311,7 @@ def a_crash_costs_one_cell():
     os.kill(child, signal.SIGKILL)
     wait(lambda: len(glob.glob("out/cells/*.json")) >= 2)
     # the rest is short work
-    out, err = p.communicate(timeout=90)
+    out, err = p.communicate(timeout=90 * PATIENCE)
     equal(p.returncode, 0, err)
     status = sorted(c["status"] for c in cells().values())
     equal(status, ["failed"] + ["ok"] * 5)

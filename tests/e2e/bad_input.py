@@ -757,7 +757,7 @@ def stopped_by(sig, output, *args):
         if b"step 5/" in line:
             break
     p.send_signal(sig)
-    out, err = p.communicate(timeout=60)
+    out, err = p.communicate(timeout=60 * PATIENCE)
     return p.returncode, out.decode(), err.decode()
 
 

@@ -64,7 +64,7 @@ def chromium(page, *args):
             "--user-data-dir=" + os.path.abspath("profile"), "--window-size=1300,2600",
             "--enable-logging=stderr", "--disable-background-networking", "--no-first-run", *args,
             "file://" + os.path.abspath(page)]
-    p = subprocess.run(argv, capture_output=True, timeout=240)
+    p = subprocess.run(argv, capture_output=True, timeout=240 * PATIENCE)
     err = p.stderr.decode("utf-8", "replace")
     equal(p.returncode, 0, err[-2000:])
     said = [l for l in err.splitlines() if "CONSOLE" in l]

@@ -46,7 +46,7 @@ def same_logits():
     weights = os.path.join(os.path.abspath(ASSETS), "weights", STEM + ".safetensors")
     if not os.path.exists(weights):
         raise Skipped(weights + " is not there")
-    p = subprocess.run([PYTHON, "-c", WRITER, weights, STEM], capture_output=True, timeout=300)
+    p = subprocess.run([PYTHON, "-c", WRITER, weights, STEM], capture_output=True, timeout=300 * PATIENCE)
     check(p.returncode == 0, p.stderr.decode()[-2000:])
     os.mkdir("pictures")
     for i in range(4):

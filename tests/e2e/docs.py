@@ -265,7 +265,7 @@ def run_block(block, work, saved, timeout):
     start = time.monotonic()
     p = subprocess.run(["bash", "-e", "-o", "pipefail", "-c", block.text], env=env,
                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                       stderr=subprocess.STDOUT, timeout=timeout)
+                       stderr=subprocess.STDOUT, timeout=timeout * PATIENCE)
     check(p.returncode == 0, "exit code %d of\n%s\n%s" % (p.returncode, block.text,
                                                          p.stdout.decode("utf-8", "replace")[-2000:]))
     block.folder = folder

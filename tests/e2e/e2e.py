@@ -17,6 +17,8 @@ import zlib
 
 SCTRUN = os.path.abspath(os.environ.get("SCTRUN", "sctrun"))
 OK, FAIL, USAGE, FILE, DEVICE, NOMEM, NONFINITE, DATA, PLUGIN = range(9)
+# How much longer than usual everything may take: a busy machine, a build with sanitizers.
+PATIENCE = int(os.environ.get("SCTRUN_TEST_PATIENCE", 1))
 SIDE = 32  # of the tiny model's pictures
 TINY = {"arch": "vit", "image_size": SIDE, "patch_size": 8, "dim": 48, "depth": 2, "heads": 3}
 
@@ -92,10 +94,11 @@ def environment(**extra):
 
 
 def sctrun(*args, code=OK, env=None, timeout=100, **popen):
-    """Runs the program; the exit code must be `code` (None: any)."""
+    """Runs the program; the exit code must be `code` (None: any), the seconds it may take `timeout`
+    times PATIENCE."""
     argv = [SCTRUN] + [str(a) for a in args]
-    p = subprocess.run(argv, env=environment(**(env or {})), capture_output=True, timeout=timeout,
-                       **popen)
+    p = subprocess.run(argv, env=environment(**(env or {})), capture_output=True,
+                       timeout=timeout * PATIENCE, **popen)
     r = Result(p.returncode, p.stdout.decode("utf-8", "replace"),
                p.stderr.decode("utf-8", "replace"), argv)
     if code is not None and r.code != code:

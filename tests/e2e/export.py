@@ -150,7 +150,7 @@ def compare(args, onnx_file="out/model.onnx", side=SIDE):
     png("p.png", side, side)
     sctrun("dump", "--site", "input", "--image", "p.png", "--output", "dump", *args)
     mine = sctrun("predict", "--image", "p.png", "--json", *args).jsonl[0]["logits"]
-    p = subprocess.run([PYTHON, "-c", RUN, onnx_file], capture_output=True, timeout=100)
+    p = subprocess.run([PYTHON, "-c", RUN, onnx_file], capture_output=True, timeout=100 * PATIENCE)
     check(p.returncode == 0, p.stderr.decode()[-2000:])
     batch, theirs = json.loads(p.stdout)
     equal(batch, 2)

@@ -53,8 +53,8 @@ print(json.dumps([version("transformers"), version("timm"), version("torch")]))
 
 
 def python(code, *args, env=None):
-    p = subprocess.run([PYTHON, "-W", "ignore", "-c", code, *args], capture_output=True, timeout=400,
-                       env=env)
+    p = subprocess.run([PYTHON, "-W", "ignore", "-c", code, *args], capture_output=True,
+                       timeout=400 * PATIENCE, env=env)
     check(p.returncode == 0, p.stderr.decode()[-3000:])
     return p.stdout.decode().strip().splitlines()[-1]
 

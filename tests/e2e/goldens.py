@@ -98,8 +98,8 @@ def runs(script):
         os.makedirs(os.path.dirname(path) if "." in os.path.basename(path) else path, exist_ok=True)
     for path in inputs:
         shutil.copy(os.path.join(ROOT, path), path)
-    p = subprocess.run([PYTHON, "-B", os.path.join(SCRIPTS, script), *outputs], capture_output=True, timeout=900,
-                       env={**os.environ, "OMP_NUM_THREADS": "1"})
+    p = subprocess.run([PYTHON, "-B", os.path.join(SCRIPTS, script), *outputs], capture_output=True,
+                       timeout=900 * PATIENCE, env={**os.environ, "OMP_NUM_THREADS": "1"})
     check(p.returncode == 0, script, p.stderr.decode()[-3000:])
     written = set(files()) - set(inputs)
     check(written, script, "wrote nothing")

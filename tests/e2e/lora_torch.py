@@ -56,8 +56,8 @@ print(json.dumps(out))
 
 
 def python(*args, env=None):
-    p = subprocess.run([PYTHON, "-W", "ignore", "-c", CODE, *args], capture_output=True, timeout=400,
-                       env=env)
+    p = subprocess.run([PYTHON, "-W", "ignore", "-c", CODE, *args], capture_output=True,
+                       timeout=400 * PATIENCE, env=env)
     check(p.returncode == 0, p.stderr.decode()[-3000:])
     return json.loads(p.stdout.decode().strip().splitlines()[-1])
 

@@ -10,6 +10,9 @@ os.environ.pop("MALLOC_PERTURB_", None)
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 PRESETS = sorted(f[:-len(".yaml")] for f in os.listdir(os.path.join(ROOT, "configs", "models")))
 WITHIN = 0.10
+# Shadow, red zones and freed blocks that are kept are the sanitizer's: the process takes half as
+# much again as the plan, while the backend's own count stays true.
+SANITIZED = b"__asan_init" in read(SCTRUN)
 
 
 def available():
@@ -40,7 +43,7 @@ def compare(backend, model_name, batch, strategy, timeout=170):
     what = "%s %s %s" % (backend, model_name, strategy)
     near(plan["device"], run["peak_device_bytes"], what + ", device:")
     equal(plan["total"], run["memory"]["total"], what + ", training plan:")
-    if backend == "cpu":
+    if backend == "cpu" and not SANITIZED:
         near(plan["process"], run["peak_bytes"], what + ", process:")
 
 

@@ -67,7 +67,7 @@ def same_floats():
         files.append(png("pictures/%d.png" % i, w, h, noise))
     files += sorted(glob.glob(os.path.join(os.path.abspath(ASSETS), "data/*/images/test/*.jpg")))[
         :200:10] if ASSETS else []
-    p = subprocess.run([PYTHON, "-c", WRITER, str(S), ".", *files], capture_output=True, timeout=300)
+    p = subprocess.run([PYTHON, "-c", WRITER, str(S), ".", *files], capture_output=True, timeout=300 * PATIENCE)
     check(p.returncode == 0, p.stderr.decode()[-3000:])
     about = json.loads(p.stdout.decode().splitlines()[-1])
     version = tuple(int(v) for v in about["pillow"].split(".")[:2])

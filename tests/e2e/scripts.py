@@ -19,7 +19,7 @@ def script(name, *args, commands=(), root=TOOLS):
             os.symlink(shutil.which(c), "bin/" + c)
     p = subprocess.run([shutil.which("bash"), os.path.join(root, name)] + list(args),
                        env={"PATH": os.path.abspath("bin"), "HOME": os.getcwd()},
-                       capture_output=True, timeout=60)
+                       capture_output=True, timeout=60 * PATIENCE)
     shutil.rmtree("bin")
     return Result(p.returncode, p.stdout.decode(), p.stderr.decode(), [name])
 
@@ -89,8 +89,8 @@ echo '{"last": {"top1": 50}, "trainable": 12, "head": 5, "seconds": '$s', "image
 """)):
         write(path, "#!/bin/sh\n" + text)
         os.chmod(path, 0o755)
-    p = subprocess.run(["bash", "tree/tools/demo.sh", "cpu"], capture_output=True, timeout=60,
-                       env={**os.environ, "PATH": os.path.abspath("path") + ":" + os.environ["PATH"]})
+    p = subprocess.run(["bash", "tree/tools/demo.sh", "cpu"], capture_output=True,
+                       timeout=60 * PATIENCE, env={**os.environ, "PATH": os.path.abspath("path") + ":" + os.environ["PATH"]})
     equal(p.returncode, OK, p.stderr.decode())
     lines = [l.split() for l in p.stdout.decode().splitlines()]
     equal([l[-3] for l in lines if l and l[0] in ("linear", "lora", "sct", "full")],

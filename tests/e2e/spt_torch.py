@@ -49,7 +49,7 @@ def there_and_back():
         x for o in ("r=1", "budget=0.0015", "step=0.00002", "max=0.02", "batch=8", *options)
         for x in ("--set", o)], strategy="spt")
     run("a", "plan_out=plan.pth")
-    r = subprocess.run([PYTHON, "-c", READER], capture_output=True, text=True, timeout=300)
+    r = subprocess.run([PYTHON, "-c", READER], capture_output=True, text=True, timeout=300 * PATIENCE)
     check(r.returncode == 0, r.stderr)
     run("b", "plan=plan.pth", "plan_out=plan.json")
     equal(int(r.stdout), json.loads(read("plan.json"))["params"])

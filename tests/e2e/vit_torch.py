@@ -86,7 +86,7 @@ with torch.no_grad():
 
 def python(script, *args):
     p = subprocess.run([PYTHON, "-W", "ignore", "-c", script, *map(str, args)], capture_output=True,
-                       timeout=900)
+                       timeout=900 * PATIENCE)
     check(p.returncode == 0, p.stderr.decode()[-2000:])
     return [json.loads(l) for l in p.stdout.decode().splitlines() if l.startswith("[")]
 
