@@ -46,8 +46,8 @@ sct_status sct_store_forget_frozen(struct sct_store *s, const struct sct_plan *p
  * left are tensors of bases (sct_tensor.lasting) and what was made of them alone, which the
  * next model on the same base finds here. Programs that use them must be gone. */
 void sct_store_forget_models(struct sct_store *s);
-/* How many tensors were written to the device, and values computed by setup, since the store
- * was made. */
+/* How many tensors were written to the device or read by it in place, and values computed by
+ * setup, since the store was made. */
 void sct_store_counts(const struct sct_store *s, uint64_t *uploads, uint64_t *computed);
 /* 1 when the tensor is stored. */
 int sct_store_has(const struct sct_store *s, const struct sct_tensor *t);

@@ -18,7 +18,10 @@ sct_status sct_tensor_load_data(const struct sct_tensor *t, void *dst, sct_error
 sct_status sct_tensor_view(const struct sct_tensor *t, const void **v, sct_error *err)
 {
     *v = NULL;
-    return t->view ? t->view(t, v, err) : SCT_OK;
+    const sct_status rc = t->view ? t->view(t, v, err) : SCT_OK;
+    if (rc != SCT_OK)
+        *v = NULL;
+    return rc;
 }
 
 void sct_tensor_viewed(const struct sct_tensor *t, const void *v)

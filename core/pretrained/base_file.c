@@ -139,10 +139,10 @@ static sct_status view(const struct sct_tensor *t, const void **v, sct_error *er
 {
     struct sct_base_file *f = t->ctx;
     const struct sct_canon *c = t->data;
-    const uint64_t n = sct_desc_count(&c->desc);
     const float *at = NULL;
-    if (c->n_part == 1 && !c->layout.n_src)
-        SCT_TRY(sct_ckpt_view_f32(f->ck, source(f, c, 0), c->part[0].slice * n, n, &at, err));
+    if (c->n_part == 1 && !c->layout.n_src) /* whole, not a slice: those have a layout */
+        SCT_TRY(
+            sct_ckpt_view_f32(f->ck, source(f, c, 0), 0, sct_desc_count(&c->desc), &at, err));
     *v = at;
     return SCT_OK;
 }
@@ -150,9 +150,7 @@ static sct_status view(const struct sct_tensor *t, const void **v, sct_error *er
 static void viewed(const struct sct_tensor *t)
 {
     const struct sct_base_file *f = t->ctx;
-    const struct sct_canon *c = t->data;
-    if (!c->layout.slice)
-        sct_ckpt_drop(f->ck, source(f, c, 0));
+    sct_ckpt_drop(f->ck, source(f, t->data, 0));
 }
 
 /* cls_token plus the first row of pos_embed, or the rows behind that one. */

@@ -221,9 +221,11 @@ struct sct_backend {
                           uint64_t *calls);
     /* Bytes of device memory now in use and the most there has been. */
     void (*usage)(const sct_device *, uint64_t *now, uint64_t *peak);
-    /* A buffer over n bytes of host memory that stay, unchanged, until buf_free; they are
-     * aligned to an element, no more. Programs only read it. For a device that computes in host
-     * memory: frozen weights are packed straight from their file. On failure *out is NULL. */
+    /* A buffer over n bytes of host memory that stay, unchanged, until buf_free, which leaves
+     * them alone; usage does not count them. They are aligned to an element, not to SCT_ALIGN,
+     * and may not be writable: programs of SETUP read the buffer, nobody writes it. Asked only
+     * for values whose bytes are n. For a device that computes in host memory: frozen weights
+     * are packed straight from their file. On failure *out is NULL. */
     sct_status (*buf_over)(sct_device *, const void *data, uint64_t n, sct_buf **out,
                            sct_error *);
 };

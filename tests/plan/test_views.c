@@ -9,7 +9,7 @@
 #include "core/exec/exec.h"
 #include "tests/support/dev.h"
 
-enum { B = 4, IN = 1000, OUT = 520, LARGE = OUT * IN * 4 };
+enum { B = 4, IN = 1000, OUT = 528, LARGE = OUT * IN * 4 };
 
 static int failures;
 
@@ -19,8 +19,9 @@ static void expect(int ok, const char *what)
     failures += !ok;
 }
 
-/* The weight begins a float behind a cache line, as a tensor of a file may. */
-static float file[1 + OUT * IN + OUT], x[B * IN];
+/* The weight begins a float behind a cache line, as a tensor of a file may, and ends the
+ * memory. */
+static _Alignas(64) float file[1 + OUT + OUT * IN], before[1 + OUT + OUT * IN], x[B * IN];
 static uint32_t loaded, viewed, back;
 static int broken; /* a view cannot be had */
 
@@ -58,7 +59,7 @@ static sct_status run(const char *backend, int views, struct result *r, sct_erro
     struct sct_tensor t[2] = {{.name = "w", .desc = sct_desc_make(SCT_F32, 2, dw)},
                               {.name = "bias", .desc = sct_desc_make(SCT_F32, 1, dw)}};
     for (int i = 0; i < 2; i++) {
-        t[i].data = file + 1 + (i ? OUT * IN : 0);
+        t[i].data = file + (i ? 0 : 1 + OUT);
         t[i].load = load;
         t[i].view = views ? view : NULL;
         t[i].viewed = views ? done : NULL;
@@ -117,12 +118,14 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof x / sizeof *x; i++)
         x[i] = (float)((s = s * 1664525u + 1013904223u) >> 8) / 16777216.0f - 0.5f;
 
+    memcpy(before, file, sizeof file);
     expect(run(backend, 0, &a, &err) == SCT_OK && loaded == 2,
            "tensors without views are loaded");
     expect(run(backend, 1, &b, &err) == SCT_OK, "tensors with views run");
     expect(loaded == 0 && viewed == 2, "they are viewed once each, never loaded");
     expect(back == viewed, "every view is given back");
     expect(memcmp(a.y, b.y, sizeof a.y) == 0, "viewed and loaded weights give the same bits");
+    expect(memcmp(file, before, sizeof file) == 0, "the memory that was viewed is as it was");
     expect(a.now == b.now, "what stays on the device is the same");
     if (strcmp(backend, "cpu") == 0)
         expect(over && a.peak >= b.peak + LARGE / 2,
