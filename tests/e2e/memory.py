@@ -10,6 +10,7 @@ os.environ.pop("MALLOC_PERTURB_", None)
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 PRESETS = sorted(f[:-len(".yaml")] for f in os.listdir(os.path.join(ROOT, "configs", "models")))
 WITHIN = 0.10
+HOME = os.getcwd()
 # Shadow, red zones and freed blocks that are kept are the sanitizer's: the process takes half as
 # much again as the plan, while the backend's own count stays true.
 SANITIZED = b"__asan_init" in read(SCTRUN)
@@ -28,12 +29,12 @@ def near(estimate, measured, what):
           measured, "ratio %.3f" % (estimate / measured))
 
 
-def compare(backend, model_name, batch, strategy, timeout=170):
+def compare(backend, model_name, batch, strategy, timeout=170, weights="random"):
     # pictures enough that every buffer of the loader is used
     write("task.yaml", "label: shape\nimage_size: 64\ntrain: %d\nval: 0\ntest: %d\n" %
           (batch, 3 * batch))
     args = ["train", "--backend", backend, "--strategy", strategy, "--model", model_name,
-            "--weights", "random", "--data", "task:./task.yaml", "--train-list", "train",
+            "--weights", weights, "--data", "task:./task.yaml", "--train-list", "train",
             "--batch-size", batch, "--epochs", 1, "--threads", 2, "--json",
             *(["--set", "k=1/8"] if strategy == "sct" else [])]  # the smallest has 64 channels
     plan = sctrun(*args, "--dry-run").json["memory"]
@@ -61,6 +62,16 @@ if "--presets" in sys.argv[1:]:
 else:
     for _strategy in ("linear", "lora", "sct", "full"):
         add("cpu_" + _strategy, lambda s=_strategy: compare("cpu", "vit_tiny_patch16_224", 16, s))
+
+    @test
+    def weights_of_a_file():
+        """Their pages are dropped once they are packed: they would be 15 % of the process."""
+        assets = os.environ.get("SCTRUN_ASSETS", "")
+        if not assets:
+            raise Skipped("SCTRUN_ASSETS is not set")
+        name = "vit_tiny_patch16_224_augreg_in21k_ft_in1k.safetensors"
+        compare("cpu", "vit_tiny_patch16_224", 16, "lora",
+                weights=os.path.join(HOME, assets, "weights", name))
 
     @test
     def opencl_():
