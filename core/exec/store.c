@@ -193,7 +193,7 @@ struct setup {
     struct lent {
         const struct sct_tensor *t;
         const void *v;
-    } * lent; /* per buffer: whose memory it is, or NULL */
+    } * lent; /* per buffer: whose memory it is; v NULL: its own */
     struct sct_node *node;
     uint32_t n_buf, n_node;
 };
@@ -308,8 +308,7 @@ static sct_status compute(struct sct_store *s, const struct sct_plan *p, uint32_
         if (i + 1 == keep)
             continue;
         s->be->buf_free(s->dev, u.buf[i]);
-        if (u.lent[i].v)
-            sct_tensor_viewed(u.lent[i].t, u.lent[i].v);
+        sct_tensor_viewed(u.lent[i].t, u.lent[i].v);
     }
     sct_free(u.need);
     sct_free(u.buf_of);
